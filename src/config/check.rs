@@ -1,0 +1,1 @@
+//! Rules across keys, and mistakes with their place in the file.

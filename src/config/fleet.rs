@@ -1,0 +1,1 @@
+//! From the file's tables to a resolved fleet.

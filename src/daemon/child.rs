@@ -1,0 +1,1 @@
+//! Starts every child process, with a deadline where it is not a long-lived one.

@@ -1,0 +1,1 @@
+//! One turn after the other: collect, decide, save, perform.

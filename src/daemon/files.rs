@@ -1,0 +1,1 @@
+//! Watched files on disk: config, status, plan, prompts.

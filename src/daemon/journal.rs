@@ -1,0 +1,1 @@
+//! Tells systemd's journal, or a terminal.

@@ -1,0 +1,22 @@
+//! Acts: everything that touches processes, files, sockets and clocks.
+#![expect(clippy::disallowed_methods, reason = "effects live here")]
+
+pub mod child;
+pub mod clock;
+pub mod event_log;
+pub mod event_loop;
+pub mod files;
+pub mod git;
+pub mod journal;
+pub mod listener;
+pub mod offline;
+pub mod pane;
+pub mod paths;
+pub mod perform;
+pub mod prepare;
+pub mod reactor;
+pub mod sessions;
+pub mod start;
+pub mod state_file;
+pub mod tree;
+pub mod watch;

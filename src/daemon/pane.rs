@@ -1,0 +1,1 @@
+//! The hidden verbs inside of a session: `session`, `pane`, `log`.

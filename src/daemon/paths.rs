@@ -1,0 +1,178 @@
+//! Where things lie (README, "Where things lie").
+
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use sha2::{Digest, Sha256};
+
+/// The longest path that a unix socket of ours may have; the kernel's own bound is 108 bytes.
+pub const SOCKET_PATH_MAX: usize = 100;
+
+/// The folders of one fleet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Paths {
+    /// The config file; absolute.
+    pub config: PathBuf,
+    /// Sockets and launch files; 0700.
+    pub runtime: PathBuf,
+    /// State, kickoffs, last screens, mirrors, event log.
+    pub state: PathBuf,
+    /// Session logs and SEQUENCE-COMPLETE.
+    pub logs: PathBuf,
+}
+
+impl Paths {
+    /// Names the folders of the fleet whose config is `config` and whose `log_dir` is `logs`; makes none of them.
+    ///
+    /// # Errors
+    /// When `config` cannot be made absolute.
+    pub fn new(config: &Path, logs: &Path) -> anyhow::Result<Self> {
+        let config = absolute(config)?;
+        Ok(Self { runtime: runtime(&config), state: logs.join("state"), logs: logs.to_owned(), config })
+    }
+
+    /// The control socket; it depends on the config's path alone.
+    pub fn control_socket(&self) -> PathBuf {
+        self.runtime.join("control")
+    }
+
+    /// Held by the fleet's supervisor, or by who acts in its place.
+    pub fn lock(&self) -> PathBuf {
+        self.state.join("lock")
+    }
+
+    /// The state file.
+    pub fn state_file(&self) -> PathBuf {
+        self.state.join("state.json")
+    }
+
+    /// The event log: one JSON object per line.
+    pub fn events(&self) -> PathBuf {
+        self.state.join("events.jsonl")
+    }
+
+    /// The socket of an agent's tmux server.
+    pub fn tmux_socket(&self, agent: &str) -> PathBuf {
+        self.runtime.join("tmux").join(agent)
+    }
+
+    /// The launch file of an agent's next start.
+    pub fn launch_file(&self, agent: &str) -> PathBuf {
+        self.runtime.join("launch").join(format!("{agent}.json"))
+    }
+
+    /// Texts too long or too many-lined to be typed; the agent gets a pointer to its file.
+    pub fn texts(&self) -> PathBuf {
+        self.state.join("texts")
+    }
+
+    /// The prompt of an agent's newest start.
+    pub fn kickoff(&self, session: &str) -> PathBuf {
+        self.state.join(format!("kickoff-{session}.txt"))
+    }
+
+    /// The log of a session.
+    pub fn session_log(&self, session: &str) -> PathBuf {
+        self.logs.join(format!("{session}.log"))
+    }
+
+    /// The last screen of an agent that died.
+    pub fn last_screen(&self, agent: &str) -> PathBuf {
+        self.state.join("screens").join(format!("{agent}.txt"))
+    }
+
+    /// Our own bare mirror of a loop's origin.
+    pub fn mirror(&self, in_loop: &str) -> PathBuf {
+        self.state.join("mirrors").join(format!("{}.git", if in_loop.is_empty() { "loop" } else { in_loop }))
+    }
+
+    /// SEQUENCE-COMPLETE of a loop.
+    pub fn complete_marker(&self, in_loop: &str) -> PathBuf {
+        let name = "SEQUENCE-COMPLETE";
+        self.logs.join(if in_loop.is_empty() { name.to_owned() } else { format!("{name}-{in_loop}") })
+    }
+
+    /// What a detached supervisor prints.
+    pub fn supervisor_log(&self) -> PathBuf {
+        self.logs.join("supervisor.log")
+    }
+
+    /// Makes all folders; the runtime folder is private and proven to be ours.
+    ///
+    /// # Errors
+    /// When one cannot be made, is somebody else's, or makes a socket's path too long for `agents`.
+    pub fn make(&self, agents: impl Iterator<Item = impl AsRef<str>>) -> anyhow::Result<()> {
+        private_folder(&self.runtime)?;
+        for folder in [self.runtime.join("tmux"), self.runtime.join("launch")] {
+            private_folder(&folder)?;
+        }
+        for folder in [self.state.clone(), self.texts(), self.state.join("screens"), self.state.join("mirrors")] {
+            std::fs::create_dir_all(&folder).with_context(|| format!("cannot make folder `{}`", folder.display()))?;
+        }
+        self.check_sockets(agents)
+    }
+
+    /// Checks that every socket's path is short enough for the kernel.
+    ///
+    /// # Errors
+    /// Names the first that is not, and what to shorten.
+    pub fn check_sockets(&self, agents: impl Iterator<Item = impl AsRef<str>>) -> anyhow::Result<()> {
+        for agent in agents {
+            let socket = self.tmux_socket(agent.as_ref());
+            if socket.as_os_str().len() >= SOCKET_PATH_MAX {
+                bail!(
+                    "socket path `{}` is too long ({} bytes, {SOCKET_PATH_MAX} allowed)\nhint: shorten the agent's \
+                     name, or set XDG_RUNTIME_DIR to a shorter folder",
+                    socket.display(),
+                    socket.as_os_str().len()
+                );
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Returns the runtime folder of the fleet whose config stands at the absolute path `config`.
+fn runtime(config: &Path) -> PathBuf {
+    let digest = Sha256::digest(config.as_os_str().as_encoded_bytes());
+    let hash = digest[..6].iter().fold(String::new(), |hash, byte| hash + &format!("{byte:02x}"));
+    match std::env::var_os("XDG_RUNTIME_DIR").filter(|folder| Path::new(folder).is_absolute()) {
+        Some(folder) => PathBuf::from(folder).join("agent-orchestrator").join(hash),
+        None => std::env::temp_dir().join(format!("agent-orchestrator-{}", nix::unistd::getuid())).join(hash),
+    }
+}
+
+/// Makes `path` absolute with its folder's links resolved, so that two spellings of it mean one fleet.
+fn absolute(path: &Path) -> anyhow::Result<PathBuf> {
+    let whole = std::path::absolute(path).with_context(|| format!("cannot find `{}`", path.display()))?;
+    let (Some(folder), Some(name)) = (whole.parent(), whole.file_name()) else { return Ok(whole) };
+    Ok(folder.canonicalize().map_or(whole.clone(), |folder| folder.join(name)))
+}
+
+/// Makes `folder` with mode 0700, or proves that it is ours and private.
+fn private_folder(folder: &Path) -> anyhow::Result<()> {
+    if let Some(parent) = folder.parent()
+        && !parent.exists()
+    {
+        private_folder(parent)?;
+    }
+    match std::fs::DirBuilder::new().mode(0o700).create(folder) {
+        Ok(()) => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(error).with_context(|| format!("cannot make folder `{}`", folder.display())),
+    }
+    let found = std::fs::symlink_metadata(folder).with_context(|| format!("cannot read `{}`", folder.display()))?;
+    if !found.is_dir() || found.uid() != nix::unistd::getuid().as_raw() {
+        bail!(
+            "`{}` is not a folder of ours\nhint: somebody else made it; set XDG_RUNTIME_DIR to a folder of your own",
+            folder.display()
+        );
+    }
+    if found.permissions().mode() & 0o077 != 0 {
+        std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700))
+            .with_context(|| format!("cannot make `{}` private", folder.display()))?;
+    }
+    Ok(())
+}

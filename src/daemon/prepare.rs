@@ -1,0 +1,1 @@
+//! Reads what a start needs and writes its kickoff and launch file.

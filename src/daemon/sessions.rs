@@ -1,0 +1,1 @@
+//! The agents' tmux sessions: found, started, read, typed into, ended.

@@ -1,0 +1,1 @@
+//! Starts the supervisor: in the foreground, or detached; one per fleet.

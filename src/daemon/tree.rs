@@ -1,0 +1,1 @@
+//! All processes of one agent, and their end.

@@ -1,0 +1,1 @@
+//! inotify: which watched file or folder changed.

@@ -1,0 +1,1 @@
+//! What is asked of the supervisor, and when it is answered.

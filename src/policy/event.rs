@@ -1,0 +1,111 @@
+//! What is told: to the event log, the journal and, later, the operator's command.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+/// One line of the event log.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// When.
+    pub time: DateTime<Utc>,
+    /// What kind.
+    pub event: EventKind,
+    /// How much it matters, as systemd counts.
+    pub level: Level,
+    /// Which agent it is about.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub agent: Option<String>,
+    /// Which loop it is about; empty for the unnamed one.
+    #[serde(rename = "loop", skip_serializing_if = "Option::is_none", default)]
+    pub in_loop: Option<String>,
+    /// The phase at that time.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub phase: Option<String>,
+    /// One sentence for people.
+    pub text: String,
+    /// What only this kind has: exit, commit, file, message, ....
+    #[serde(skip_serializing_if = "serde_json::Map::is_empty", default)]
+    pub more: serde_json::Map<String, serde_json::Value>,
+}
+
+/// systemd's levels, as far as we use them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// 3: cannot go on.
+    Error = 3,
+    /// 4: went on anyway.
+    Warning = 4,
+    /// 5: a person will want to know.
+    Notice = 5,
+    /// 6: routine.
+    Info = 6,
+    /// 7: for developers.
+    Debug = 7,
+}
+
+/// Kinds of events; the words stand in the log and in the journal's `EVENT=`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EventKind {
+    /// The supervisor began.
+    SupervisorStarted,
+    /// The supervisor ended; agents go on unless `down` was asked.
+    SupervisorStopped,
+    /// A config came into force.
+    ConfigLoaded,
+    /// A config is not usable; the last good one stays.
+    ConfigBroken,
+    /// An agent cannot be started as configured.
+    Misconfigured,
+    /// A running agent was found again.
+    Adopted,
+    /// An agent was started.
+    Started,
+    /// An agent is ready for messages.
+    AgentReady,
+    /// An agent's program ended by itself.
+    Died,
+    /// An agent was ended on purpose.
+    Stopped,
+    /// A start did not come about.
+    StartFailed,
+    /// An agent's session cannot be asked.
+    Unreachable,
+    /// An agent dies again and again.
+    CrashLoop,
+    /// A task ended.
+    Finished,
+    /// Commits were pushed that hand work over.
+    Handoff,
+    /// An inbox has new content.
+    Inbox,
+    /// A plan was edited in mid-phase.
+    PlanEdited,
+    /// A message waits for an agent.
+    Queued,
+    /// A message arrived.
+    Delivered,
+    /// A message was typed, and nothing proves that it arrived.
+    Unconfirmed,
+    /// A message was taken back.
+    Withdrawn,
+    /// A person's draft blocks messages.
+    Draft,
+    /// A loop went to another phase.
+    Phase,
+    /// A status file holds a line that looks like an end and is none.
+    AlmostDone,
+    /// A phase is done and waits for a person (`auto_advance = false`).
+    PhaseDone,
+    /// The last phase is done.
+    SequenceComplete,
+    /// The current phase is gone from the config.
+    PhaseUnknown,
+    /// The origin cannot be asked.
+    OriginTrouble,
+    /// The origin can be asked again.
+    OriginBack,
+    /// Something could not be done; the supervisor went on.
+    Trouble,
+}

@@ -1,0 +1,1 @@
+//! Which pushed commits and inboxes tell whom what.

@@ -1,0 +1,101 @@
+//! A text on its way to an agent.
+
+use serde::{Deserialize, Serialize};
+
+use super::now::Moment;
+
+/// Counts the fleet's messages, ever.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct MessageId(pub u64);
+
+impl std::fmt::Display for MessageId {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "m{}", self.0)
+    }
+}
+
+/// A message in an agent's queue.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Message {
+    /// Its number.
+    pub id: MessageId,
+    /// Why it was written.
+    pub purpose: Purpose,
+    /// What is typed.
+    pub text: String,
+    /// When it was queued.
+    pub queued: Moment,
+    /// How far it has come.
+    pub progress: Progress,
+}
+
+/// Why a message was written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "purpose", rename_all = "snake_case")]
+pub enum Purpose {
+    /// Points a `ping` backend to its kickoff; belongs to one run.
+    Kickoff {
+        /// The run's number.
+        run: u64,
+    },
+    /// Tells a loop agent what happened; belongs to one phase.
+    Ping {
+        /// The loop.
+        in_loop: String,
+        /// What happened.
+        about: PingAbout,
+        /// What it names: commits, oldest first.
+        commits: Vec<super::observation::Commit>,
+    },
+    /// A person or script said it.
+    Send,
+}
+
+/// What a ping is about; waiting pings about the same are merged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PingAbout {
+    /// A claim was pushed.
+    Claim,
+    /// A review was pushed.
+    Review,
+    /// This inbox has new content.
+    Inbox(String),
+    /// The plan was edited.
+    Plan,
+}
+
+/// How far a message has come.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "progress", rename_all = "snake_case")]
+pub enum Progress {
+    /// Waits for its turn or for the agent.
+    Queued,
+    /// Is being pasted: after a crash nobody knows whether it was.
+    Pasting {
+        /// When that began.
+        since: Moment,
+    },
+    /// Stands in the input box.
+    Typed {
+        /// Since when.
+        since: Moment,
+    },
+    /// The submit key was pressed so many times.
+    Submitted {
+        /// When it was pressed last.
+        since: Moment,
+        /// How often.
+        presses: u32,
+    },
+}
+
+/// How a message ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It was seen to arrive.
+    Confirmed,
+    /// It was typed and submitted; this backend shows nothing that would prove it.
+    Unconfirmed,
+}

@@ -1,0 +1,216 @@
+//! Everything that can be seen: what a turn is decided on.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::fleet::Fleet;
+use super::message::MessageId;
+use super::request::{Request, RequestId};
+use super::screen::Screen;
+
+/// One thing that was seen since the last turn.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Observation {
+    /// The config was read (again) and is usable; mistakes that do not stop it are told in `warnings`.
+    Config {
+        /// The fleet from now on.
+        fleet: Arc<Fleet>,
+        /// Unknown keys and the like, one line each.
+        warnings: Vec<String>,
+    },
+    /// The config was read again and is not usable; the last good one stays in force.
+    ConfigBroken {
+        /// What `check` would print first, one line.
+        error: String,
+    },
+    /// An answer about a session: to `Find`, `Start`, `Stop`, or by itself when it died.
+    Session {
+        /// Whose.
+        agent: String,
+        /// What is known now.
+        seen: SessionSeen,
+    },
+    /// An answer to `Prepare`: everything that the start needs is in place, or why it is not.
+    Prepared {
+        /// Whose start.
+        agent: String,
+        /// Number of the start.
+        run: u64,
+        /// What is missing, naming the file.
+        result: Result<(), String>,
+    },
+    /// The program wrote to its terminal; told at most a few times a second.
+    Output {
+        /// Whose program.
+        agent: String,
+    },
+    /// An answer to `Look`; `Err` when the session could not be asked.
+    Looked {
+        /// Whose screen.
+        agent: String,
+        /// The screen as it stood.
+        screen: Result<Screen, String>,
+    },
+    /// An answer to `Paste`.
+    Pasted {
+        /// Into whose session.
+        agent: String,
+        /// Which message.
+        message: MessageId,
+        /// Whether tmux took it.
+        result: Result<(), String>,
+    },
+    /// An answer to `Press`.
+    Pressed {
+        /// In whose session.
+        agent: String,
+        /// Which message it submits.
+        message: MessageId,
+        /// Whether tmux took it.
+        result: Result<(), String>,
+    },
+    /// A branch's pushed head is this commit; told when it changes and once at the start.
+    Head {
+        /// The loop that watches it.
+        in_loop: String,
+        /// Full object id.
+        head: String,
+    },
+    /// The origin cannot be asked (unreachable, asks for a password, no such branch, no clone at all).
+    OriginTrouble {
+        /// The loop that watches it.
+        in_loop: String,
+        /// What git said, one line.
+        why: String,
+    },
+    /// The answer to `ReadPushed`.
+    Pushed {
+        /// The loop that asked.
+        in_loop: String,
+        /// What was read, or why it could not be.
+        result: Result<Pushed, String>,
+    },
+    /// A watched file on disk is like this; told when it changes and once when the watch begins.
+    File {
+        /// The loop that watches it.
+        in_loop: String,
+        /// Absolute.
+        path: PathBuf,
+        /// Its text (not UTF-8 is replaced), `None` where it is absent, `Err` where it cannot be read.
+        content: Result<Option<String>, String>,
+    },
+    /// Somebody asks on the control socket.
+    Request {
+        /// To be named in the answer.
+        id: RequestId,
+        /// What is asked.
+        request: Request,
+    },
+    /// Who asked this has hung up.
+    RequestGone {
+        /// The request's id.
+        id: RequestId,
+    },
+    /// Something could not be done that has no answer of its own ("cannot write `…/SEQUENCE-COMPLETE`: …").
+    Trouble {
+        /// One sentence.
+        what: String,
+    },
+    /// Nothing but the deadline passed.
+    Deadline,
+}
+
+/// What is known of a session.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SessionSeen {
+    /// There is no session of this name.
+    Absent,
+    /// The program runs; `run` is the number that its start was given.
+    Running {
+        /// As given to `Start`.
+        run: u64,
+    },
+    /// The program has ended; its session may still hold the last screen.
+    Died {
+        /// As given to `Start`.
+        run: u64,
+        /// How it ended.
+        exit: Exit,
+        /// Where its last screen is kept, if it could be read.
+        screen: Option<PathBuf>,
+        /// Its last lines that are not empty, at most three.
+        last_lines: Vec<String>,
+    },
+    /// It cannot be asked; it may live.
+    Unknown {
+        /// One line.
+        why: String,
+    },
+    /// The start did not come about.
+    StartFailed {
+        /// As given to `Start`.
+        run: u64,
+        /// One line.
+        why: String,
+    },
+}
+
+/// How a program ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Exit {
+    /// With this status.
+    Code(i32),
+    /// By this signal.
+    Signal(i32),
+    /// Nobody could tell (it ended while the supervisor was down).
+    Unknown,
+}
+
+impl std::fmt::Display for Exit {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Code(code) => write!(out, "exit status {code}"),
+            Self::Signal(signal) => write!(out, "signal {signal}"),
+            Self::Unknown => write!(out, "unknown exit status"),
+        }
+    }
+}
+
+/// What stands on the watched branch at `head`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Pushed {
+    /// The commit that was read; full object id.
+    pub head: String,
+    /// Commits that are new since the asked one, oldest first, at most [`COMMITS_MAX`].
+    pub commits: Vec<Commit>,
+    /// The asked paths that exist at `head`.
+    pub files: BTreeMap<String, Blob>,
+}
+
+/// The most commits that one reading returns; the newest ones are kept.
+pub const COMMITS_MAX: usize = 1000;
+
+/// One commit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Commit {
+    /// Full object id.
+    pub id: String,
+    /// First line of the message, not UTF-8 replaced, control characters removed.
+    pub subject: String,
+}
+
+/// A file at a commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Blob {
+    /// Object id: the same content has the same id.
+    pub id: String,
+    /// Its text, not UTF-8 replaced, cut at [`BLOB_BYTES_MAX`].
+    pub text: String,
+}
+
+/// The most bytes that are read of a pushed file.
+pub const BLOB_BYTES_MAX: usize = 1 << 20;

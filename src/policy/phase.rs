@@ -1,0 +1,1 @@
+//! Which phase a loop is in, what ends it, what comes next.

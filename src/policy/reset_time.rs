@@ -1,0 +1,1 @@
+//! When a usage limit ends, as its banner says it.

@@ -1,0 +1,1 @@
+//! Which agent is started, stopped, restarted, and when.

@@ -1,0 +1,1 @@
+//! The control socket: one JSON request line, one JSON reply line.

@@ -1,0 +1,32 @@
+//! The launch file: what the supervisor wants started, for the `session` and `pane` verbs to read.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// Name of the tmux session option that holds the run's number.
+pub const RUN_OPTION: &str = "@agent_orchestrator_run";
+
+/// Name of the variable that marks every process of an agent, also one that has left its session:
+/// the path of the agent's tmux socket.
+pub const MARK: &str = "AGENT_ORCHESTRATOR_SOCKET";
+
+/// Everything about one start.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Launch {
+    /// Number of the start.
+    pub run: u64,
+    /// Name of the agent.
+    pub agent: String,
+    /// Name of the tmux session.
+    pub session: String,
+    /// Working folder; made if it is missing.
+    pub dir: PathBuf,
+    /// Shell text that `/bin/sh -c` runs in the pane.
+    pub command: String,
+    /// Added to the environment.
+    pub env: BTreeMap<String, String>,
+    /// The session's log.
+    pub log: PathBuf,
+}

@@ -1,0 +1,5 @@
+//! Translates bytes to values and back.
+
+pub mod control;
+pub mod launch;
+pub mod tmux;

@@ -1,0 +1,1 @@
+//! tmux's control mode: bytes to notifications and replies.
