@@ -1,1 +1,424 @@
-//! What is asked of the supervisor, and when it is answered.
+//! What is asked of the supervisor, and when it is answered: never before it has happened.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::action::Action;
+use super::event::{EventKind, Level};
+use super::fleet::{Kind, Loop};
+use super::live::{Obstacle, Waiter, WaitsFor};
+use super::message::{MessageId, Outcome, Progress, Purpose};
+use super::now::Now;
+use super::request::{Override, PhaseTarget, Reason, Reply, Request, RequestId};
+use super::state::{Cause, Session};
+use super::{Supervisor, Turn};
+
+/// The longest text that `send` takes, in bytes.
+pub const TEXT_BYTES_MAX: usize = 512 * 1024;
+
+impl Supervisor {
+    /// Takes in a request; what cannot be answered at once gets a waiter.
+    pub(super) fn asked(&mut self, id: RequestId, request: &Request, now: Now, turn: &mut Turn) {
+        let reply = match request {
+            Request::Status => Some(Reply::Status { picture: Box::new(self.picture(now)) }),
+            Request::Explain { name } => Some(match self.explain(name, now) {
+                Some(explanation) => Reply::Explanation { explanation: Box::new(explanation) },
+                None => self.no_such(name),
+            }),
+            Request::Up { names, overrides } => self.up(id, names, overrides),
+            Request::Down { names } => self.down(id, names, now),
+            Request::Restart { name, overrides } => self.restart(id, name, overrides),
+            Request::Send { name, text, wait, queue } => self.send(id, name, text, (*wait, *queue), now),
+            Request::PhaseShow { in_loop } => Some(self.phase_show(in_loop.as_deref())),
+            Request::PhaseSet { in_loop, to, restart } => {
+                Some(self.phase_set(in_loop.as_deref(), to, *restart, now, turn))
+            }
+        };
+        if let Some(reply) = reply {
+            turn.act(Action::Answer { id, reply });
+        }
+    }
+
+    fn no_such(&self, name: &str) -> Reply {
+        let known: Vec<&str> = self.fleet.agents.iter().map(|agent| agent.name.as_str()).collect();
+        failed(Reason::Usage, format!("there is no agent `{name}`"), Some(format!("there are: {}", known.join(", "))))
+    }
+
+    fn up(&mut self, id: RequestId, names: &[String], overrides: &BTreeMap<String, Override>) -> Option<Reply> {
+        for name in names {
+            if let Err(reply) = self.may_start(name) {
+                return Some(reply);
+            }
+        }
+        self.hold = false;
+        let chosen: Vec<String> = match names {
+            [] => self.started_by_bare_up(),
+            names => names.to_vec(),
+        };
+        for name in &chosen {
+            let (Some(state), Some(live)) = (self.state.agents.get_mut(name), self.agents.get_mut(name)) else {
+                continue;
+            };
+            live.overrides = overrides.get(name).cloned().unwrap_or_default();
+            state.asked = true;
+            if !names.is_empty() {
+                state.stopped = None;
+                state.retry = None;
+                live.first = true;
+            }
+            if let Some(blocked) = &mut state.blocked {
+                blocked.again = true;
+            }
+        }
+        let waits_for = chosen.into_iter().map(|name| (name, None)).collect();
+        self.waiters.push(Waiter { id, waits_for: WaitsFor::Up(waits_for) });
+        None
+    }
+
+    /// Everything that is enabled and not stopped by name, with the tasks that never ran and that nothing else runs.
+    fn started_by_bare_up(&self) -> Vec<String> {
+        let follows = |name: &str| {
+            let runs = |a_loop: &Loop| a_loop.on_complete.as_ref().is_some_and(|end| end.run.as_deref() == Some(name));
+            self.fleet.loops.iter().any(runs)
+        };
+        let chosen = self.fleet.agents.iter().filter(|agent| {
+            let Some(state) = self.state.agents.get(&agent.name) else { return false };
+            let task = matches!(agent.kind, Kind::Task(_));
+            let fresh_task = state.run == 0 && agent.schedule.is_none() && !follows(&agent.name);
+            let resting = agent
+                .in_loop()
+                .and_then(|in_loop| self.state.loops.get(in_loop))
+                .is_some_and(|state| state.complete.is_some());
+            agent.enabled && state.stopped.is_none() && !resting && (!task || fresh_task)
+        });
+        chosen.map(|agent| agent.name.clone()).collect()
+    }
+
+    fn may_start(&self, name: &str) -> Result<(), Reply> {
+        let Some(agent) = self.fleet.agent(name) else { return Err(self.no_such(name)) };
+        if !agent.enabled {
+            let hint = Some("set `enabled = true`".to_owned());
+            return Err(failed(Reason::Failed, format!("`{name}` is disabled in the config"), hint));
+        }
+        let complete = agent
+            .in_loop()
+            .and_then(|in_loop| self.state.loops.get(in_loop))
+            .is_some_and(|state| state.complete.is_some());
+        if complete {
+            let hint = Some("append a phase, or go back with `phase set`".to_owned());
+            return Err(failed(Reason::Failed, format!("the loop of `{name}` is complete"), hint));
+        }
+        Ok(())
+    }
+
+    fn down(&mut self, id: RequestId, names: &[String], now: Now) -> Option<Reply> {
+        if names.is_empty() {
+            self.ending = true;
+            self.waiters.push(Waiter { id, waits_for: WaitsFor::End });
+            return None;
+        }
+        if let Some(name) = names.iter().find(|name| !self.state.agents.contains_key(*name)) {
+            return Some(self.no_such(name));
+        }
+        for name in names {
+            if let Some(state) = self.state.agents.get_mut(name) {
+                state.stopped = Some(now.moment());
+                state.asked = false;
+                state.retry = None;
+            }
+        }
+        self.waiters.push(Waiter { id, waits_for: WaitsFor::Down(names.to_vec()) });
+        None
+    }
+
+    fn restart(&mut self, id: RequestId, name: &str, overrides: &BTreeMap<String, Override>) -> Option<Reply> {
+        if let Err(reply) = self.may_start(name) {
+            return Some(reply);
+        }
+        let (Some(state), Some(live)) = (self.state.agents.get_mut(name), self.agents.get_mut(name)) else {
+            return Some(self.no_such(name));
+        };
+        self.hold = false;
+        state.stopped = None;
+        state.asked = true;
+        state.retry = None;
+        live.first = true;
+        live.overrides = overrides.get(name).cloned().unwrap_or_default();
+        if matches!(state.session, Session::Running { .. } | Session::Starting | Session::Unknown { .. }) {
+            state.restart = Some(Cause::Asked);
+        }
+        let waits_for = WaitsFor::Up(vec![(name.to_owned(), Some(state.run))]);
+        self.waiters.push(Waiter { id, waits_for });
+        None
+    }
+
+    fn send(
+        &mut self,
+        id: RequestId,
+        name: &str,
+        text: &str,
+        (wait, queue): (Duration, bool),
+        now: Now,
+    ) -> Option<Reply> {
+        let Some(state) = self.state.agents.get(name) else { return Some(self.no_such(name)) };
+        let text = printable(text);
+        if text.trim().is_empty() {
+            return Some(failed(Reason::Usage, "there is no text to send".to_owned(), None));
+        }
+        if text.len() > TEXT_BYTES_MAX {
+            let error = format!("the text is too long ({} bytes, {TEXT_BYTES_MAX} allowed)", text.len());
+            return Some(failed(Reason::Usage, error, Some("put it into a file and send the file's name".to_owned())));
+        }
+        if !queue && let Some(reply) = not_running(name, &state.session) {
+            return Some(reply);
+        }
+        let Some(message) = self.queue(name, Purpose::Send, text, now) else {
+            return Some(failed(Reason::Busy, format!("too many messages wait for `{name}`"), None));
+        };
+        if queue {
+            return Some(Reply::Done { lines: vec![format!("message {message} is queued for {name}")] });
+        }
+        let waits_for = WaitsFor::Message { agent: name.to_owned(), message, until: now.mono + wait };
+        self.waiters.push(Waiter { id, waits_for });
+        None
+    }
+
+    fn the_loop(&self, in_loop: Option<&str>) -> Result<Loop, Reply> {
+        let names: Vec<&str> = self.fleet.loops.iter().map(|a_loop| a_loop.name.as_str()).collect();
+        let found = match in_loop {
+            Some(name) => self.fleet.loop_named(name),
+            None if names.len() == 1 => self.fleet.loops.first(),
+            None => None,
+        };
+        found.cloned().ok_or_else(|| match (in_loop, names.as_slice()) {
+            (_, []) => failed(Reason::Failed, "the config has no loop".to_owned(), None),
+            (Some(name), _) => {
+                failed(Reason::Usage, format!("there is no loop `{name}`"), Some(format!("there are: {}", names.join(", "))))
+            }
+            (None, _) => failed(
+                Reason::Usage,
+                "there are several loops".to_owned(),
+                Some(format!("name one with --loop: {}", names.join(", "))),
+            ),
+        })
+    }
+
+    fn phase_show(&self, in_loop: Option<&str>) -> Reply {
+        match self.the_loop(in_loop) {
+            Err(reply) => reply,
+            Ok(a_loop) => {
+                let ids: Vec<&str> = a_loop.phases.iter().map(|phase| phase.id.as_str()).collect();
+                let current = self.state.loops.get(&a_loop.name).and_then(|state| state.phase.clone());
+                let current = current.unwrap_or_else(|| "-".to_owned());
+                let at = ids.iter().position(|id| *id == current).map_or(0, |at| at + 1);
+                let line = format!("phase {current} [{at}/{}] sequence: {}", ids.len(), ids.join(" "));
+                Reply::Done { lines: vec![line] }
+            }
+        }
+    }
+
+    fn phase_set(
+        &mut self,
+        in_loop: Option<&str>,
+        to: &PhaseTarget,
+        restart: bool,
+        now: Now,
+        turn: &mut Turn,
+    ) -> Reply {
+        let a_loop = match self.the_loop(in_loop) {
+            Ok(a_loop) => a_loop,
+            Err(reply) => return reply,
+        };
+        match self.set_phase(&a_loop, to, restart, now, turn) {
+            Ok(line) => Reply::Done { lines: vec![line] },
+            Err((reason, error)) => failed(reason, error, None),
+        }
+    }
+
+    /// Takes in that who asked has hung up: a message that was not typed yet is taken back.
+    pub(super) fn request_gone(&mut self, id: RequestId, now: Now, turn: &mut Turn) {
+        let Some(at) = self.waiters.iter().position(|waiter| waiter.id == id) else { return };
+        let waiter = self.waiters.remove(at);
+        if let WaitsFor::Message { agent, message, .. } = waiter.waits_for {
+            self.withdraw(&agent, message, now, turn);
+        }
+    }
+
+    /// Takes a message out of the queue if it has not been typed; says whether it was.
+    fn withdraw(&mut self, agent: &str, message: MessageId, now: Now, turn: &mut Turn) -> bool {
+        let Some(state) = self.state.agents.get_mut(agent) else { return false };
+        let before = state.queue.len();
+        state.queue.retain(|other| other.id != message || other.progress != Progress::Queued);
+        let withdrawn = state.queue.len() < before;
+        if withdrawn {
+            let text = format!("message {message} was taken back");
+            turn.act(Action::Record(self.about(agent, EventKind::Withdrawn, Level::Info, &text, now)));
+        }
+        withdrawn
+    }
+
+    /// Answers who waits for this message.
+    pub(super) fn answer_sender(&mut self, message: MessageId, outcome: Outcome, turn: &mut Turn) {
+        let waits = |waiter: &Waiter| matches!(&waiter.waits_for, WaitsFor::Message { message: other, .. } if *other == message);
+        let Some(at) = self.waiters.iter().position(waits) else { return };
+        let waiter = self.waiters.remove(at);
+        let reply = match outcome {
+            Outcome::Confirmed => Reply::Done { lines: vec![format!("message {message} delivered")] },
+            Outcome::Unconfirmed => failed(
+                Reason::Unconfirmed,
+                format!("message {message} was typed and submitted; nothing proves that it arrived"),
+                Some("a backend with `input_re` lets the supervisor see it".to_owned()),
+            ),
+        };
+        turn.act(Action::Answer { id: waiter.id, reply });
+    }
+
+    /// Answers everybody whose wait has ended.
+    pub(super) fn decide_commands(&mut self, now: Now, turn: &mut Turn) {
+        let waiters = std::mem::take(&mut self.waiters);
+        for waiter in waiters {
+            match self.outcome(&waiter, now, turn) {
+                Some(reply) => turn.act(Action::Answer { id: waiter.id, reply }),
+                None => self.waiters.push(waiter),
+            }
+        }
+    }
+
+    fn outcome(&mut self, waiter: &Waiter, now: Now, turn: &mut Turn) -> Option<Reply> {
+        match &waiter.waits_for {
+            WaitsFor::Up(names) => self.up_outcome(names),
+            WaitsFor::Down(names) => self.down_outcome(names),
+            WaitsFor::End => {
+                let names: Vec<String> = self.state.agents.keys().cloned().collect();
+                let reply = self.down_outcome(&names)?;
+                for (name, state) in &mut self.state.agents {
+                    let task = self.fleet.agent(name).is_some_and(|agent| matches!(agent.kind, Kind::Task(_)));
+                    state.asked = !task;
+                }
+                turn.act(Action::Answer { id: waiter.id, reply });
+                turn.act(Action::Exit);
+                // Answered here, since the supervisor ends with it.
+                self.waiters.clear();
+                None
+            }
+            WaitsFor::Message { agent, message, until } => {
+                let (agent, message, until) = (agent.clone(), *message, *until);
+                let session = &self.state.agents.get(&agent)?.session;
+                if let Some(reply) = not_running(&agent, session) {
+                    self.withdraw(&agent, message, now, turn);
+                    return Some(reply);
+                }
+                if until > now.mono {
+                    turn.due(until);
+                    return None;
+                }
+                Some(self.too_late(&agent, message, now, turn))
+            }
+        }
+    }
+
+    fn up_outcome(&self, names: &[(String, Option<u64>)]) -> Option<Reply> {
+        let mut lines = Vec::new();
+        let mut errors = Vec::new();
+        for (name, than) in names {
+            let Some(state) = self.state.agents.get(name) else { continue };
+            let newer = than.is_none_or(|than| state.run > than);
+            let waits_on = state.restart.is_some() && than.is_some();
+            match &state.session {
+                Session::Running { .. } if newer && !waits_on => lines.push(format!("{name} runs (run {})", state.run)),
+                _ if !self.wanted(name) => errors.push(format!("{name} is not to run any more")),
+                Session::Unknown { why } => errors.push(format!("{name} cannot be reached: {why}")),
+                Session::Dead { .. } if !state.asked => errors.push(format!("{name} has ended")),
+                Session::Absent | Session::Dead { .. } | Session::Running { .. } => {
+                    let blocked = state.blocked.as_ref().filter(|blocked| !blocked.again || state.retry.is_some())?;
+                    errors.push(format!("{name}: {}", blocked.why));
+                }
+                Session::Preparing { .. } | Session::Stopping { .. } | Session::Starting => return None,
+            }
+        }
+        match errors.as_slice() {
+            [] => Some(Reply::Done { lines }),
+            _ => Some(failed(Reason::Failed, errors.join("\n"), None)),
+        }
+    }
+
+    fn down_outcome(&self, names: &[String]) -> Option<Reply> {
+        let mut lines = Vec::new();
+        let mut errors = Vec::new();
+        for name in names {
+            let Some(state) = self.state.agents.get(name) else {
+                lines.push(format!("{name} has ended"));
+                continue;
+            };
+            let failed = self.agents.get(name).and_then(|live| live.stop_failed.clone());
+            match (&state.session, failed) {
+                (Session::Absent, _) if self.agents.get(name).is_some_and(|live| live.found) => {
+                    lines.push(format!("{name} has ended"));
+                }
+                (Session::Unknown { .. }, Some(why)) => errors.push(format!("{name} could not be ended: {why}")),
+                (Session::Unknown { why }, None) => errors.push(format!("{name} cannot be reached: {why}")),
+                (
+                    Session::Absent
+                    | Session::Preparing { .. }
+                    | Session::Stopping { .. }
+                    | Session::Starting
+                    | Session::Running { .. }
+                    | Session::Dead { .. },
+                    _,
+                ) => return None,
+            }
+        }
+        match errors.as_slice() {
+            [] => Some(Reply::Done { lines }),
+            _ => Some(failed(Reason::Failed, errors.join("\n"), None)),
+        }
+    }
+
+    fn too_late(&mut self, agent: &str, message: MessageId, now: Now, turn: &mut Turn) -> Reply {
+        let obstacle = self.agents.get(agent).and_then(|live| live.look.as_ref()).and_then(|look| look.obstacle.clone());
+        if !self.withdraw(agent, message, now, turn) {
+            return failed(
+                Reason::Unconfirmed,
+                format!("message {message} was typed into `{agent}`, and nothing has proved yet that it arrived"),
+                Some("it stays in the queue; `explain` shows it".to_owned()),
+            );
+        }
+        let taken_back = Some("the message was taken back; `--wait` waits longer, `--queue` leaves it".to_owned());
+        match obstacle {
+            Some(obstacle @ (Obstacle::NoBox | Obstacle::Draft(_) | Obstacle::Mode | Obstacle::OtherProgram(_))) => {
+                failed(Reason::InTheWay, obstacle.to_string(), taken_back)
+            }
+            Some(obstacle @ (Obstacle::Busy | Obstacle::Unreadable(_))) => {
+                failed(Reason::Busy, obstacle.to_string(), taken_back)
+            }
+            None => failed(Reason::Busy, format!("`{agent}` had other messages before this one"), taken_back),
+        }
+    }
+}
+
+fn not_running(name: &str, session: &Session) -> Option<Reply> {
+    match session {
+        Session::Running { .. } | Session::Starting | Session::Preparing { .. } => None,
+        Session::Stopping { then_start: true } => None,
+        Session::Unknown { why } => {
+            Some(failed(Reason::NotRunning, format!("`{name}` cannot be reached: {why}"), None))
+        }
+        Session::Absent | Session::Dead { .. } | Session::Stopping { then_start: false } => Some(failed(
+            Reason::NotRunning,
+            format!("`{name}` does not run"),
+            Some(format!("`up {name}` starts it; `send --queue` leaves the message for its next start")),
+        )),
+    }
+}
+
+/// Removes control characters that could act on a terminal or end a bracketed paste; newlines and tabs stay.
+fn printable(text: &str) -> String {
+    let unified = text.replace("\r\n", "\n").replace('\r', "\n");
+    let kept: String = unified.chars().filter(|char| !char.is_control() || matches!(char, '\n' | '\t')).collect();
+    kept.trim_end_matches('\n').to_owned()
+}
+
+/// Returns the answer for something that was not done.
+fn failed(reason: Reason, error: String, hint: Option<String>) -> Reply {
+    Reply::Failed { reason, error, hint }
+}

@@ -1,1 +1,434 @@
 //! How a message reaches an agent: looked, pasted, submitted, confirmed.
+//!
+//! One message at a time per agent. The text is pasted once; the submit key is pressed again, a bounded number of
+//! times, until the input box shows that the text has gone. What cannot be typed now waits and says why.
+
+use std::time::Duration;
+
+use super::action::Action;
+use super::event::{EventKind, Level};
+use super::fleet::{Backend, PromptDelivery};
+use super::input_box;
+use super::live::{Look, Obstacle, shortened};
+use super::message::{Message, MessageId, Outcome, Progress, Purpose};
+use super::now::{Moment, Mono, Now};
+use super::screen::{InputBox, Screen};
+use super::state::Session;
+use super::{Supervisor, Turn, with};
+
+/// The most messages that wait for one agent.
+pub const QUEUE_MAX: usize = 100;
+/// Between paste and submit key: with less, Gemini's program drops the key (220 of 220 arrived with it).
+const SUBMIT_DELAY: Duration = Duration::from_millis(300);
+/// Between submit key and the look that confirms.
+const CONFIRM_DELAY: Duration = Duration::from_millis(300);
+/// So often the submit key is pressed one second and more apart; afterwards at every look.
+const PRESSES_QUICK: u32 = 5;
+/// The submit key is not pressed more often than this for one message.
+const PRESSES_MAX: u32 = 20;
+/// Output has ended when none came for so long; a working program pauses less (agents.md, 10).
+const QUIET: Duration = Duration::from_millis(700);
+/// A program that starts is looked at when it has been quiet for so long.
+const START_QUIET: Duration = Duration::from_millis(250);
+/// A look or paste that failed is tried again after this.
+const AGAIN: Duration = Duration::from_secs(1);
+/// The longest text that is typed into a program that is not known to take a paste as a whole: a terminal in
+/// line mode cuts at 4096 bytes.
+const TYPED_BYTES_MAX: usize = 1000;
+/// Names of shells: what stands in a pane whose agent program has ended.
+const SHELLS: [&str; 6] = ["sh", "bash", "dash", "zsh", "fish", "ksh"];
+/// How many rows at the bottom count as activity for a footer TUI (rule 18), and for any other.
+const ACTIVE_ROWS: (usize, usize) = (10, 25);
+
+impl Supervisor {
+    /// Returns the backend that the agent's newest run was started with.
+    pub(super) fn backend_of(&self, name: &str) -> Option<&Backend> {
+        let one_off = self.state.agents.get(name).and_then(|state| state.backend.as_ref());
+        match one_off {
+            Some(backend) => self.fleet.backends.get(backend)?.as_ref().ok(),
+            None => self.fleet.agent(name)?.backend.as_ref().ok(),
+        }
+    }
+
+    /// Forgets what the screen showed: another program is in the pane.
+    pub(super) fn clear_screen(&mut self, name: &str) {
+        if let Some(live) = self.agents.get_mut(name) {
+            live.look = None;
+            live.output = None;
+            live.typing = false;
+            live.draft = None;
+        }
+    }
+
+    /// Takes in an answer to `Look`.
+    pub(super) fn looked(&mut self, name: &str, screen: &Result<Screen, String>, now: Now, turn: &mut Turn) {
+        let backend = self.backend_of(name).cloned();
+        let Some(live) = self.agents.get_mut(name) else { return };
+        live.looking = false;
+        let at = now.moment();
+        let look = match (screen, backend) {
+            (Err(why), _) => {
+                Look { at, input: None, obstacle: Some(Obstacle::Unreadable(why.clone())), ready: false }
+            }
+            (Ok(_), None) => Look { at, input: None, obstacle: None, ready: true },
+            (Ok(screen), Some(backend)) => judge(screen, &backend, at),
+        };
+        live.look = Some(look);
+        self.confirm(name, now, turn);
+        self.note_draft(name, now);
+    }
+
+    /// Keeps since when a person's draft stands.
+    fn note_draft(&mut self, name: &str, now: Now) {
+        let typed = self
+            .state
+            .agents
+            .get(name)
+            .and_then(|state| state.queue.first())
+            .is_some_and(|message| message.progress != Progress::Queued);
+        let Some(live) = self.agents.get_mut(name) else { return };
+        let stands = live.look.as_ref().is_some_and(|look| matches!(look.obstacle, Some(Obstacle::Draft(_))));
+        if !stands || typed {
+            live.draft = None;
+        } else if live.draft.is_none() {
+            live.draft = Some((now.moment(), false));
+        }
+    }
+
+    /// Decides what a look says of the message that is on its way.
+    fn confirm(&mut self, name: &str, now: Now, turn: &mut Turn) {
+        let Some(look) = self.agents.get(name).and_then(|live| live.look.clone()) else { return };
+        let Some(state) = self.state.agents.get_mut(name) else { return };
+        let Some(message) = state.queue.first_mut() else { return };
+        let ours = |held: &str| input_box::is_ours(held, &message.text);
+        match (&message.progress, &look.input) {
+            (Progress::Pasting { .. }, Some(InputBox::Holds(held))) if ours(held) => {
+                message.progress = Progress::Typed { since: now.moment() };
+            }
+            (Progress::Pasting { .. }, Some(InputBox::Absent)) => {}
+            (Progress::Pasting { .. }, None | Some(InputBox::Empty | InputBox::Holds(_)))
+                if look.obstacle.as_ref().is_none_or(|obstacle| !matches!(obstacle, Obstacle::Unreadable(_))) =>
+            {
+                message.repeat();
+            }
+            (Progress::Typed { .. }, Some(InputBox::Empty)) => self.finish(name, Outcome::Confirmed, now, turn),
+            (Progress::Submitted { .. }, Some(InputBox::Empty)) => self.finish(name, Outcome::Confirmed, now, turn),
+            (Progress::Submitted { .. }, Some(InputBox::Holds(held))) if !ours(held) => {
+                self.finish(name, Outcome::Confirmed, now, turn);
+            }
+            (Progress::Submitted { presses, .. }, Some(InputBox::Holds(_))) if *presses == PRESSES_QUICK => {
+                let text = format!("message {} stands unsent in the input box", message.id);
+                turn.act(Action::Record(self.about(name, EventKind::Unconfirmed, Level::Warning, &text, now)));
+            }
+            (
+                Progress::Queued
+                | Progress::Pasting { .. }
+                | Progress::Typed { .. }
+                | Progress::Submitted { .. },
+                _,
+            ) => {}
+        }
+    }
+
+    /// Takes in an answer to `Paste`.
+    pub(super) fn pasted(&mut self, name: &str, id: MessageId, result: &Result<(), String>, now: Now) {
+        if let Some(live) = self.agents.get_mut(name) {
+            live.typing = false;
+        }
+        let Some(message) = self.front(name, id) else { return };
+        if !matches!(message.progress, Progress::Pasting { .. }) {
+            return;
+        }
+        match result {
+            Ok(()) => message.progress = Progress::Typed { since: now.moment() },
+            Err(why) => {
+                message.progress = Progress::Queued;
+                let obstacle = Some(Obstacle::Unreadable(why.clone()));
+                if let Some(live) = self.agents.get_mut(name) {
+                    live.look = Some(Look { at: now.moment(), input: None, obstacle, ready: true });
+                }
+            }
+        }
+    }
+
+    /// Takes in an answer to `Press`.
+    pub(super) fn pressed(
+        &mut self,
+        name: &str,
+        id: MessageId,
+        result: &Result<(), String>,
+        now: Now,
+        turn: &mut Turn,
+    ) {
+        if let Some(live) = self.agents.get_mut(name) {
+            live.typing = false;
+        }
+        let proves = self.backend_of(name).is_some_and(|backend| backend.input_re.is_some());
+        if self.front(name, id).is_some() && result.is_ok() && !proves {
+            self.finish(name, Outcome::Unconfirmed, now, turn);
+        }
+    }
+
+    fn front(&mut self, name: &str, id: MessageId) -> Option<&mut Message> {
+        self.state.agents.get_mut(name)?.queue.first_mut().filter(|message| message.id == id)
+    }
+
+    /// Takes the first message out of the queue and tells how it ended.
+    fn finish(&mut self, name: &str, outcome: Outcome, now: Now, turn: &mut Turn) {
+        let Some(state) = self.state.agents.get_mut(name) else { return };
+        if state.queue.is_empty() {
+            return;
+        }
+        let message = state.queue.remove(0);
+        let (kind, level, word) = match outcome {
+            Outcome::Confirmed => (EventKind::Delivered, Level::Info, "delivered"),
+            Outcome::Unconfirmed => (EventKind::Unconfirmed, Level::Info, "typed and submitted, unconfirmed"),
+        };
+        let text = format!("message {} {word}: {}", message.id, shortened(&message.text));
+        let event = with(self.about(name, kind, level, &text, now), "message", message.id.to_string());
+        turn.act(Action::Record(event));
+        self.answer_sender(message.id, outcome, turn);
+    }
+
+    /// Decides for every agent what is looked at and typed.
+    pub(super) fn decide_deliveries(&mut self, now: Now, turn: &mut Turn) {
+        let names: Vec<String> = self.state.agents.keys().cloned().collect();
+        for name in &names {
+            let Some(state) = self.state.agents.get(name) else { continue };
+            match state.session {
+                Session::Running { ready: false } => self.decide_start_end(name, now, turn),
+                Session::Running { ready: true } if !state.queue.is_empty() => self.decide_delivery(name, now, turn),
+                Session::Running { ready: true }
+                | Session::Absent
+                | Session::Preparing { .. }
+                | Session::Stopping { .. }
+                | Session::Starting
+                | Session::Dead { .. }
+                | Session::Unknown { .. } => {}
+            }
+        }
+    }
+
+    /// Decides whether a start has ended: the program can take messages, or has had its time.
+    fn decide_start_end(&mut self, name: &str, now: Now, turn: &mut Turn) {
+        let (Some(state), Some(live)) = (self.state.agents.get(name), self.agents.get(name)) else { return };
+        let began = state.since;
+        let Some(backend) = self.backend_of(name) else { return self.enter_ready(name, now, turn) };
+        let shows = backend.ready_re.is_some() || backend.input_re.is_some();
+        let wait_max = match (shows, backend.prompt_delivery) {
+            (true, _) => backend.ready_max,
+            (false, PromptDelivery::Ping) => backend.connect_delay,
+            (false, PromptDelivery::Arg | PromptDelivery::Exec) => Duration::ZERO,
+        };
+        let sees = live.look.as_ref().is_some_and(|look| look.ready);
+        if (shows && sees) || now.since(began) >= wait_max {
+            return self.enter_ready(name, now, turn);
+        }
+        turn.due(began.mono + wait_max);
+        if shows {
+            let quiet_at = live.output.unwrap_or(began.mono) + START_QUIET;
+            self.look_when(name, quiet_at, now, turn);
+        }
+    }
+
+    fn enter_ready(&mut self, name: &str, now: Now, turn: &mut Turn) {
+        let Some(state) = self.state.agents.get_mut(name) else { return };
+        state.session = Session::Running { ready: true };
+        turn.act(Action::Record(self.about(name, EventKind::AgentReady, Level::Debug, "ready", now)));
+    }
+
+    /// Looks at `at`, once for every piece of output, and when the fallback cadence has passed since the last look.
+    fn look_when(&mut self, name: &str, at: Mono, now: Now, turn: &mut Turn) {
+        let fallback = self.fleet.watchdog.signal_interval;
+        let Some(live) = self.agents.get_mut(name) else { return };
+        if live.looking || live.typing {
+            return;
+        }
+        let due = match &live.look {
+            None => at,
+            Some(look) => {
+                let failed = matches!(look.obstacle, Some(Obstacle::Unreadable(_)));
+                let again = look.at.mono + if failed { AGAIN } else { fallback };
+                if live.output.is_some_and(|output| output >= look.at.mono) && at < again { at } else { again }
+            }
+        };
+        if due > now.mono {
+            return turn.due(due);
+        }
+        live.looking = true;
+        turn.act(Action::Look { agent: name.to_owned() });
+    }
+
+    fn decide_delivery(&mut self, name: &str, now: Now, turn: &mut Turn) {
+        let Some(message) = self.state.agents.get(name).and_then(|state| state.queue.first()) else { return };
+        match message.progress.clone() {
+            Progress::Queued => self.decide_paste(name, now, turn),
+            Progress::Pasting { .. } => {
+                // Nobody is pasting: the supervisor was ended in the middle of it, and a look tells how far it came.
+                if self.agents.get(name).is_some_and(|live| !live.typing) {
+                    self.look_when(name, now.mono, now, turn);
+                }
+            }
+            Progress::Typed { since } => self.decide_first_press(name, since, now, turn),
+            Progress::Submitted { since, presses } => self.decide_next_press(name, since, presses, now, turn),
+        }
+    }
+
+    fn decide_paste(&mut self, name: &str, now: Now, turn: &mut Turn) {
+        self.tell_long_draft(name, now, turn);
+        let reads = self.backend_of(name).is_some();
+        let Some(live) = self.agents.get_mut(name) else { return };
+        if live.looking || live.typing {
+            return;
+        }
+        let fresh = live.look.as_ref().is_some_and(|look| look.at.mono == now.mono);
+        let free = live.look.as_ref().is_some_and(|look| look.obstacle.is_none());
+        if !reads || fresh && free {
+            live.typing = true;
+            live.look = None;
+            return self.paste(name, now, turn);
+        }
+        if free {
+            live.look = None;
+        }
+        let quiet_at = match (&live.look, live.output) {
+            (Some(_), Some(output)) => output + QUIET,
+            (None, _) | (_, None) => now.mono,
+        };
+        self.look_when(name, quiet_at, now, turn);
+    }
+
+    fn paste(&mut self, name: &str, now: Now, turn: &mut Turn) {
+        let whole = self.backend_of(name).is_some_and(|backend| backend.input_re.is_some());
+        let texts = self.places.texts.clone();
+        let Some(message) = self.state.agents.get_mut(name).and_then(|state| state.queue.first_mut()) else { return };
+        message.progress = Progress::Pasting { since: now.moment() };
+        let id = message.id;
+        let mut text = message.text.clone();
+        if !whole && (text.contains('\n') || text.len() > TYPED_BYTES_MAX) {
+            let path = texts.join(format!("{name}-{id}.txt"));
+            turn.act(Action::WriteText { path: path.clone(), text });
+            text = format!("A message for you stands in {}: read it now and act on it.", path.display());
+        }
+        turn.act(Action::Paste { agent: name.to_owned(), message: id, text });
+    }
+
+    fn decide_first_press(&mut self, name: &str, since: Moment, now: Now, turn: &mut Turn) {
+        let due = since.mono + SUBMIT_DELAY;
+        if due > now.mono {
+            return turn.due(due);
+        }
+        self.press(name, 1, now, turn);
+    }
+
+    fn decide_next_press(&mut self, name: &str, since: Moment, presses: u32, now: Now, turn: &mut Turn) {
+        let proves = self.backend_of(name).is_some_and(|backend| backend.input_re.is_some());
+        let Some(live) = self.agents.get(name) else { return };
+        if live.typing || live.looking {
+            return;
+        }
+        if !proves {
+            // Nobody is pressing: the key failed, or the supervisor was ended before it. A second one does no harm.
+            let due = since.mono + AGAIN;
+            return if due > now.mono { turn.due(due) } else { self.press(name, presses + 1, now, turn) };
+        }
+        let seen = live.look.as_ref().filter(|look| look.at.mono >= since.mono + CONFIRM_DELAY);
+        let Some(look) = seen else {
+            let due = since.mono + CONFIRM_DELAY;
+            if due > now.mono {
+                return turn.due(due);
+            }
+            if let Some(live) = self.agents.get_mut(name) {
+                live.look = None;
+            }
+            return self.look_when(name, now.mono, now, turn);
+        };
+        let stands = matches!(look.input, Some(InputBox::Holds(_)));
+        let looked = look.at.mono;
+        let step = if presses < PRESSES_QUICK { AGAIN * presses } else { self.fleet.watchdog.signal_interval };
+        if stands && presses < PRESSES_MAX && since.mono + step <= now.mono {
+            return self.press(name, presses + 1, now, turn);
+        }
+        if stands && presses < PRESSES_MAX {
+            turn.due(since.mono + step);
+        }
+        let quiet_at = self.agents.get(name).and_then(|live| live.output).unwrap_or(looked) + QUIET;
+        self.look_when(name, quiet_at, now, turn);
+    }
+
+    fn press(&mut self, name: &str, presses: u32, now: Now, turn: &mut Turn) {
+        let key = self.backend_of(name).map_or_else(|| "Enter".to_owned(), |backend| backend.submit_key.clone());
+        let Some(message) = self.state.agents.get_mut(name).and_then(|state| state.queue.first_mut()) else { return };
+        message.progress = Progress::Submitted { since: now.moment(), presses };
+        let id = message.id;
+        if let Some(live) = self.agents.get_mut(name) {
+            live.typing = true;
+        }
+        turn.act(Action::Press { agent: name.to_owned(), message: id, key });
+    }
+
+    /// Tells a person once that a draft blocks messages.
+    fn tell_long_draft(&mut self, name: &str, now: Now, turn: &mut Turn) {
+        let alarm = self.fleet.watchdog.draft_alarm;
+        let Some(live) = self.agents.get_mut(name) else { return };
+        let Some((since, told)) = &mut live.draft else { return };
+        if *told {
+            return;
+        }
+        if now.since(*since) < alarm {
+            return turn.due(since.mono + alarm);
+        }
+        *told = true;
+        let text = format!("a draft has blocked messages for {} s", now.since(*since).as_secs());
+        turn.act(Action::Record(self.about(name, EventKind::Draft, Level::Notice, &text, now)));
+    }
+
+    /// Puts a message at the end of an agent's queue; `None` when the queue is full.
+    pub(super) fn queue(&mut self, name: &str, purpose: Purpose, text: String, now: Now) -> Option<MessageId> {
+        let state = self.state.agents.get_mut(name)?;
+        if state.queue.len() >= QUEUE_MAX {
+            return None;
+        }
+        let id = self.state.take_message_id();
+        let message = Message { id, purpose, text, queued: now.moment(), progress: Progress::Queued };
+        self.state.agents.get_mut(name)?.queue.push(message);
+        Some(id)
+    }
+}
+
+/// Judges a screen: whether the program is ready, and what keeps a message from being typed.
+fn judge(screen: &Screen, backend: &Backend, at: Moment) -> Look {
+    let placeholder = backend.placeholder_re.as_ref();
+    let input = backend.input_re.as_ref().map(|pattern| input_box::read(screen, pattern, placeholder));
+    let rows = screen.text_rows();
+    let shows_ready = backend.ready_re.as_ref().is_some_and(|pattern| rows.iter().any(|row| pattern.regex().is_match(row)));
+    let has_box = input.as_ref().is_some_and(|input| *input != InputBox::Absent);
+    Look { at, obstacle: obstacle(screen, &rows, backend, input.as_ref()), ready: shows_ready || has_box, input }
+}
+
+fn obstacle(screen: &Screen, rows: &[String], backend: &Backend, input: Option<&InputBox>) -> Option<Obstacle> {
+    if screen.in_mode {
+        return Some(Obstacle::Mode);
+    }
+    match input {
+        Some(InputBox::Absent) => return Some(Obstacle::NoBox),
+        Some(InputBox::Holds(text)) => return Some(Obstacle::Draft(text.clone())),
+        Some(InputBox::Empty) => {}
+        None => {
+            let expected = backend.process_name.as_deref();
+            let shell = SHELLS.contains(&screen.command.as_str());
+            if shell && expected.is_some_and(|expected| expected != screen.command) {
+                return Some(Obstacle::OtherProgram(screen.command.clone()));
+            }
+        }
+    }
+    (!backend.queues_while_busy && is_active(rows, backend)).then_some(Obstacle::Busy)
+}
+
+/// Says whether the screen shows that the program works, by the config's `active_re`.
+fn is_active(rows: &[String], backend: &Backend) -> bool {
+    let Some(active) = &backend.active_re else { return false };
+    let count = if backend.footer_ui { ACTIVE_ROWS.0 } else { ACTIVE_ROWS.1 };
+    let end = rows.iter().rposition(|row| !row.trim().is_empty()).map_or(0, |last| last + 1);
+    rows[end.saturating_sub(count)..end].iter().any(|row| active.regex().is_match(row))
+}

@@ -110,6 +110,16 @@ pub struct Agent {
     pub control: Control,
 }
 
+impl Agent {
+    /// Returns the loop that it belongs to.
+    pub fn in_loop(&self) -> Option<&str> {
+        match &self.kind {
+            Kind::Loop { in_loop, .. } => Some(in_loop),
+            Kind::Persistent(_) | Kind::Task(_) | Kind::Service { .. } => None,
+        }
+    }
+}
+
 /// What an agent is for.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Kind {
@@ -251,6 +261,8 @@ pub struct Backend {
     pub fatal_re: Option<Pattern>,
     /// The row of the input box; its group `text` (or 1) is what is typed into it.
     pub input_re: Option<Pattern>,
+    /// What stands in the empty input box: a placeholder or suggestion that is told by its text, not by its dimness.
+    pub placeholder_re: Option<Pattern>,
     /// What a screen that can take a prompt shows.
     pub ready_re: Option<Pattern>,
     /// Environment of the program.

@@ -1,1 +1,286 @@
 //! Which pushed commits and inboxes tell whom what.
+//!
+//! Subjects are read, edge-triggered on the branch's head; the first sight of a branch is a silent baseline, and the
+//! head is kept, so that what was pushed while the supervisor was down is told by the next one.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::action::Action;
+use super::event::{EventKind, Level};
+use super::fleet::{DoneSource, Handoff, Loop, Pattern};
+use super::message::{PingAbout, Progress, Purpose};
+use super::now::{Mono, Now};
+use super::observation::{Commit, Pushed};
+use super::state::Trouble;
+use super::{Supervisor, Turn, with};
+
+/// A failed reading is tried again after this, doubling up to the loop's fallback cadence.
+const READ_AGAIN: Duration = Duration::from_secs(1);
+/// So many commits are named in one ping; the rest are counted.
+const NAMED_COMMITS_MAX: usize = 5;
+/// The most characters of a subject that a ping quotes.
+const SUBJECT_CHARS_MAX: usize = 100;
+/// The most commits that a waiting ping remembers.
+const PING_COMMITS_MAX: usize = 100;
+
+impl Loop {
+    /// Returns where a file of this loop may stand in its repository, the first that exists counts.
+    fn pushed_paths(&self, name: &str) -> Vec<String> {
+        let within = |folder: &str| format!("{}/{name}", folder.trim_end_matches('/'));
+        if self.state_subdir.is_empty() { vec![name.to_owned()] } else { vec![within(&self.state_subdir), name.to_owned()] }
+    }
+
+    /// Returns where the working copy's status file of a phase may stand, the first that exists counts.
+    pub(super) fn status_files(&self, status: &str) -> Vec<PathBuf> {
+        self.pushed_paths(status).iter().map(|path| self.repo.join(path)).collect()
+    }
+}
+
+impl Supervisor {
+    /// Takes in that a branch's pushed head is this commit.
+    pub(super) fn head_told(&mut self, in_loop: &str, head: &str, now: Now, turn: &mut Turn) {
+        let Some(live) = self.loops.get_mut(in_loop) else { return };
+        live.head = Some(head.to_owned());
+        live.retry = None;
+        self.origin_back(in_loop, now, turn);
+    }
+
+    /// Takes in that the origin cannot be asked.
+    pub(super) fn origin_trouble(&mut self, in_loop: &str, why: &str, now: Now, turn: &mut Turn) {
+        let Some(state) = self.state.loops.get_mut(in_loop) else { return };
+        if state.trouble.as_ref().is_some_and(|trouble| trouble.why == why) {
+            return;
+        }
+        let since = state.trouble.as_ref().map_or(now.moment(), |trouble| trouble.since);
+        state.trouble = Some(Trouble { why: why.to_owned(), since });
+        let event = self.about_loop(in_loop, EventKind::OriginTrouble, Level::Warning, why, now);
+        turn.act(Action::Record(event));
+    }
+
+    fn origin_back(&mut self, in_loop: &str, now: Now, turn: &mut Turn) {
+        let Some(state) = self.state.loops.get_mut(in_loop) else { return };
+        if let Some(trouble) = state.trouble.take() {
+            let text = format!("the origin can be read again after {} s", now.since(trouble.since).as_secs());
+            turn.act(Action::Record(self.about_loop(in_loop, EventKind::OriginBack, Level::Notice, &text, now)));
+        }
+    }
+
+    /// Takes in the answer to `ReadPushed`.
+    pub(super) fn pushed(&mut self, in_loop: &str, result: &Result<Pushed, String>, now: Now, turn: &mut Turn) {
+        let fleet = std::sync::Arc::clone(&self.fleet);
+        let (Some(a_loop), Some(live)) = (fleet.loop_named(in_loop), self.loops.get_mut(in_loop)) else { return };
+        let Some(asked_for) = live.reading.take() else { return };
+        match result {
+            Err(why) => {
+                live.failures += 1;
+                let wait = READ_AGAIN * (1 << (live.failures - 1).min(10));
+                live.retry = Some(now.mono + wait.min(fleet.watchdog.signal_interval.max(READ_AGAIN)));
+                self.origin_trouble(in_loop, why, now, turn);
+            }
+            Ok(pushed) => {
+                live.failures = 0;
+                live.retry = None;
+                self.origin_back(in_loop, now, turn);
+                self.take_pushed(a_loop, asked_for, pushed, now, turn);
+            }
+        }
+    }
+
+    fn take_pushed(
+        &mut self,
+        a_loop: &Loop,
+        asked_for: Option<String>,
+        pushed: &Pushed,
+        now: Now,
+        turn: &mut Turn,
+    ) {
+        let phase = self.state.loops.get(&a_loop.name).and_then(|state| state.phase.clone());
+        let Some(state) = self.state.loops.get_mut(&a_loop.name) else { return };
+        let baseline = state.head.is_none();
+        state.head = Some(pushed.head.clone());
+        let complete = state.complete.is_some();
+        if let (Some(handoff), false, false) = (&a_loop.handoff, baseline, complete) {
+            self.hand_over(a_loop, handoff, &pushed.commits, now, turn);
+        }
+        if asked_for == phase {
+            if let Some(handoff) = a_loop.handoff.as_ref().filter(|_| !complete) {
+                self.read_inboxes(a_loop, handoff, pushed, now, turn);
+            }
+            self.read_plan(a_loop, pushed, now, turn);
+            let status = self.phase_of(a_loop).map(|phase| phase.status.clone()).unwrap_or_default();
+            let text = a_loop.pushed_paths(&status).iter().find_map(|path| pushed.files.get(path));
+            let text = text.map(|blob| blob.text.clone());
+            if let Some(live) = self.loops.get_mut(&a_loop.name) {
+                live.pushed_status = text;
+                live.read_for = Some(asked_for);
+            }
+        }
+    }
+
+    /// Tells the reader of claims and the reader of reviews what was pushed for them.
+    fn hand_over(&mut self, a_loop: &Loop, handoff: &Handoff, commits: &[Commit], now: Now, turn: &mut Turn) {
+        let matching = |pattern: &Pattern| -> Vec<Commit> {
+            commits.iter().filter(|commit| pattern.regex().is_match(&commit.subject)).cloned().collect()
+        };
+        for (about, reader, commits) in [
+            (PingAbout::Claim, &handoff.claim_pings, matching(&handoff.claim_pattern)),
+            (PingAbout::Review, &handoff.review_pings, matching(&handoff.review_pattern)),
+        ] {
+            let Some(newest) = commits.last() else { continue };
+            let text = format!("{} → {reader}", line(newest));
+            let ids: Vec<_> = commits.iter().map(|commit| commit.id.clone()).collect();
+            let event = self.about_loop(&a_loop.name, EventKind::Handoff, Level::Notice, &text, now);
+            turn.act(Action::Record(with(event, "commits", ids)));
+            self.ping(&a_loop.name, reader, about, commits, now);
+        }
+    }
+
+    fn read_inboxes(&mut self, a_loop: &Loop, handoff: &Handoff, pushed: &Pushed, now: Now, turn: &mut Turn) {
+        let readers = [&handoff.claim_pings, &handoff.review_pings];
+        for (inbox, reader) in handoff.inboxes.iter().zip(readers) {
+            let found = a_loop.pushed_paths(inbox).into_iter().find_map(|path| {
+                let blob = pushed.files.get(&path)?;
+                Some((path, blob.id.clone()))
+            });
+            let Some(state) = self.state.loops.get_mut(&a_loop.name) else { return };
+            let Some((path, id)) = found else {
+                state.inboxes.remove(inbox);
+                continue;
+            };
+            if state.inboxes.insert(inbox.clone(), id.clone()).as_ref() == Some(&id) {
+                continue;
+            }
+            let text = format!("{path} has new content → {reader}");
+            turn.act(Action::Record(self.about_loop(&a_loop.name, EventKind::Inbox, Level::Notice, &text, now)));
+            self.ping(&a_loop.name, reader, PingAbout::Inbox(path), Vec::new(), now);
+        }
+    }
+
+    fn read_plan(&mut self, a_loop: &Loop, pushed: &Pushed, now: Now, turn: &mut Turn) {
+        let Some(plan) = self.phase_of(a_loop).map(|phase| phase.plan.clone()) else { return };
+        if let Some(blob) = a_loop.pushed_paths(&plan).iter().find_map(|path| pushed.files.get(path)) {
+            self.plan_seen(a_loop, "pushed", &blob.id, now, turn);
+        }
+    }
+
+    /// Takes in the content id of the current plan; a change in mid-phase is told to the loop's agents.
+    pub(super) fn plan_seen(&mut self, a_loop: &Loop, source: &str, id: &str, now: Now, turn: &mut Turn) {
+        let Some(state) = self.state.loops.get_mut(&a_loop.name) else { return };
+        let before = state.plan.insert(source.to_owned(), id.to_owned());
+        if before.is_none_or(|before| before == id) || state.complete.is_some() {
+            return;
+        }
+        let plan = self.phase_of(a_loop).map(|phase| phase.plan.clone()).unwrap_or_default();
+        let text = format!("{plan} was edited");
+        turn.act(Action::Record(self.about_loop(&a_loop.name, EventKind::PlanEdited, Level::Notice, &text, now)));
+        for agent in self.loop_agents(&a_loop.name) {
+            self.ping(&a_loop.name, &agent, PingAbout::Plan, Vec::new(), now);
+        }
+    }
+
+    /// Queues a ping, or adds to the one about the same that still waits.
+    fn ping(&mut self, in_loop: &str, reader: &str, about: PingAbout, commits: Vec<Commit>, now: Now) {
+        let quiet = self.backend_of(reader).and_then(|backend| backend.limit_re.clone());
+        let plan = self.fleet.loop_named(in_loop).and_then(|a_loop| self.phase_of(a_loop)).map(|phase| phase.plan.clone());
+        let plan = plan.unwrap_or_default();
+        let Some(state) = self.state.agents.get_mut(reader) else { return };
+        let waiting = state.queue.iter_mut().find(|message| {
+            message.progress == Progress::Queued
+                && matches!(&message.purpose, Purpose::Ping { in_loop: other, about: same, .. }
+                    if other == in_loop && *same == about)
+        });
+        if let Some(message) = waiting {
+            if let Purpose::Ping { commits: named, .. } = &mut message.purpose {
+                named.extend(commits);
+                let excess = named.len().saturating_sub(PING_COMMITS_MAX);
+                named.drain(..excess);
+                message.text = ping_text(&about, named, &plan, quiet.as_ref());
+            }
+            return;
+        }
+        let text = ping_text(&about, &commits, &plan, quiet.as_ref());
+        self.queue(reader, Purpose::Ping { in_loop: in_loop.to_owned(), about, commits }, text, now);
+    }
+
+    /// Decides what is read of every loop's origin.
+    pub(super) fn decide_handoffs(&mut self, now: Now, turn: &mut Turn) {
+        let fleet = std::sync::Arc::clone(&self.fleet);
+        for a_loop in &fleet.loops {
+            self.decide_handoff(a_loop, now, turn);
+        }
+    }
+
+    fn decide_handoff(&mut self, a_loop: &Loop, now: Now, turn: &mut Turn) {
+        let name = &a_loop.name;
+        let (Some(state), Some(live)) = (self.state.loops.get(name), self.loops.get(name)) else { return };
+        let pushed_counts = a_loop.handoff.is_some() || a_loop.done_source == DoneSource::Pushed;
+        if live.reading.is_some() || live.head.is_none() || !pushed_counts || state.phase.is_none() {
+            return;
+        }
+        let read = live.head == state.head && live.read_for.as_ref() == Some(&state.phase);
+        if read {
+            return;
+        }
+        if let Some(retry) = live.retry.filter(|retry: &Mono| *retry > now.mono) {
+            return turn.due(retry);
+        }
+        let phase = state.phase.clone();
+        let action = Action::ReadPushed {
+            in_loop: name.clone(),
+            since: state.head.clone(),
+            paths: self.wanted_paths(a_loop),
+        };
+        if let Some(live) = self.loops.get_mut(name) {
+            live.reading = Some(phase);
+        }
+        turn.act(action);
+    }
+
+    /// Returns all files of the repository that tell something about the current phase.
+    fn wanted_paths(&self, a_loop: &Loop) -> Vec<String> {
+        let mut names: Vec<String> = Vec::new();
+        if let Some(phase) = self.phase_of(a_loop) {
+            names.extend([phase.status.clone(), phase.plan.clone()]);
+        }
+        names.extend(a_loop.handoff.iter().flat_map(|handoff| handoff.inboxes.clone()));
+        let mut paths: Vec<String> = names
+            .iter()
+            .filter(|name| !name.is_empty() && !name.starts_with('/') && !name.contains('\n'))
+            .flat_map(|name| a_loop.pushed_paths(name))
+            .collect();
+        paths.sort();
+        paths.dedup();
+        paths
+    }
+}
+
+/// Names a commit in one line.
+fn line(commit: &Commit) -> String {
+    let short: String = commit.id.chars().take(8).collect();
+    let subject: String = commit.subject.chars().take(SUBJECT_CHARS_MAX).collect();
+    format!("{short} {subject}")
+}
+
+/// Writes a ping. What it quotes never looks like a usage limit to the program that it is typed into (rule 1).
+fn ping_text(about: &PingAbout, commits: &[Commit], plan: &str, limit: Option<&Pattern>) -> String {
+    let more = commits.len().saturating_sub(NAMED_COMMITS_MAX);
+    let mut named: Vec<String> = commits[more..].iter().map(line).collect();
+    if named.iter().any(|line| limit.is_some_and(|limit| limit.regex().is_match(line))) {
+        named = commits[more..].iter().map(|commit| commit.id.chars().take(8).collect()).collect();
+    }
+    let earlier = if more > 0 { format!(" (and {more} earlier)") } else { String::new() };
+    let named = named.join("; ");
+    match about {
+        PingAbout::Claim => format!(
+            "supervisor: the other agent pushed a claim: {named}{earlier}. Pull, then verify what is claimed now."
+        ),
+        PingAbout::Review => {
+            format!("supervisor: the other agent pushed a review: {named}{earlier}. Pull, read the verdict and act on it.")
+        }
+        PingAbout::Inbox(path) => format!(
+            "supervisor: {path} has something for you. Pull, read it, act on it, then delete the file, commit and push."
+        ),
+        PingAbout::Plan => format!("supervisor: the plan {plan} was edited. Read it again before you go on."),
+    }
+}

@@ -99,3 +99,16 @@ pub enum Outcome {
     /// It was typed and submitted; this backend shows nothing that would prove it.
     Unconfirmed,
 }
+
+/// Put before a text that may have arrived already.
+pub const REPEATED: &str = "(possibly repeated) ";
+
+impl Message {
+    /// Puts the message back to the start of its way, marked as possibly arrived already.
+    pub fn repeat(&mut self) {
+        if !self.text.starts_with(REPEATED) {
+            self.text.insert_str(0, REPEATED);
+        }
+        self.progress = Progress::Queued;
+    }
+}

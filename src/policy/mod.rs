@@ -1,4 +1,6 @@
 //! Decides. Nothing here reads a clock, a file, a process or the environment.
+//!
+//! [`Supervisor::step`] is the only place where the concerns meet; each has a file of its own.
 
 pub mod action;
 pub mod command;
@@ -8,10 +10,12 @@ pub mod fleet;
 pub mod handoff;
 pub mod input_box;
 pub mod launch;
+mod live;
 pub mod message;
 pub mod now;
 pub mod observation;
 pub mod phase;
+mod picture;
 pub mod request;
 pub mod reset_time;
 pub mod screen;
@@ -19,15 +23,17 @@ pub mod session;
 pub mod state;
 pub mod status;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use action::Action;
-use fleet::Fleet;
+use event::{Event, EventKind, Level};
+use fleet::{Fleet, Kind};
+use live::{AgentLive, LoopLive, Waiter, nearer};
 use now::{Mono, Now};
 use observation::Observation;
-use state::State;
-use status::{Explanation, Picture};
+use state::{AgentState, LoopState, State};
 
 /// Folders whose files messages point to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,24 +53,85 @@ pub struct Turn {
     pub deadline: Option<Mono>,
 }
 
+impl Turn {
+    fn act(&mut self, action: Action) {
+        self.actions.push(action);
+    }
+
+    fn due(&mut self, at: Mono) {
+        self.deadline = nearer(self.deadline, at);
+    }
+}
+
+/// The most rounds that one turn takes until nothing more follows from what was seen; more is a bug of ours.
+const ROUNDS_MAX: usize = 32;
+
 /// Decides for a whole fleet.
 #[derive(Debug)]
 pub struct Supervisor {
     fleet: Arc<Fleet>,
     state: State,
-    #[expect(dead_code)]
     places: Places,
+    agents: BTreeMap<String, AgentLive>,
+    loops: BTreeMap<String, LoopLive>,
+    waiters: Vec<Waiter>,
+    config_error: Option<String>,
+    config_warnings: Vec<String>,
+    /// Nothing is started until a person says `up`.
+    hold: bool,
+    /// Everything is being ended, the supervisor last.
+    ending: bool,
+    /// `Ready` has been said.
+    ready: bool,
+    /// The first turn has been decided.
+    begun: bool,
 }
 
 impl Supervisor {
     /// Takes up `state`. With `hold`, nothing is started until the first `Up` request; what runs is adopted.
-    pub fn new(fleet: Arc<Fleet>, state: State, places: Places, _hold: bool) -> Self {
-        Self { fleet, state, places }
+    pub fn new(fleet: Arc<Fleet>, state: State, places: Places, hold: bool) -> Self {
+        Self {
+            fleet,
+            state,
+            places,
+            agents: BTreeMap::new(),
+            loops: BTreeMap::new(),
+            waiters: Vec::new(),
+            config_error: None,
+            config_warnings: Vec::new(),
+            hold,
+            ending: false,
+            ready: false,
+            begun: false,
+        }
     }
 
     /// Decides one turn. The first one, with nothing seen, asks for every session.
-    pub fn step(&mut self, _seen: &[Observation], _now: Now) -> Turn {
-        Turn::default()
+    ///
+    /// The concerns are taken in a fixed order, again and again until nothing more follows:
+    /// command, session, delivery, handoff, phase.
+    pub fn step(&mut self, seen: &[Observation], now: Now) -> Turn {
+        let mut turn = Turn::default();
+        if !self.begun {
+            self.begun = true;
+            self.begin(now, &mut turn);
+        }
+        for observation in seen {
+            self.take_in(observation, now, &mut turn);
+        }
+        for _ in 0..ROUNDS_MAX {
+            let before = turn.actions.len();
+            turn.deadline = None;
+            self.decide_commands(now, &mut turn);
+            self.decide_sessions(now, &mut turn);
+            self.decide_deliveries(now, &mut turn);
+            self.decide_handoffs(now, &mut turn);
+            self.decide_phases(now, &mut turn);
+            if turn.actions.len() == before {
+                return turn;
+            }
+        }
+        unreachable!("a turn came to no end: {:?}", turn.actions.last())
     }
 
     /// Returns what must be on disk before the turn's actions are performed.
@@ -77,14 +144,133 @@ impl Supervisor {
         &self.fleet
     }
 
-    /// Returns what `status` shows; who answers fills in what only the daemon knows
-    /// (`supervised`, `supervisor_pid`, `mode`, `config`).
-    pub fn picture(&self, _now: Now) -> Picture {
-        todo!()
+    fn begin(&mut self, now: Now, turn: &mut Turn) {
+        let fleet = Arc::clone(&self.fleet);
+        self.take_fleet(&fleet, now);
+        turn.act(Action::Record(note(now, EventKind::SupervisorStarted, Level::Notice, "supervisor started")));
     }
 
-    /// Returns what `explain` tells of one agent.
-    pub fn explain(&self, _name: &str, _now: Now) -> Option<Explanation> {
-        todo!()
+    fn take_in(&mut self, observation: &Observation, now: Now, turn: &mut Turn) {
+        match observation {
+            Observation::Config { fleet, warnings } => self.config_came(fleet, warnings, now, turn),
+            Observation::ConfigBroken { error } => self.config_broke(error, now, turn),
+            Observation::PromptsChanged => self.unblock(),
+            Observation::Session { agent, seen } => self.session_seen(agent, seen, now, turn),
+            Observation::Prepared { agent, run, result } => self.prepared(agent, *run, result, now, turn),
+            Observation::Output { agent } => {
+                if let Some(live) = self.agents.get_mut(agent) {
+                    live.output = Some(now.mono);
+                }
+            }
+            Observation::Looked { agent, screen } => self.looked(agent, screen, now, turn),
+            Observation::Pasted { agent, message, result } => self.pasted(agent, *message, result, now),
+            Observation::Pressed { agent, message, result } => self.pressed(agent, *message, result, now, turn),
+            Observation::Head { in_loop, head } => self.head_told(in_loop, head, now, turn),
+            Observation::OriginTrouble { in_loop, why } => self.origin_trouble(in_loop, why, now, turn),
+            Observation::Pushed { in_loop, result } => self.pushed(in_loop, result, now, turn),
+            Observation::File { in_loop, path, content } => {
+                if let Some(live) = self.loops.get_mut(in_loop) {
+                    live.files.insert(path.clone(), content.clone());
+                }
+            }
+            Observation::Request { id, request } => self.asked(*id, request, now, turn),
+            Observation::RequestGone { id } => self.request_gone(*id, now, turn),
+            Observation::Trouble { what } => {
+                turn.act(Action::Record(note(now, EventKind::Trouble, Level::Warning, what)));
+            }
+            Observation::Deadline => {}
+        }
     }
+
+    fn config_came(&mut self, fleet: &Arc<Fleet>, warnings: &[String], now: Now, turn: &mut Turn) {
+        let mended = self.config_error.take().is_some();
+        let changed = **fleet != *self.fleet;
+        warnings.clone_into(&mut self.config_warnings);
+        if !changed && !mended {
+            return;
+        }
+        self.fleet = Arc::clone(fleet);
+        self.take_fleet(fleet, now);
+        self.unblock();
+        let mut event = note(now, EventKind::ConfigLoaded, Level::Notice, "config loaded");
+        if !warnings.is_empty() {
+            event.level = Level::Warning;
+            event.text = format!("config loaded, with mistakes: {}", warnings.join("; "));
+        }
+        turn.act(Action::Record(event));
+    }
+
+    fn config_broke(&mut self, error: &str, now: Now, turn: &mut Turn) {
+        if self.config_error.as_deref() == Some(error) {
+            return;
+        }
+        self.config_error = Some(error.to_owned());
+        let text = format!("config is not usable, the last good one stays in force: {error}");
+        turn.act(Action::Record(note(now, EventKind::ConfigBroken, Level::Warning, &text)));
+    }
+
+    /// Makes a state for everything that the fleet names.
+    fn take_fleet(&mut self, fleet: &Fleet, now: Now) {
+        for agent in &fleet.agents {
+            let asked = !matches!(agent.kind, Kind::Task(_));
+            self.state.agents.entry(agent.name.clone()).or_insert_with(|| AgentState::new(asked, now));
+        }
+        for name in self.state.agents.keys() {
+            self.agents.entry(name.clone()).or_default();
+        }
+        self.state.loops.retain(|name, _| fleet.loop_named(name).is_some());
+        self.loops.retain(|name, _| fleet.loop_named(name).is_some());
+        for a_loop in &fleet.loops {
+            self.state.loops.entry(a_loop.name.clone()).or_insert_with(|| LoopState::new(now));
+            self.loops.entry(a_loop.name.clone()).or_default();
+        }
+    }
+
+    /// Lets everything that waits for the config or a file be tried again.
+    fn unblock(&mut self) {
+        for agent in self.state.agents.values_mut() {
+            if let Some(blocked) = &mut agent.blocked {
+                blocked.again = true;
+            }
+        }
+    }
+
+    /// Returns an event about an agent, with its phase if it is a loop agent's.
+    fn about(&self, agent: &str, kind: EventKind, level: Level, text: &str, now: Now) -> Event {
+        let mut event = note(now, kind, level, text);
+        event.agent = Some(agent.to_owned());
+        if let Some(in_loop) = self.fleet.agent(agent).and_then(|agent| agent.in_loop()) {
+            event.phase = self.state.loops.get(in_loop).and_then(|state| state.phase.clone());
+            event.in_loop = Some(in_loop.to_owned());
+        }
+        event
+    }
+
+    /// Returns an event about a loop.
+    fn about_loop(&self, in_loop: &str, kind: EventKind, level: Level, text: &str, now: Now) -> Event {
+        let mut event = note(now, kind, level, text);
+        event.phase = self.state.loops.get(in_loop).and_then(|state| state.phase.clone());
+        event.in_loop = Some(in_loop.to_owned());
+        event
+    }
+}
+
+/// Returns an event about nothing in particular.
+fn note(now: Now, kind: EventKind, level: Level, text: &str) -> Event {
+    Event {
+        time: now.wall,
+        event: kind,
+        level,
+        agent: None,
+        in_loop: None,
+        phase: None,
+        text: text.to_owned(),
+        more: serde_json::Map::new(),
+    }
+}
+
+/// Adds a fact that only this kind of event has.
+fn with(mut event: Event, key: &str, value: impl Into<serde_json::Value>) -> Event {
+    event.more.insert(key.to_owned(), value.into());
+    event
 }

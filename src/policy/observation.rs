@@ -26,6 +26,8 @@ pub enum Observation {
         /// What `check` would print first, one line.
         error: String,
     },
+    /// A prompt, role or template file changed: what waits for one may be tried again.
+    PromptsChanged,
     /// An answer about a session: to `Find`, `Start`, `Stop`, or by itself when it died.
     Session {
         /// Whose.

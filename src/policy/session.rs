@@ -1,1 +1,503 @@
 //! Which agent is started, stopped, restarted, and when.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::action::{Action, Start};
+use super::event::{EventKind, Level};
+use super::fleet::{Agent, Backend, Kind, PromptDelivery, Watch};
+use super::message::{Message, Progress, Purpose};
+use super::now::{Moment, Now};
+use super::observation::{Exit, SessionSeen};
+use super::state::{AgentState, Blocked, LastExit, Over, Session};
+use super::{Supervisor, Turn, launch, live::has_come, with};
+
+/// Deaths are forgotten once a program has run for so long (decisions.md, "Sessions").
+pub const HEALTHY: Duration = Duration::from_secs(600);
+/// So many deaths within [`HEALTHY`] are a crash loop.
+pub const CRASH_LOOP_DEATHS: usize = 5;
+/// The longest wait before a restart, and the only one in a crash loop.
+pub const BACK_OFF_MAX: Duration = Duration::from_secs(300);
+/// A session that cannot be asked is asked again after this time.
+const FIND_AGAIN: Duration = Duration::from_secs(10);
+
+/// Returns how long to wait before the restart that follows this many deaths.
+///
+/// The first is at once, the second waits 1 s, then it doubles up to [`BACK_OFF_MAX`].
+pub fn back_off(deaths: usize, crash_loop: bool) -> Duration {
+    match deaths {
+        _ if crash_loop => BACK_OFF_MAX,
+        0 | 1 => Duration::ZERO,
+        more => Duration::from_secs(1 << (more - 2).min(16)).min(BACK_OFF_MAX),
+    }
+}
+
+impl AgentState {
+    /// Notes a death or failed start at `now`, after the program had run since `began`; says whether this makes it
+    /// a crash loop.
+    fn count_death(&mut self, began: Option<Moment>, now: Now) -> bool {
+        if began.is_some_and(|began| now.since(began) >= HEALTHY) {
+            self.deaths.clear();
+            self.crash_loop = false;
+        }
+        self.deaths.push(now.moment());
+        let excess = self.deaths.len().saturating_sub(2 * CRASH_LOOP_DEATHS);
+        self.deaths.drain(..excess);
+        let recent = self.deaths.iter().filter(|death| now.since(**death) < HEALTHY).count();
+        let begins = !self.crash_loop && recent >= CRASH_LOOP_DEATHS;
+        self.crash_loop |= begins;
+        self.retry = Some(Moment {
+            mono: now.mono + back_off(self.deaths.len(), self.crash_loop),
+            wall: now.wall + back_off(self.deaths.len(), self.crash_loop),
+        });
+        begins
+    }
+}
+
+impl Supervisor {
+    /// Takes in what is known of a session.
+    pub(super) fn session_seen(&mut self, name: &str, seen: &SessionSeen, now: Now, turn: &mut Turn) {
+        let (Some(state), Some(live)) = (self.state.agents.get(name), self.agents.get_mut(name)) else { return };
+        let first = !live.found;
+        let was = state.session.clone();
+        live.finding = false;
+        live.found |= !matches!(seen, SessionSeen::Unknown { .. });
+        match seen {
+            SessionSeen::Running { run } if first => self.adopted(name, *run, now, turn),
+            SessionSeen::Running { .. } => self.runs(name, &was, now, turn),
+            SessionSeen::Absent => self.is_absent(name, &was, first, now, turn),
+            SessionSeen::Died { exit, screen, last_lines, .. } => {
+                self.died(name, *exit, screen.as_deref(), now, turn);
+                self.tell_death(name, *exit, screen.as_deref(), last_lines, now, turn);
+            }
+            SessionSeen::StartFailed { why, .. } => self.start_failed(name, why, now, turn),
+            SessionSeen::Unknown { why } => self.is_unknown(name, &was, why, now, turn),
+        }
+    }
+
+    fn adopted(&mut self, name: &str, run: u64, now: Now, turn: &mut Turn) {
+        let Some(state) = self.state.agents.get_mut(name) else { return };
+        let ready = matches!(state.session, Session::Running { ready: true });
+        state.asked |= state.stopped.is_none();
+        state.enter(Session::Running { ready }, now);
+        if let Some(live) = self.agents.get_mut(name) {
+            live.adopted_run = Some(run);
+        }
+        let text = format!("adopted (run {run})");
+        turn.act(Action::Record(self.about(name, EventKind::Adopted, Level::Info, &text, now)));
+    }
+
+    fn runs(&mut self, name: &str, was: &Session, now: Now, turn: &mut Turn) {
+        let Some(state) = self.state.agents.get_mut(name) else { return };
+        match was {
+            Session::Starting => {
+                state.blocked = None;
+                state.enter(Session::Running { ready: false }, now);
+                let text = format!("started (run {})", state.run);
+                let event = self.about(name, EventKind::Started, Level::Notice, &text, now);
+                turn.act(Action::Record(event));
+                self.clear_screen(name);
+            }
+            Session::Unknown { .. } => state.enter(Session::Running { ready: true }, now),
+            Session::Running { .. }
+            | Session::Absent
+            | Session::Preparing { .. }
+            | Session::Stopping { .. }
+            | Session::Dead { .. } => {}
+        }
+    }
+
+    fn is_absent(&mut self, name: &str, was: &Session, first: bool, now: Now, turn: &mut Turn) {
+        let (wanted, stale) = (self.wanted(name), self.is_stale(name));
+        let Some(state) = self.state.agents.get_mut(name) else { return };
+        match was {
+            Session::Stopping { then_start: true } if wanted && !first && !stale => self.start(name, now, turn),
+            Session::Stopping { .. } => {
+                state.enter(Session::Absent, now);
+                if !first {
+                    turn.act(Action::Record(self.about(name, EventKind::Stopped, Level::Notice, "stopped", now)));
+                }
+            }
+            Session::Running { .. } | Session::Unknown { .. } | Session::Preparing { over: Over::Live } => {
+                self.died(name, Exit::Unknown, None, now, turn);
+                if let Some(state) = self.state.agents.get_mut(name) {
+                    state.enter(Session::Absent, now);
+                }
+                self.tell_death(name, Exit::Unknown, None, &[], now, turn);
+            }
+            Session::Starting if !first => self.start_failed(name, "the session is gone", now, turn),
+            Session::Absent | Session::Starting | Session::Dead { .. } | Session::Preparing { .. } => {
+                state.enter(Session::Absent, now);
+            }
+        }
+    }
+
+    fn is_unknown(&mut self, name: &str, was: &Session, why: &str, now: Now, turn: &mut Turn) {
+        let Some(state) = self.state.agents.get_mut(name) else { return };
+        if let (Session::Stopping { .. }, Some(live)) = (was, self.agents.get_mut(name)) {
+            live.stop_failed = Some(why.to_owned());
+        }
+        let told = matches!(was, Session::Unknown { .. });
+        state.since = now.moment();
+        state.session = Session::Unknown { why: why.to_owned() };
+        if !told {
+            let text = format!("cannot be reached: {why}");
+            turn.act(Action::Record(self.about(name, EventKind::Unreachable, Level::Warning, &text, now)));
+        }
+    }
+
+    /// Enters the state after a death: what is healed gets its time of restart.
+    fn died(&mut self, name: &str, exit: Exit, screen: Option<&Path>, now: Now, turn: &mut Turn) {
+        let healed = self.healed(name);
+        let wanted = self.wanted(name);
+        let Some(state) = self.state.agents.get_mut(name) else { return };
+        if matches!(state.session, Session::Stopping { .. } | Session::Dead { .. }) {
+            return;
+        }
+        let ran = matches!(state.session, Session::Running { .. }).then_some(state.since);
+        state.last_exit = Some(LastExit { exit, at: now.moment(), screen: screen.map(Path::to_path_buf) });
+        state.enter(Session::Dead { exit }, now);
+        state.restart = None;
+        if !wanted {
+            return;
+        }
+        state.asked = healed;
+        if healed && state.count_death(ran, now) {
+            self.tell_crash_loop(name, now, turn);
+        }
+    }
+
+    fn tell_death(
+        &self,
+        name: &str,
+        exit: Exit,
+        screen: Option<&Path>,
+        last_lines: &[String],
+        now: Now,
+        turn: &mut Turn,
+    ) {
+        let task = self.fleet.agent(name).is_some_and(|agent| matches!(agent.kind, Kind::Task(_)));
+        let (kind, level, word) = if task {
+            (EventKind::Finished, Level::Notice, "finished")
+        } else {
+            (EventKind::Died, Level::Warning, "died")
+        };
+        let mut event = self.about(name, kind, level, &format!("{word} ({exit})"), now);
+        event = with(event, "exit", serde_json::to_value(exit).unwrap_or_default());
+        if let Some(screen) = screen {
+            event = with(event, "screen", screen.display().to_string());
+        }
+        if !last_lines.is_empty() {
+            event = with(event, "last_lines", last_lines.to_vec());
+        }
+        turn.act(Action::Record(event));
+    }
+
+    fn tell_crash_loop(&self, name: &str, now: Now, turn: &mut Turn) {
+        let text = format!(
+            "crash loop: {CRASH_LOOP_DEATHS} deaths within {} minutes, from now on one try every {} s",
+            HEALTHY.as_secs() / 60,
+            BACK_OFF_MAX.as_secs()
+        );
+        turn.act(Action::Record(self.about(name, EventKind::CrashLoop, Level::Error, &text, now)));
+    }
+
+    fn start_failed(&mut self, name: &str, why: &str, now: Now, turn: &mut Turn) {
+        let Some(state) = self.state.agents.get_mut(name) else { return };
+        // What a failed start left behind is ended before the next one.
+        state.enter(Session::Dead { exit: Exit::Unknown }, now);
+        let crash_loop = state.count_death(None, now);
+        state.blocked = Some(Blocked {
+            why: format!("cannot be started: {why}"),
+            misconfigured: false,
+            since: now.moment(),
+            again: true,
+        });
+        let text = format!("cannot be started: {why}");
+        turn.act(Action::Record(self.about(name, EventKind::StartFailed, Level::Warning, &text, now)));
+        if crash_loop {
+            self.tell_crash_loop(name, now, turn);
+        }
+    }
+
+    /// Takes in that the files of a start are ready, or why not.
+    pub(super) fn prepared(&mut self, name: &str, run: u64, result: &Result<(), String>, now: Now, turn: &mut Turn) {
+        let wanted = self.wanted(name) && !self.is_stale(name);
+        let Some(state) = self.state.agents.get_mut(name) else { return };
+        let Session::Preparing { over } = state.session else { return };
+        if run != state.run {
+            return;
+        }
+        match (result, over) {
+            (Ok(()), Over::Live | Over::Dead { .. }) if wanted => {
+                state.enter(Session::Stopping { then_start: true }, now);
+                turn.act(Action::Stop { agent: name.to_owned() });
+            }
+            (Ok(()), Over::Nothing) if wanted => self.start(name, now, turn),
+            (Ok(()), _) => state.session = Self::before(over),
+            (Err(why), _) => {
+                state.session = Self::before(over);
+                self.block(name, why, false, now, turn);
+            }
+        }
+    }
+
+    /// Says whether the prepared start is of a phase that its loop has left since.
+    fn is_stale(&self, name: &str) -> bool {
+        let Some(in_loop) = self.fleet.agent(name).and_then(Agent::in_loop) else { return false };
+        let current = self.state.loops.get(in_loop).and_then(|state| state.phase.as_ref());
+        self.state.agents.get(name).is_some_and(|state| state.phase.as_ref() != current)
+    }
+
+    fn before(over: Over) -> Session {
+        match over {
+            Over::Nothing => Session::Absent,
+            Over::Dead { exit } => Session::Dead { exit },
+            Over::Live => Session::Running { ready: true },
+        }
+    }
+
+    fn block(&mut self, name: &str, why: &str, misconfigured: bool, now: Now, turn: &mut Turn) {
+        let Some(state) = self.state.agents.get_mut(name) else { return };
+        let known = state.blocked.as_ref().is_some_and(|blocked| blocked.why == why);
+        let since = state.blocked.as_ref().filter(|_| known).map_or(now.moment(), |blocked| blocked.since);
+        state.blocked = Some(Blocked { why: why.to_owned(), misconfigured, since, again: false });
+        let retry = self.fleet.watchdog.heavy_interval;
+        state.retry = Some(Moment { mono: now.mono + retry, wall: now.wall + retry });
+        if !known {
+            let text = format!("cannot be started, waits: {why}");
+            turn.act(Action::Record(self.about(name, EventKind::Misconfigured, Level::Warning, &text, now)));
+        }
+    }
+
+    fn start(&mut self, name: &str, now: Now, turn: &mut Turn) {
+        let Some(agent) = self.fleet.agent(name).cloned() else { return };
+        let types_kickoff = self.types_kickoff(&agent);
+        let Some(state) = self.state.agents.get_mut(name) else { return };
+        state.enter(Session::Starting, now);
+        state.restart = None;
+        state.retry = None;
+        state.blocked = None;
+        state.queue.retain(|message| !matches!(message.purpose, Purpose::Kickoff { .. }));
+        for message in &mut state.queue {
+            match message.progress {
+                Progress::Queued => {}
+                Progress::Pasting { .. } | Progress::Typed { .. } => message.progress = Progress::Queued,
+                Progress::Submitted { .. } => message.repeat(),
+            }
+        }
+        let run = state.run;
+        if types_kickoff {
+            let id = self.state.take_message_id();
+            let path = self.places.state.join(format!("kickoff-{}.txt", agent.session));
+            let message = Message {
+                id,
+                purpose: Purpose::Kickoff { run },
+                text: launch::pointer(&path),
+                queued: now.moment(),
+                progress: Progress::Queued,
+            };
+            if let Some(state) = self.state.agents.get_mut(name) {
+                state.queue.insert(0, message);
+            }
+        }
+        if let Some(live) = self.agents.get_mut(name) {
+            live.first = false;
+            live.overrides = super::request::Override::default();
+            live.adopted_run = None;
+        }
+        turn.act(Action::Start { agent: name.to_owned(), run });
+    }
+
+    /// Says whether the kickoff of the agent's newest run is typed in.
+    fn types_kickoff(&self, agent: &Agent) -> bool {
+        let service = matches!(agent.kind, Kind::Service { .. });
+        let pings = |backend: &Backend| backend.prompt_delivery == PromptDelivery::Ping;
+        !service && self.backend_of(&agent.name).is_some_and(pings)
+    }
+
+    /// Decides for every session.
+    pub(super) fn decide_sessions(&mut self, now: Now, turn: &mut Turn) {
+        let mut names: Vec<String> = self.state.agents.keys().cloned().collect();
+        let place = |name: &String| self.fleet.agents.iter().position(|agent| agent.name == *name);
+        names.sort_by_key(|name| (!self.agents.get(name).is_some_and(|live| live.first), place(name)));
+        for name in &names {
+            self.decide_session(name, now, turn);
+        }
+        let fleet = std::sync::Arc::clone(&self.fleet);
+        self.state.agents.retain(|name, state| fleet.agent(name).is_some() || state.session != Session::Absent);
+        self.agents.retain(|name, _| self.state.agents.contains_key(name));
+        self.decide_ready(turn);
+    }
+
+    fn decide_session(&mut self, name: &str, now: Now, turn: &mut Turn) {
+        let wanted = self.wanted(name);
+        let (Some(state), Some(live)) = (self.state.agents.get(name), self.agents.get_mut(name)) else { return };
+        if !live.found && !matches!(state.session, Session::Unknown { .. }) {
+            if !live.finding {
+                live.finding = true;
+                turn.act(Action::Find { agent: name.to_owned() });
+            }
+            return;
+        }
+        match &state.session {
+            Session::Unknown { .. } => self.ask_again(name, now, turn),
+            Session::Running { .. } | Session::Dead { .. } if !wanted && self.to_be_cleared(name) => {
+                self.stop(name, now, turn);
+            }
+            Session::Running { .. } if wanted && state.restart.is_some() => self.begin_start(name, now, turn),
+            Session::Absent | Session::Dead { .. } if wanted && state.asked => self.begin_start(name, now, turn),
+            Session::Absent
+            | Session::Dead { .. }
+            | Session::Running { .. }
+            | Session::Preparing { .. }
+            | Session::Stopping { .. }
+            | Session::Starting => {}
+        }
+    }
+
+    fn ask_again(&mut self, name: &str, now: Now, turn: &mut Turn) {
+        let (Some(state), Some(live)) = (self.state.agents.get(name), self.agents.get_mut(name)) else { return };
+        if live.finding {
+            return;
+        }
+        let due = state.since.mono + FIND_AGAIN;
+        if due <= now.mono {
+            live.finding = true;
+            turn.act(Action::Find { agent: name.to_owned() });
+        } else {
+            turn.due(due);
+        }
+    }
+
+    fn stop(&mut self, name: &str, now: Now, turn: &mut Turn) {
+        let Some(state) = self.state.agents.get_mut(name) else { return };
+        state.enter(Session::Stopping { then_start: false }, now);
+        state.restart = None;
+        state.queue.retain(|message| !matches!(message.purpose, Purpose::Kickoff { .. }));
+        turn.act(Action::Stop { agent: name.to_owned() });
+    }
+
+    fn begin_start(&mut self, name: &str, now: Now, turn: &mut Turn) {
+        let Some(agent) = self.fleet.agent(name).cloned() else { return };
+        let Some(state) = self.state.agents.get(name) else { return };
+        let again = state.blocked.as_ref().is_some_and(|blocked| blocked.again);
+        if let Some(retry) = state.retry
+            && !has_come(retry, now)
+            && !(again && state.deaths.is_empty())
+        {
+            turn.due(retry.mono);
+            return;
+        }
+        if self.starting_count() >= self.fleet.watchdog.max_starting {
+            return;
+        }
+        match self.start_of(&agent) {
+            Err(why) => self.block(name, &why, true, now, turn),
+            Ok(start) => {
+                let Some(state) = self.state.agents.get_mut(name) else { return };
+                let over = match &state.session {
+                    Session::Running { .. } => Over::Live,
+                    Session::Dead { exit } => Over::Dead { exit: *exit },
+                    Session::Absent
+                    | Session::Preparing { .. }
+                    | Session::Stopping { .. }
+                    | Session::Starting
+                    | Session::Unknown { .. } => Over::Nothing,
+                };
+                state.run = start.run;
+                state.phase.clone_from(&start.phase);
+                state.backend.clone_from(&start.backend);
+                state.enter(Session::Preparing { over }, now);
+                turn.act(Action::Prepare { agent: name.to_owned(), start });
+            }
+        }
+    }
+
+    /// Returns what a start of `agent` is to be, or why there can be none.
+    fn start_of(&self, agent: &Agent) -> Result<Start, String> {
+        let overrides = self.agents.get(&agent.name).map(|live| live.overrides.clone()).unwrap_or_default();
+        if overrides.backend.is_none() {
+            agent.backend.as_ref().map_err(Clone::clone)?;
+        }
+        let mut model = agent.model.clone();
+        let mut phase = None;
+        if let Kind::Loop { in_loop, role } = &agent.kind {
+            let (a_loop, current) = self.current_phase(in_loop)?;
+            if let Some(current) = current {
+                model = current.models.get(role).cloned().or(model);
+                phase = Some(current.id.clone());
+            } else if !a_loop.phases.is_empty() {
+                return Err("its loop's phase is not known yet".to_owned());
+            }
+        }
+        let run = self.state.agents.get(&agent.name).map_or(0, |state| state.run) + 1;
+        Ok(Start { run, phase, backend: overrides.backend, model: overrides.model.or(model), extra_text: None })
+    }
+
+    /// Counts the agents whose start is under way.
+    fn starting_count(&self) -> usize {
+        let starting = |state: &&AgentState| match state.session {
+            Session::Preparing { .. }
+            | Session::Stopping { then_start: true }
+            | Session::Starting
+            | Session::Running { ready: false } => true,
+            Session::Absent
+            | Session::Stopping { then_start: false }
+            | Session::Running { ready: true }
+            | Session::Dead { .. }
+            | Session::Unknown { .. } => false,
+        };
+        self.state.agents.values().filter(starting).count()
+    }
+
+    /// Says whether the agent may run as things are.
+    pub(super) fn wanted(&self, name: &str) -> bool {
+        let (Some(agent), Some(state)) = (self.fleet.agent(name), self.state.agents.get(name)) else { return false };
+        let resting = agent.in_loop().is_some_and(|in_loop| {
+            self.state.loops.get(in_loop).is_some_and(|state| state.complete.is_some())
+        });
+        agent.enabled && state.stopped.is_none() && !resting && !self.ending && !self.hold
+    }
+
+    /// Says whether what is there of an unwanted agent is to be ended.
+    ///
+    /// A supervisor that holds touches nothing; a finished program's last screen stays for review.
+    fn to_be_cleared(&self, name: &str) -> bool {
+        let held = self.hold && !self.ending;
+        let dead_and_kept = self.state.agents.get(name).is_some_and(|state| {
+            matches!(state.session, Session::Dead { .. }) && state.stopped.is_none() && !self.ending
+        });
+        let gone = self.fleet.agent(name).is_none();
+        gone || !(dead_and_kept || held && self.state.agents.get(name).is_some_and(|state| state.stopped.is_none()))
+    }
+
+    /// Says whether the agent is started again after a death.
+    fn healed(&self, name: &str) -> bool {
+        self.fleet.agent(name).is_some_and(|agent| match agent.kind {
+            Kind::Task(_) => false,
+            Kind::Service { .. } => true,
+            Kind::Loop { .. } | Kind::Persistent(_) => agent.watch != Watch::None,
+        })
+    }
+
+    /// Says `Ready` once: when nothing that is to run is still on its way to its first start.
+    fn decide_ready(&mut self, turn: &mut Turn) {
+        let settled = |(name, state): (&String, &AgentState)| {
+            let unknown = matches!(state.session, Session::Unknown { .. });
+            let found = self.agents.get(name).is_some_and(|live| live.found) || unknown;
+            let waits = state.retry.is_some() || state.blocked.is_some();
+            let under_way = match state.session {
+                Session::Preparing { .. } | Session::Starting | Session::Stopping { .. } => true,
+                Session::Absent => self.wanted(name) && state.asked && !waits,
+                Session::Running { .. } | Session::Dead { .. } | Session::Unknown { .. } => false,
+            };
+            found && !under_way
+        };
+        if !self.ready && self.state.agents.iter().all(settled) {
+            self.ready = true;
+            turn.act(Action::Ready);
+        }
+    }
+}
+

@@ -1,8 +1,13 @@
 //! What is kept over restarts.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
-use super::now::Now;
+use super::message::{Message, MessageId, Progress};
+use super::now::{Moment, Now};
+use super::observation::Exit;
 
 /// Version of the state file's form.
 pub const VERSION: u32 = 1;
@@ -14,17 +19,286 @@ pub struct State {
     pub version: u32,
     /// Id of the boot whose monotonic clock the moments in here are read from.
     pub boot: String,
+    /// Number of the next message.
+    pub next_message: u64,
+    /// Agents and services by name.
+    pub agents: BTreeMap<String, AgentState>,
+    /// Loops by name.
+    pub loops: BTreeMap<String, LoopState>,
+}
+
+/// What is kept of an agent or service.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AgentState {
+    /// What is known of its session.
+    pub session: Session,
+    /// Since when.
+    pub since: Moment,
+    /// It is to run: it was started by the fleet, by a person or by a loop, and has not ended for good.
+    pub asked: bool,
+    /// A person stopped it by name; only a person lifts that.
+    pub stopped: Option<Moment>,
+    /// Number of its newest start, ever.
+    pub run: u64,
+    /// It runs and is to be started anew.
+    pub restart: Option<Cause>,
+    /// Not to be started before this.
+    pub retry: Option<Moment>,
+    /// Deaths and failed starts since it last ran for [`super::session::HEALTHY`].
+    pub deaths: Vec<Moment>,
+    /// It died too often; one try per [`super::session::BACK_OFF_MAX`] until it is healthy again.
+    pub crash_loop: bool,
+    /// Why it cannot be started as things are.
+    pub blocked: Option<Blocked>,
+    /// How its program ended last.
+    pub last_exit: Option<LastExit>,
+    /// The phase whose kickoff its newest run got.
+    pub phase: Option<String>,
+    /// The one-off backend of its newest run.
+    pub backend: Option<String>,
+    /// Messages that wait, the next one first.
+    pub queue: Vec<Message>,
+}
+
+/// What is known of a session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "session", rename_all = "snake_case")]
+pub enum Session {
+    /// There is none.
+    Absent,
+    /// The files of its next start are being made ready.
+    Preparing {
+        /// What is there meanwhile.
+        over: Over,
+    },
+    /// It is being ended.
+    Stopping {
+        /// The prepared run is started afterwards.
+        then_start: bool,
+    },
+    /// The prepared run is being started.
+    Starting,
+    /// The program runs.
+    Running {
+        /// It can take messages.
+        ready: bool,
+    },
+    /// The program has ended; its last screen still stands.
+    Dead {
+        /// How.
+        exit: Exit,
+    },
+    /// It cannot be asked; it may live.
+    Unknown {
+        /// One line.
+        why: String,
+    },
+}
+
+/// What a prepared start replaces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Over {
+    /// Nothing is there.
+    Nothing,
+    /// The session of a program that has ended.
+    Dead {
+        /// How.
+        exit: Exit,
+    },
+    /// A running program.
+    Live,
+}
+
+/// Why a running agent is started anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// A person asked.
+    Asked,
+    /// Its loop went to another phase.
+    Phase,
+}
+
+/// Why an agent cannot be started.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Blocked {
+    /// One sentence.
+    pub why: String,
+    /// The config is at fault, not a file that may come.
+    pub misconfigured: bool,
+    /// Since when.
+    pub since: Moment,
+    /// Something changed that may have mended it.
+    pub again: bool,
+}
+
+/// How a program ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastExit {
+    /// How.
+    pub exit: Exit,
+    /// When it was seen.
+    pub at: Moment,
+    /// Where its last screen is kept.
+    pub screen: Option<PathBuf>,
+}
+
+/// What is kept of a loop.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LoopState {
+    /// Id of the current phase; `None` until it is known.
+    pub phase: Option<String>,
+    /// Since when.
+    pub since: Moment,
+    /// Pushed head up to which everything has been told.
+    pub head: Option<String>,
+    /// Inbox contents that have been told, by file: object ids.
+    pub inboxes: BTreeMap<String, String>,
+    /// The current plan as last seen, by source: content ids.
+    pub plan: BTreeMap<String, String>,
+    /// The current phase's status, as last read.
+    pub status: PhaseStatus,
+    /// The last phase is done, and its end has been dealt with.
+    pub complete: Option<Moment>,
+    /// What is wrong with its origin.
+    pub trouble: Option<Trouble>,
+}
+
+/// What the status file of a phase says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PhaseStatus {
+    /// Nothing of an end.
+    #[default]
+    Open,
+    /// A line that looks like the marker and is none; told once.
+    AlmostDone,
+    /// The marker; told once where nothing moves by itself.
+    Done,
+}
+
+/// Something that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trouble {
+    /// One sentence.
+    pub why: String,
+    /// Since when.
+    pub since: Moment,
 }
 
 impl State {
     /// Returns the state of a fleet that never ran.
     pub fn new(boot: &str) -> Self {
-        Self { version: VERSION, boot: boot.to_owned() }
+        Self {
+            version: VERSION,
+            boot: boot.to_owned(),
+            next_message: 1,
+            agents: BTreeMap::new(),
+            loops: BTreeMap::new(),
+        }
     }
 
-    /// Translates a state that was read from disk into the running boot.
+    /// Translates a state that was read from disk into the running boot: after a reboot every moment is kept by
+    /// the wall clock, and what ran is to be started again.
     #[must_use]
-    pub fn taken_up(self, boot: &str, _now: Now) -> Self {
-        Self { boot: boot.to_owned(), ..self }
+    pub fn taken_up(mut self, boot: &str, now: Now) -> Self {
+        if self.boot == boot {
+            return self;
+        }
+        boot.clone_into(&mut self.boot);
+        for agent in self.agents.values_mut() {
+            agent.reboot(now);
+        }
+        for a_loop in self.loops.values_mut() {
+            a_loop.since = a_loop.since.rebased(now);
+            a_loop.complete = a_loop.complete.map(|moment| moment.rebased(now));
+            if let Some(trouble) = &mut a_loop.trouble {
+                trouble.since = trouble.since.rebased(now);
+            }
+        }
+        self
+    }
+
+    /// Returns a number for a new message.
+    pub fn take_message_id(&mut self) -> MessageId {
+        let id = MessageId(self.next_message);
+        self.next_message += 1;
+        id
+    }
+}
+
+impl AgentState {
+    /// Returns the state of an agent that was never started.
+    pub fn new(asked: bool, now: Now) -> Self {
+        Self {
+            session: Session::Absent,
+            since: now.moment(),
+            asked,
+            stopped: None,
+            run: 0,
+            restart: None,
+            retry: None,
+            deaths: Vec::new(),
+            crash_loop: false,
+            blocked: None,
+            last_exit: None,
+            phase: None,
+            backend: None,
+            queue: Vec::new(),
+        }
+    }
+
+    /// Enters `session`; the clock of the state starts anew when it is another one.
+    pub fn enter(&mut self, session: Session, now: Now) {
+        if std::mem::discriminant(&self.session) != std::mem::discriminant(&session) {
+            self.since = now.moment();
+        }
+        self.session = session;
+    }
+
+    fn reboot(&mut self, now: Now) {
+        let ran = match &self.session {
+            Session::Running { .. } | Session::Starting | Session::Unknown { .. } => true,
+            Session::Stopping { then_start } => *then_start,
+            Session::Preparing { .. } => true,
+            Session::Absent | Session::Dead { .. } => false,
+        };
+        self.session = Session::Absent;
+        self.asked |= ran && self.stopped.is_none();
+        self.since = now.moment();
+        self.stopped = self.stopped.map(|moment| moment.rebased(now));
+        self.deaths.clear();
+        self.crash_loop = false;
+        self.retry = None;
+        self.restart = None;
+        if let Some(blocked) = &mut self.blocked {
+            blocked.since = blocked.since.rebased(now);
+        }
+        if let Some(last) = &mut self.last_exit {
+            last.at = last.at.rebased(now);
+        }
+        for message in &mut self.queue {
+            message.queued = message.queued.rebased(now);
+            if message.progress != Progress::Queued {
+                message.repeat();
+            }
+        }
+    }
+}
+
+impl LoopState {
+    /// Returns the state of a loop that was never run.
+    pub fn new(now: Now) -> Self {
+        Self {
+            phase: None,
+            since: now.moment(),
+            head: None,
+            inboxes: BTreeMap::new(),
+            plan: BTreeMap::new(),
+            status: PhaseStatus::Open,
+            complete: None,
+            trouble: None,
+        }
     }
 }

@@ -1,0 +1,144 @@
+//! What is known just now and need not be kept: answers under way, screens, who waits.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::message::MessageId;
+use super::now::{Moment, Mono, Now};
+use super::request::{Override, RequestId};
+use super::screen::InputBox;
+
+/// Of one agent.
+#[derive(Debug, Clone, Default)]
+pub(super) struct AgentLive {
+    /// Its session has been found or found absent since this supervisor began.
+    pub found: bool,
+    /// `Find` was asked and not answered.
+    pub finding: bool,
+    /// It goes before others when start slots are few: a person asked for it by name.
+    pub first: bool,
+    /// One-off changes for its next start.
+    pub overrides: Override,
+    /// When its program last wrote something.
+    pub output: Option<Mono>,
+    /// `Look` was asked and not answered.
+    pub looking: bool,
+    /// What the last look showed.
+    pub look: Option<Look>,
+    /// `Paste` or `Press` was asked and not answered.
+    pub typing: bool,
+    /// A person's draft stands since then, and whether that has been told.
+    pub draft: Option<(Moment, bool)>,
+    /// Why the session could not be ended.
+    pub stop_failed: Option<String>,
+    /// The number that its program's adopted session has; it differs from the state's where a restart was cut short.
+    pub adopted_run: Option<u64>,
+}
+
+/// What a look at a screen showed.
+#[derive(Debug, Clone)]
+pub(super) struct Look {
+    /// When.
+    pub at: Moment,
+    /// What stands in the input box; `None` where the backend does not say how it looks.
+    pub input: Option<InputBox>,
+    /// Why a message could not be typed then; `None` when it could.
+    pub obstacle: Option<Obstacle>,
+    /// The screen shows that the program can take a prompt.
+    pub ready: bool,
+}
+
+/// Why a message waits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Obstacle {
+    /// The screen could not be read.
+    Unreadable(String),
+    /// A person scrolls or selects.
+    Mode,
+    /// Another program is in the pane.
+    OtherProgram(String),
+    /// The input box is not on the screen.
+    NoBox,
+    /// A person has typed something.
+    Draft(String),
+    /// The agent works and does not queue.
+    Busy,
+}
+
+impl std::fmt::Display for Obstacle {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Unreadable(why) => write!(out, "the screen cannot be read: {why}"),
+            Self::Mode => write!(out, "a person scrolls in the pane"),
+            Self::OtherProgram(command) => write!(out, "`{command}` runs in the pane"),
+            Self::NoBox => write!(out, "no input box on the screen, a dialog may be in the way"),
+            Self::Draft(text) => write!(out, "a person's draft stands in the input box: `{}`", shortened(text)),
+            Self::Busy => write!(out, "the agent is busy"),
+        }
+    }
+}
+
+/// The most characters of a text that a status line quotes.
+const QUOTE_CHARS_MAX: usize = 40;
+
+/// Cuts a text for a line that people read.
+pub(super) fn shortened(text: &str) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if line.chars().count() <= QUOTE_CHARS_MAX {
+        return line;
+    }
+    line.chars().take(QUOTE_CHARS_MAX - 1).chain(['…']).collect()
+}
+
+/// Of one loop.
+#[derive(Debug, Clone, Default)]
+pub(super) struct LoopLive {
+    /// The branch's head as last told.
+    pub head: Option<String>,
+    /// `ReadPushed` was asked for this phase and not answered.
+    pub reading: Option<Option<String>>,
+    /// The phase that the last answer was read for.
+    pub read_for: Option<Option<String>>,
+    /// A failed reading is tried again then.
+    pub retry: Option<Mono>,
+    /// How often reading has failed in a row.
+    pub failures: u32,
+    /// The files that are watched.
+    pub watched: Option<Vec<PathBuf>>,
+    /// What they hold: text, absent, or unreadable.
+    pub files: BTreeMap<PathBuf, Result<Option<String>, String>>,
+    /// The text of the pushed status file, read for `read_for`.
+    pub pushed_status: Option<String>,
+    /// That the current phase is gone has been told.
+    pub gone_told: bool,
+}
+
+/// Somebody who waits for an answer.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Waiter {
+    pub id: RequestId,
+    pub waits_for: WaitsFor,
+}
+
+/// What an answer waits for.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum WaitsFor {
+    /// These run, each with a newer run than this; `None`: any.
+    Up(Vec<(String, Option<u64>)>),
+    /// These have ended.
+    Down(Vec<String>),
+    /// Everything has ended; the supervisor follows.
+    End,
+    /// A message's outcome, until then.
+    Message { agent: String, message: MessageId, until: Mono },
+}
+
+/// Takes the nearer of two deadlines.
+pub(super) fn nearer(one: Option<Mono>, other: Mono) -> Option<Mono> {
+    Some(one.map_or(other, |one| one.min(other)))
+}
+
+/// Says whether `moment` has come.
+pub(super) fn has_come(moment: Moment, now: Now) -> bool {
+    moment.mono <= now.mono
+}

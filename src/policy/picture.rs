@@ -1,0 +1,257 @@
+//! Draws the picture that `status` shows, and what `explain` tells.
+
+use std::time::Duration;
+
+use super::Supervisor;
+use super::fleet::{Agent, Kind, Loop};
+use super::live::shortened;
+use super::message::{Message, Progress};
+use super::now::Now;
+use super::session::HEALTHY;
+use super::state::{AgentState, PhaseStatus, Session};
+use super::status::{AgentPicture, Explanation, LoopPicture, Picture, Source};
+
+/// Output within this time counts as work: a resting program writes nothing (agents.md, 10).
+const WORKING: Duration = Duration::from_secs(3);
+
+impl Supervisor {
+    /// Returns what `status` shows; who answers fills in what only the daemon knows
+    /// (`supervised`, `supervisor_pid`, `mode`, `config`).
+    pub fn picture(&self, now: Now) -> Picture {
+        let configured = self.fleet.agents.iter().filter_map(|agent| {
+            self.state.agents.get(&agent.name).map(|state| self.agent_picture(Some(agent), &agent.name, state, now))
+        });
+        let left_over = self.state.agents.iter().filter(|(name, _)| self.fleet.agent(name).is_none());
+        let left_over = left_over.map(|(name, state)| self.agent_picture(None, name, state, now));
+        Picture {
+            time: now.wall,
+            supervised: false,
+            supervisor_pid: None,
+            mode: String::new(),
+            config: String::new(),
+            config_error: self.config_error.clone(),
+            config_warnings: self.config_warnings.clone(),
+            loops: self.fleet.loops.iter().filter_map(|a_loop| self.loop_picture(a_loop, now)).collect(),
+            agents: configured.chain(left_over).collect(),
+        }
+    }
+
+    fn loop_picture(&self, a_loop: &Loop, now: Now) -> Option<LoopPicture> {
+        let state = self.state.loops.get(&a_loop.name)?;
+        let position = a_loop.phases.iter().position(|phase| Some(&phase.id) == state.phase.as_ref());
+        let word = match (state.complete, position, state.status) {
+            (Some(_), _, _) => "complete",
+            (None, None, _) => "unknown",
+            (None, Some(_), PhaseStatus::Open) => "in progress",
+            (None, Some(_), PhaseStatus::AlmostDone) => "almost done",
+            (None, Some(_), PhaseStatus::Done) => "done",
+        };
+        let gone = self.current_phase(&a_loop.name).err();
+        let trouble = state.trouble.as_ref().map(|trouble| {
+            format!("{} (for {} s)", trouble.why, now.since(trouble.since).as_secs())
+        });
+        Some(LoopPicture {
+            name: a_loop.name.clone(),
+            phase: state.phase.clone(),
+            position: position.map_or(0, |at| at + 1),
+            phases: a_loop.phases.iter().map(|phase| phase.id.clone()).collect(),
+            plan: position.map(|at| a_loop.phases[at].plan.clone()),
+            state: word.to_owned(),
+            age_s: now.since(state.complete.unwrap_or(state.since)).as_secs(),
+            head: state.head.clone(),
+            trouble: gone.or(trouble),
+        })
+    }
+
+    fn agent_picture(&self, agent: Option<&Agent>, name: &str, state: &AgentState, now: Now) -> AgentPicture {
+        let (word, detail) = self.state_words(agent, name, state, now);
+        let phase_model = agent.and_then(|agent| match &agent.kind {
+            Kind::Loop { in_loop, role } => {
+                self.current_phase(in_loop).ok()?.1.and_then(|phase| phase.models.get(role).cloned())
+            }
+            Kind::Persistent(_) | Kind::Task(_) | Kind::Service { .. } => None,
+        });
+        let model = phase_model.or_else(|| agent.and_then(|agent| agent.model.clone()));
+        let backend = state.backend.clone().or_else(|| agent.map(|agent| agent.backend_name.clone()));
+        let dash = |text: Option<String>| text.filter(|text| !text.is_empty()).unwrap_or_else(|| "-".to_owned());
+        AgentPicture {
+            name: name.to_owned(),
+            session: dash(agent.map(|agent| agent.session.clone())),
+            kind: agent.map_or("-", |agent| agent.kind.word()).to_owned(),
+            backend: dash(backend),
+            model: model.unwrap_or_else(|| "default".to_owned()),
+            watch: agent.map_or("-", |agent| agent.watch.word()).to_owned(),
+            state: word.to_owned(),
+            detail,
+            age_s: now.since(state.since).as_secs(),
+            pending: state.queue.len(),
+            recent_deaths: state.deaths.iter().filter(|death| now.since(**death) < HEALTHY).count(),
+            last_exit: state.last_exit.as_ref().map(|last| last.exit.to_string()),
+        }
+    }
+
+    /// Returns the state in one word, and what more there is to say.
+    fn state_words(
+        &self,
+        agent: Option<&Agent>,
+        name: &str,
+        state: &AgentState,
+        now: Now,
+    ) -> (&'static str, Option<String>) {
+        let blocked = state.blocked.as_ref();
+        let why = || blocked.map(|blocked| blocked.why.clone());
+        match &state.session {
+            Session::Unknown { why } => ("unknown", Some(why.clone())),
+            Session::Preparing { .. } | Session::Starting => ("starting", None),
+            Session::Stopping { then_start: true } => ("restarting", None),
+            Session::Stopping { then_start: false } => ("stopping", None),
+            Session::Running { ready: false } => ("starting", Some("not ready yet".to_owned())),
+            Session::Running { ready: true } => self.running_words(agent, name, now, why()),
+            Session::Absent | Session::Dead { .. } => self.resting_words(agent, name, state, now),
+        }
+    }
+
+    fn running_words(
+        &self,
+        agent: Option<&Agent>,
+        name: &str,
+        now: Now,
+        blocked: Option<String>,
+    ) -> (&'static str, Option<String>) {
+        let detail = blocked.map(|why| format!("cannot be restarted: {why}"));
+        let service = agent.is_none_or(|agent| matches!(agent.kind, Kind::Service { .. }));
+        let output = self.agents.get(name).and_then(|live| live.output);
+        match output {
+            _ if service => ("running", detail),
+            Some(output) if now.mono.since(output) < WORKING => ("working", detail),
+            Some(_) | None => ("idle", detail),
+        }
+    }
+
+    fn resting_words(
+        &self,
+        agent: Option<&Agent>,
+        name: &str,
+        state: &AgentState,
+        now: Now,
+    ) -> (&'static str, Option<String>) {
+        let dead = matches!(state.session, Session::Dead { .. });
+        let exit = state.last_exit.as_ref().filter(|_| dead).map(|last| last.exit.to_string());
+        let Some(agent) = agent else { return ("stopped", Some("no longer in the config".to_owned())) };
+        let task = matches!(agent.kind, Kind::Task(_));
+        if !agent.enabled {
+            return ("disabled", None);
+        }
+        if state.stopped.is_some() {
+            return ("stopped", Some(format!("by a person; `up {name}` starts it")));
+        }
+        if let Some(blocked) = state.blocked.as_ref().filter(|_| state.asked) {
+            let word = if blocked.misconfigured { "misconfigured" } else { "waiting" };
+            return (word, Some(blocked.why.clone()));
+        }
+        let complete = agent
+            .in_loop()
+            .and_then(|in_loop| self.state.loops.get(in_loop))
+            .is_some_and(|state| state.complete.is_some());
+        if complete {
+            return ("stopped", Some("the sequence is complete".to_owned()));
+        }
+        match (state.asked, state.retry) {
+            (true, Some(retry)) if retry.mono > now.mono => {
+                let left = retry.mono.since(now.mono).as_secs();
+                let crash = if state.crash_loop { "crash loop, " } else { "" };
+                ("back-off", Some(format!("{crash}next try in {left} s, last: {}", exit.unwrap_or_default())))
+            }
+            (true, _) if self.hold => ("stopped", Some("the fleet is not up".to_owned())),
+            (true, _) => ("waiting", Some("for its start".to_owned())),
+            (false, _) if task && dead => ("finished", exit),
+            (false, _) if task => ("stopped", Some(format!("a task; `up {name}` runs it"))),
+            (false, _) if dead => ("dead", exit),
+            (false, _) => ("stopped", None),
+        }
+    }
+
+    /// Returns what `explain` tells of one agent.
+    pub fn explain(&self, name: &str, now: Now) -> Option<Explanation> {
+        let state = self.state.agents.get(name)?;
+        let agent = self.agent_picture(self.fleet.agent(name), name, state, now);
+        let pending = state.queue.iter().map(|message| self.pending_line(name, message, now)).collect();
+        Some(Explanation { sources: self.sources(name, state, now), pending, next: self.next_lines(name, state, now), agent })
+    }
+
+    fn sources(&self, name: &str, state: &AgentState, now: Now) -> Vec<Source> {
+        let live = self.agents.get(name);
+        let session = match &state.session {
+            Session::Absent => "there is no session".to_owned(),
+            Session::Preparing { .. } => "its start is being prepared".to_owned(),
+            Session::Stopping { .. } => "it is being ended".to_owned(),
+            Session::Starting => format!("run {} is being started", state.run),
+            Session::Running { .. } => format!("run {} runs", state.run),
+            Session::Dead { exit } => format!("its program ended ({exit}); the last screen still stands"),
+            Session::Unknown { why } => format!("cannot be reached: {why}"),
+        };
+        let mut sources =
+            vec![Source { name: "session".to_owned(), age_s: Some(now.since(state.since).as_secs()), says: session }];
+        let output = live.and_then(|live| live.output);
+        sources.push(Source {
+            name: "output".to_owned(),
+            age_s: output.map(|output| now.mono.since(output).as_secs()),
+            says: if output.is_some() { "its program wrote to the terminal" } else { "nothing since it was found" }.to_owned(),
+        });
+        if let Some(look) = live.and_then(|live| live.look.as_ref()) {
+            let says = look.obstacle.as_ref().map_or("a message can be typed".to_owned(), ToString::to_string);
+            sources.push(Source { name: "screen".to_owned(), age_s: Some(now.since(look.at).as_secs()), says });
+        }
+        if let Some(last) = &state.last_exit {
+            let screen = last.screen.as_ref().map(|path| format!(", last screen in {}", path.display()));
+            sources.push(Source {
+                name: "last exit".to_owned(),
+                age_s: Some(now.since(last.at).as_secs()),
+                says: format!("{}{}", last.exit, screen.unwrap_or_default()),
+            });
+        }
+        if let Some(phase) = &state.phase {
+            let says = format!("run {} got the kickoff of phase {phase}", state.run);
+            sources.push(Source { name: "kickoff".to_owned(), age_s: None, says });
+        }
+        sources
+    }
+
+    fn pending_line(&self, name: &str, message: &Message, now: Now) -> String {
+        let state = match &message.progress {
+            Progress::Queued => {
+                let first = self.state.agents.get(name).and_then(|state| state.queue.first());
+                let look = self.agents.get(name).and_then(|live| live.look.as_ref());
+                match look.and_then(|look| look.obstacle.as_ref()).filter(|_| first.is_some_and(|first| first.id == message.id)) {
+                    Some(obstacle) => format!("waits: {obstacle}"),
+                    None => "waits for its turn".to_owned(),
+                }
+            }
+            Progress::Pasting { .. } => "is being typed".to_owned(),
+            Progress::Typed { .. } => "is typed, not submitted".to_owned(),
+            Progress::Submitted { presses, .. } => format!("is submitted ({presses} times), not confirmed"),
+        };
+        let age = now.since(message.queued).as_secs();
+        format!("{} ({age} s): {state}: {}", message.id, shortened(&message.text))
+    }
+
+    fn next_lines(&self, name: &str, state: &AgentState, now: Now) -> Vec<String> {
+        let mut lines = Vec::new();
+        if let Some(retry) = state.retry.filter(|retry| state.asked && retry.mono > now.mono) {
+            lines.push(format!("a start is tried in {} s", retry.mono.since(now.mono).as_secs()));
+        }
+        if state.restart.is_some() {
+            lines.push("it is to be restarted".to_owned());
+        }
+        if let Some((since, false)) = self.agents.get(name).and_then(|live| live.draft) {
+            let alarm = self.fleet.watchdog.draft_alarm;
+            let left = alarm.saturating_sub(now.since(since)).as_secs();
+            lines.push(format!("a draft that still stands is told in {left} s"));
+        }
+        if !state.queue.is_empty() && matches!(state.session, Session::Running { .. }) {
+            let cadence = self.fleet.watchdog.signal_interval.as_secs();
+            lines.push(format!("the screen is looked at when output ends, and every {cadence} s"));
+        }
+        lines
+    }
+}
