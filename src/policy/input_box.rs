@@ -1,1 +1,366 @@
-//! What stands in a program's input box.
+//! Decides what stands in the input box, and whether it is our own unsent text.
+
+use super::fleet::Pattern;
+use super::screen::{Cell, InputBox, Screen, columns};
+
+/// A row of so many line characters bounds a box.
+const RULE_MIN: usize = 10;
+
+/// The least part of our text, in characters that are not blank, that is known as ours; a person may have typed less.
+const PART_CHARS_MIN: usize = 8;
+
+/// A text of at least so many characters may stand in the box as a placeholder that names no size.
+const FOLDED_CHARS_MIN: usize = 100;
+
+/// Reads the input box.
+///
+/// `input_re` is matched against single rows of plain text; the lowest one that matches is in the box, and its group
+/// `text`, else group 1, else what follows the match, is what is typed there. It may go on in the rows below it. A box is
+/// taken as one only where the program still draws it: a rule that closes it is answered by one above it, and what
+/// stands below it is indented, as footers are and what a program or shell prints is not. A left border (`┃`) is
+/// closed by `╹▀▀▀`; its last paragraph belongs to the frame. A menu (`› 1. Yes`) is no box.
+///
+/// Dim text counts as nothing, and so does a text of which the whole is matched by `placeholder_re`.
+pub fn read(screen: &Screen, input_re: &Pattern, placeholder_re: Option<&Pattern>) -> InputBox {
+    let rows = Rows::of(screen);
+    let Some(lines) = rows.typed(input_re) else { return InputBox::Absent };
+    let text = lines.iter().map(|line| line.trim()).collect::<Vec<_>>().join("\n");
+    let text = text.trim();
+    if text.is_empty() || placeholder_re.is_some_and(|pattern| matches_whole(pattern, text)) {
+        InputBox::Empty
+    } else {
+        InputBox::Holds(text.to_owned())
+    }
+}
+
+/// Tells whether what stands in the box is the text that we pasted: all of it, its beginning or end, or the placeholder
+/// that a program shows for it. Blanks and line ends are not compared, since the box wraps.
+pub fn is_ours(held: &str, sent: &str) -> bool {
+    if let Some(folded) = Folded::parse(held.trim()) {
+        return folded.stands_for(sent);
+    }
+    let held = squeezed(held);
+    let sent = squeezed(sent);
+    if held.is_empty() {
+        return false;
+    }
+    let part = held.chars().count() >= PART_CHARS_MIN && (sent.starts_with(&held) || sent.ends_with(&held));
+    part || held == sent
+}
+
+fn squeezed(text: &str) -> String {
+    text.chars().filter(|character| !character.is_whitespace()).collect()
+}
+
+fn matches_whole(pattern: &Pattern, text: &str) -> bool {
+    pattern.regex().find(text).is_some_and(|found| found.start() == 0 && found.end() == text.len())
+}
+
+/// A placeholder for a pasted text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Folded {
+    /// `[Pasted text #1]`
+    Unsized,
+    /// `[Pasted text #1 +39 lines]`, `[Pasted ~39 lines]`
+    Lines(usize),
+    /// `[Pasted Content 1001 chars]`
+    Chars(usize),
+}
+
+impl Folded {
+    fn parse(held: &str) -> Option<Self> {
+        let (inside, after) = held.strip_prefix("[Pasted ")?.split_once(']')?;
+        let repeat = after.trim().strip_prefix('#').unwrap_or(after.trim());
+        if !repeat.chars().all(|digit| digit.is_ascii_digit()) {
+            return None;
+        }
+        let words: Vec<&str> = inside.split_whitespace().collect();
+        match words.as_slice() {
+            ["text", number] if number.starts_with('#') => Some(Self::Unsized),
+            ["text", _, lines, "lines" | "line"] | [lines, "lines" | "line"] => {
+                lines.trim_start_matches(['+', '~']).parse().ok().map(Self::Lines)
+            }
+            ["Content", chars, "chars"] => chars.parse().ok().map(Self::Chars),
+            _ => None,
+        }
+    }
+
+    fn stands_for(self, sent: &str) -> bool {
+        let within_one = |count: usize, named: usize| count.abs_diff(named) <= 1;
+        match self {
+            Self::Unsized => sent.chars().count() >= FOLDED_CHARS_MIN,
+            Self::Lines(lines) => {
+                within_one(sent.matches('\n').count(), lines) || within_one(sent.lines().count(), lines)
+            }
+            Self::Chars(chars) => within_one(sent.chars().count(), chars) || sent.trim_end().chars().count() == chars,
+        }
+    }
+}
+
+/// The rows of a screen down to the last one that is not blank: what a person typed, suggestions blanked out, beside
+/// all that is drawn.
+struct Rows {
+    drawn: Vec<String>,
+    typed: Vec<String>,
+}
+
+impl Rows {
+    fn of(screen: &Screen) -> Self {
+        let mut cells = screen.cells();
+        let kept = cells.iter().rposition(|row| !is_blank_row(row)).map_or(0, |last| last + 1);
+        cells.truncate(kept);
+        Self {
+            drawn: cells.iter().map(|row| row.iter().map(|cell| cell.character).collect()).collect(),
+            typed: cells.iter().map(|row| without_suggestions(row)).collect(),
+        }
+    }
+
+    /// Returns what is typed into the box, row by row, or `None` where no box is drawn.
+    fn typed(&self, input_re: &Pattern) -> Option<Vec<&str>> {
+        let last = self.drawn.iter().rposition(|row| input_re.regex().is_match(row))?;
+        if first_mark(&self.drawn[last]) == Some('┃') {
+            return self.typed_beside_border(last, input_re);
+        }
+        let head = typed_group(input_re, &self.drawn[last], &self.typed[last]);
+        let below = &self.drawn[last + 1..];
+        let closing = below.iter().position(|row| is_rule(row));
+        let end = match closing {
+            Some(rows) if last > 0 && is_rule(&self.drawn[last - 1]) => last + 1 + rows,
+            Some(_) => return None,
+            None if self.is_menu(last, head) => return None,
+            None => last + 1 + paragraphs_but_last(below),
+        };
+        if !below.iter().all(|row| is_rule(row) || is_indented(row)) {
+            return None;
+        }
+        Some(std::iter::once(head).chain(self.typed[last + 1..end].iter().map(String::as_str)).collect())
+    }
+
+    fn typed_beside_border(&self, last: usize, input_re: &Pattern) -> Option<Vec<&str>> {
+        let closing = self.drawn.get(last + 1)?;
+        let indent = closing.chars().take_while(|mark| *mark == ' ').count();
+        let line_chars = closing.trim_start().strip_prefix('╹')?.chars().take_while(|mark| *mark == '▀').count();
+        if line_chars < RULE_MIN {
+            return None;
+        }
+        let width = indent + 1 + line_chars;
+        if !self.drawn[last + 2..].iter().all(|row| is_indented(row)) {
+            return None;
+        }
+        let first = self.drawn[..last].iter().rposition(|row| !input_re.regex().is_match(row)).map_or(0, |row| row + 1);
+        let inside = |row: usize| {
+            let drawn = up_to_column(&self.drawn[row], width);
+            typed_group(input_re, drawn, up_to_column(&self.typed[row], width))
+        };
+        let lines: Vec<&str> = (first..=last).map(inside).collect();
+        let kept = paragraphs_but_last(&lines);
+        Some(lines[..kept].to_vec())
+    }
+
+    /// A selected entry with its neighbour: `› 1. Yes` above `  2. No`.
+    fn is_menu(&self, row: usize, text: &str) -> bool {
+        let Some(number) = entry_number(text) else { return false };
+        let above = row.checked_sub(1).and_then(|above| entry_number(&self.drawn[above]));
+        let below = self.drawn.get(row + 1).and_then(|below| entry_number(below));
+        below == number.checked_add(1) || above.is_some_and(|above| above.checked_add(1) == Some(number))
+    }
+}
+
+/// Returns the part of `typed` where `input_re` finds text in `drawn`: both have the same characters, apart from
+/// suggestions, which are blanks in `typed`.
+fn typed_group<'a>(input_re: &Pattern, drawn: &str, typed: &'a str) -> &'a str {
+    let Some(found) = input_re.regex().captures(drawn) else { return "" };
+    let (start, end) = match found.name("text").or_else(|| found.get(1)) {
+        Some(group) => (group.start(), group.end()),
+        None => (found.get(0).map_or(0, |whole| whole.end()), drawn.len()),
+    };
+    let chars_before = drawn[..start].chars().count();
+    let chars_inside = drawn[start..end].chars().count();
+    let start = byte_of_char(typed, chars_before);
+    let end = start + byte_of_char(&typed[start..], chars_inside);
+    &typed[start..end]
+}
+
+fn byte_of_char(text: &str, chars: usize) -> usize {
+    text.char_indices().nth(chars).map_or(text.len(), |(byte, _)| byte)
+}
+
+fn up_to_column(row: &str, width: usize) -> &str {
+    let mut column = 0;
+    for (byte, character) in row.char_indices() {
+        column += columns(character);
+        if column > width {
+            return &row[..byte];
+        }
+    }
+    row
+}
+
+/// Blanks out dim cells, and the cell under the program's own cursor where dim text follows it: the first letter of a
+/// suggestion.
+fn without_suggestions(row: &[Cell]) -> String {
+    let suggested = |at: usize| {
+        let cell = row[at];
+        cell.dim || (cell.reverse && row.get(at + 1).is_some_and(|next| next.dim && !next.character.is_whitespace()))
+    };
+    (0..row.len()).map(|at| if suggested(at) { ' ' } else { row[at].character }).collect()
+}
+
+fn is_blank_row(row: &[Cell]) -> bool {
+    row.iter().all(|cell| cell.character.is_whitespace())
+}
+
+/// Returns how many rows stand before the last paragraph, a footer; all of them where there is but one.
+fn paragraphs_but_last<T: AsRef<str>>(rows: &[T]) -> usize {
+    let is_blank = |row: &T| row.as_ref().trim().is_empty();
+    let text_end = rows.iter().rposition(|row| !is_blank(row)).map_or(0, |last| last + 1);
+    rows[..text_end].iter().rposition(is_blank).map_or(text_end, |blank| blank)
+}
+
+fn first_mark(row: &str) -> Option<char> {
+    row.chars().find(|character| !character.is_whitespace())
+}
+
+fn is_indented(row: &str) -> bool {
+    match first_mark(row) {
+        None => true,
+        Some(mark) => row.starts_with(char::is_whitespace) && !matches!(mark, '╭' | '│' | '╰' | '┃'),
+    }
+}
+
+/// A line across the pane, which may carry a few words.
+fn is_rule(row: &str) -> bool {
+    let line_chars = row.chars().filter(|character| matches!(character, '─' | '━' | '═')).count();
+    let row_chars = row.trim().chars().count();
+    row.starts_with(['─', '━', '═']) && line_chars >= RULE_MIN && line_chars * 2 >= row_chars
+}
+
+/// Returns N of `N. text`, with or without a selection mark before it.
+fn entry_number(text: &str) -> Option<u32> {
+    let text =
+        text.trim_start_matches(|character: char| character.is_whitespace() || matches!(character, '❯' | '›' | '●'));
+    let (number, after) = text.split_once('.')?;
+    if after.starts_with(' ') { number.parse().ok() } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RULE: &str = "────────────────────────────────";
+
+    fn read_rows(rows: &[&str], input_re: &str) -> InputBox {
+        let screen = Screen { rows: rows.iter().map(|row| (*row).to_owned()).collect(), ..Screen::default() };
+        read(&screen, &Pattern::new(input_re).unwrap(), Some(&Pattern::new("Try \".*\"").unwrap()))
+    }
+
+    fn framed(rows: &[&str]) -> InputBox {
+        let rows = [&["● said", RULE], rows, &[RULE, "  footer", ""]].concat();
+        read_rows(&rows, r"^❯(?:[ \x{a0}](?<text>.*))?$")
+    }
+
+    fn bordered(rows: &[&str]) -> InputBox {
+        let closing = ["  ╹▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀", "   /srv"];
+        read_rows(&[rows, &closing].concat(), r"^ *┃(?:  (?<text>.*))?$")
+    }
+
+    fn holds(text: &str) -> InputBox {
+        InputBox::Holds(text.to_owned())
+    }
+
+    #[test]
+    fn dim_text_is_nothing_and_the_cursor_on_its_first_letter_neither() {
+        assert_eq!(framed(&["❯\u{a0}\u{1b}[7mr\u{1b}[0;2mun the tests\u{1b}[0m"]), InputBox::Empty);
+        assert_eq!(framed(&["❯\u{a0}ye\u{1b}[7ms\u{1b}[0;2m, please\u{1b}[0m"]), holds("ye"));
+        assert_eq!(framed(&["❯\u{a0}\u{1b}[7my\u{1b}[0m"]), holds("y"));
+        assert_eq!(framed(&["❯\u{a0}\u{1b}[7mr\u{1b}[0mm -rf"]), holds("rm -rf"));
+    }
+
+    #[test]
+    fn a_placeholder_is_the_whole_text() {
+        assert_eq!(framed(&["❯\u{a0}Try \"fix lint errors\""]), InputBox::Empty);
+        assert_eq!(framed(&["❯\u{a0}Try \"x\" and more"]), holds("Try \"x\" and more"));
+    }
+
+    #[test]
+    fn a_draft_goes_on_to_the_closing_rule_over_blank_rows() {
+        assert_eq!(framed(&["❯\u{a0}one", "  two", "", "  1. three"]), holds("one\ntwo\n\n1. three"));
+        assert_eq!(framed(&["❯\u{a0}", "  two"]), holds("two"));
+    }
+
+    #[test]
+    fn a_submitted_prompt_a_menu_and_what_a_dead_program_left_are_no_boxes() {
+        let input_re = r"^❯(?:[ \x{a0}](?<text>.*))?$";
+        let absent = [
+            &["❯ do it", "● Working on it", "", "  and on"][..],
+            &["❯ /limits", RULE, "  What do you want to do?", "  ❯ 1. Stop"],
+            &["  1. Yes", "❯ 2. No"],
+            &["❯ 1. Yes", "  2. No", "", "  Esc to cancel"],
+            &[RULE, "❯\u{a0}", RULE, "  footer", "root@host:~# "],
+            &[],
+        ];
+        for rows in absent {
+            assert_eq!(read_rows(rows, input_re), InputBox::Absent, "{rows:?}");
+        }
+    }
+
+    #[test]
+    fn beside_a_border_only_the_width_of_the_frame_is_read_and_its_last_paragraph_is_frame() {
+        let frame = ["  ┃", "  ┃  Build · Model           /srv/agent"];
+        let rows = |text: &[&'static str]| bordered(&[text, &frame].concat());
+        assert_eq!(rows(&["  ┃", "  ┃"]), InputBox::Empty);
+        assert_eq!(rows(&["  ┃", "  ┃  a · b"]), holds("a · b"));
+        assert_eq!(rows(&["  ┃  hello                 LSPs are off"]), holds("hello"));
+        assert_eq!(rows(&["  ┃  漢字漢字漢字漢字漢    side", "  ┃  two"]), holds("漢字漢字漢字漢字漢\ntwo"));
+        assert_eq!(read_rows(&["  ┃  △ Permission required", "  ┃"], r"^ *┃(?:  (?<text>.*))?$"), InputBox::Absent);
+    }
+
+    #[test]
+    fn a_program_of_ones_own_needs_a_row_only() {
+        assert_eq!(read_rows(&["> old", "said", "> new"], "^> "), holds("new"));
+        assert_eq!(read_rows(&["> old", "said", ">"], "^> ?(.*)"), InputBox::Empty);
+        assert_eq!(read_rows(&["> old", "said"], "^> "), InputBox::Absent);
+        assert_eq!(read_rows(&["> new", "  goes on", "", "  tokens: 5"], "^> "), holds("new\ngoes on"));
+    }
+
+    #[test]
+    fn our_unsent_text_is_known_whole_in_part_and_folded() {
+        let sent = format!("watchdog: read `INBOX.md`\nand go on. {}", "word ".repeat(30));
+        assert!(is_ours(&sent.replace(' ', "\n"), &sent));
+        assert!(is_ours("watchdog: read `INB", &sent));
+        assert!(is_ours("d word word word", &sent));
+        for folded in ["[Pasted text #3 +1 lines]", "[Pasted text #12]", "[Pasted ~2 lines]"] {
+            assert!(is_ours(folded, &sent), "{folded}");
+        }
+        assert!(is_ours(&format!("[Pasted Content {} chars] #2", sent.chars().count()), &sent));
+        assert!(is_ours("go", "go"));
+    }
+
+    #[test]
+    fn a_persons_draft_is_not_ours() {
+        let sent = "watchdog: read `INBOX.md`\nand go on";
+        let drafts = [
+            "",
+            "w",
+            "rm -rf build && watchdog: read `INBOX.md` and go on",
+            "watchdog: read `INBOX.md` and go on, please",
+            "[Pasted text #3 +40 lines]",
+            "[Pasted text #3]",
+            "[Pasted Content 1001 chars]",
+            "[Pasted ~2 lines] zzz",
+            "[Pasted",
+        ];
+        for draft in drafts {
+            assert!(!is_ours(draft, sent), "{draft}");
+        }
+    }
+
+    #[test]
+    fn megabytes_of_boxes_are_read_in_linear_time() {
+        let rows = ["❯\u{a0}❯ ┃─".repeat(1 << 10), RULE.repeat(1 << 8), "┃  ".repeat(1 << 10)];
+        let rows: Vec<&str> = rows.iter().map(String::as_str).cycle().take(600).collect();
+        let _ = framed(&rows);
+        let _ = bordered(&rows);
+        let _ = is_ours(&rows.concat(), &rows.concat());
+    }
+}
