@@ -1,5 +1,5 @@
 //! Command lines, run by a real `/bin/sh -c` and compared by what the program gets.
-#![expect(clippy::disallowed_methods, reason = "runs a shell")]
+#![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "runs a shell; a test may panic")]
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};

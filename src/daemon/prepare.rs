@@ -1,1 +1,146 @@
-//! Reads what a start needs and writes its kickoff and launch file.
+//! Puts everything that a start needs in place: the kickoff and the launch file.
+
+use std::collections::BTreeMap;
+use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use super::paths::Paths;
+use crate::policy::action::Start;
+use crate::policy::fleet::{Agent, Backend, Fleet, Kind, Prompt};
+use crate::policy::launch::{CommandLine, Program, command, fill_text};
+use crate::protocol::launch::Launch;
+
+/// The frame of a kickoff where the config names none.
+pub const KICKOFF_TEMPLATE: &str = include_str!("../../prompts/kickoff.md");
+
+/// The longest prompt file that is taken.
+pub const PROMPT_BYTES_MAX: u64 = 1 << 20;
+
+/// Writes the kickoff and the launch file of `agent`'s next start; touches no session.
+///
+/// # Errors
+/// One line that names what is missing or wrong; a launch file of an earlier start stays as it was.
+pub fn prepare(fleet: &Fleet, paths: &Paths, agent: &str, start: &Start) -> Result<(), String> {
+    let agent = fleet.agent(agent).ok_or_else(|| format!("no agent `{agent}` in the config"))?;
+    let line = match &agent.kind {
+        Kind::Service { command } => CommandLine { text: command.clone(), env: BTreeMap::new() },
+        Kind::Loop { .. } | Kind::Persistent(_) | Kind::Task(_) => agent_command(fleet, paths, agent, start)?,
+    };
+    let launch = Launch {
+        run: start.run,
+        agent: agent.name.clone(),
+        session: agent.session.clone(),
+        dir: agent.dir.clone(),
+        command: line.text,
+        env: line.env,
+        log: paths.session_log(&agent.session),
+    };
+    let path = paths.launch_file(&agent.name);
+    let json = serde_json::to_vec(&launch).map_err(|error| format!("cannot write `{}`: {error}", path.display()))?;
+    replace(&path, &json)
+}
+
+fn agent_command(fleet: &Fleet, paths: &Paths, agent: &Agent, start: &Start) -> Result<CommandLine, String> {
+    let backend = backend_of(fleet, agent, start)?;
+    let prompt = prompt_of(fleet, agent, start)?;
+    let kickoff = paths.kickoff(&agent.session);
+    let program = Program {
+        backend,
+        session: &agent.session,
+        dir: &agent.dir,
+        model: start.model.as_deref(),
+        kickoff: &kickoff,
+        prompt: &prompt,
+        resumed: None,
+    };
+    let line = command(&program)?;
+    replace(&kickoff, prompt.as_bytes())?;
+    Ok(line)
+}
+
+fn backend_of<'a>(fleet: &'a Fleet, agent: &'a Agent, start: &Start) -> Result<&'a Backend, String> {
+    let found = match &start.backend {
+        Some(name) => fleet.backends.get(name).ok_or_else(|| format!("unknown backend `{name}`"))?,
+        None => &agent.backend,
+    };
+    found.as_ref().map_err(Clone::clone)
+}
+
+fn prompt_of(fleet: &Fleet, agent: &Agent, start: &Start) -> Result<String, String> {
+    let prompt = match &agent.kind {
+        Kind::Loop { in_loop, role } => loop_kickoff(fleet, in_loop, role, start)?,
+        Kind::Persistent(Prompt::Text(text)) | Kind::Task(Prompt::Text(text)) => text.clone(),
+        Kind::Persistent(Prompt::File(path)) | Kind::Task(Prompt::File(path)) => read(path)?,
+        Kind::Service { .. } => String::new(),
+    };
+    Ok(match &start.extra_text {
+        Some(extra) if prompt.trim().is_empty() => extra.clone(),
+        Some(extra) => format!("{}\n\n{extra}\n", prompt.trim_end()),
+        None => prompt,
+    })
+}
+
+fn loop_kickoff(fleet: &Fleet, in_loop: &str, role: &str, start: &Start) -> Result<String, String> {
+    let a_loop = fleet.loop_named(in_loop).ok_or_else(|| format!("no loop `{in_loop}` in the config"))?;
+    let phase = match &start.phase {
+        Some(id) => {
+            let named = a_loop.phases.iter().find(|phase| phase.id == *id);
+            Some(named.ok_or_else(|| format!("no phase `{id}` in the config"))?)
+        }
+        None => None,
+    };
+    let template = match &a_loop.kickoff_template {
+        Some(path) => read(path)?,
+        None => KICKOFF_TEMPLATE.to_owned(),
+    };
+    let fields = [
+        ("phase_id", phase.map_or("", |phase| &phase.id)),
+        ("plan", phase.map_or("", |phase| &phase.plan)),
+        ("status", phase.map_or("", |phase| &phase.status)),
+        ("role", role),
+    ];
+    let mut kickoff = fill_text(&template, &fields);
+    if !kickoff.is_empty() && !kickoff.ends_with('\n') {
+        kickoff.push('\n');
+    }
+    Ok(kickoff + &read(&a_loop.roles_dir.join(format!("{role}.md")))?)
+}
+
+/// Reads a prompt; what is not UTF-8 is replaced.
+fn read(path: &Path) -> Result<String, String> {
+    let cannot = |why: String| format!("cannot read `{}`: {why}", path.display());
+    // A pipe would block the loop, and opening it already does.
+    let found = std::fs::metadata(path).map_err(|error| cannot(reason(&error)))?;
+    if !found.is_file() {
+        return Err(cannot("not a file".to_owned()));
+    }
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path).map_err(|error| cannot(reason(&error)))?;
+    file.take(PROMPT_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(|error| cannot(reason(&error)))?;
+    if bytes.len() as u64 > PROMPT_BYTES_MAX {
+        return Err(cannot(format!("longer than {PROMPT_BYTES_MAX} bytes")));
+    }
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Writes a private file in one step. It is not synced: every start writes it anew.
+fn replace(path: &Path, bytes: &[u8]) -> Result<(), String> {
+    let cannot = |error: io::Error| format!("cannot write `{}`: {}", path.display(), reason(&error));
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".draft");
+    let draft = path.with_file_name(name);
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600).custom_flags(nix::libc::O_NOFOLLOW);
+    let written = options.open(&draft).and_then(|mut file| file.write_all(bytes));
+    written.and_then(|()| std::fs::rename(&draft, path)).map_err(cannot)
+}
+
+/// Says what went wrong without the system's number and capital.
+fn reason(error: &io::Error) -> String {
+    if error.kind() == io::ErrorKind::NotFound {
+        return "no such file".to_owned();
+    }
+    let text = error.to_string().to_lowercase();
+    text.split_once(" (os error").map_or(text.as_str(), |(words, _)| words).to_owned()
+}

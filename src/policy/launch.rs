@@ -129,6 +129,10 @@ pub fn quoted(value: &str) -> String {
     if !value.is_empty() && value.bytes().all(is_plain) {
         return value.to_owned();
     }
+    in_quotes(value)
+}
+
+fn in_quotes(value: &str) -> String {
     format!("'{}'", value.replace('\'', r"'\''"))
 }
 
@@ -230,24 +234,20 @@ impl ShellText {
                 Some(start) => self.open.truncate(start),
                 None => self.open.push(Place::Backticks),
             },
-            (_, "$(") => self.open.push(Place::Group),
-            (Place::Double, _) => {}
+            (_, "$(") | (Place::Bare | Place::Group | Place::Backticks, "(") => self.open.push(Place::Group),
             (Place::Bare | Place::Group | Place::Backticks, "'") => self.open.push(Place::Single),
             (Place::Bare | Place::Group | Place::Backticks, "\"") => self.open.push(Place::Double),
-            (Place::Bare | Place::Group | Place::Backticks, "(") => self.open.push(Place::Group),
             (Place::Bare | Place::Group | Place::Backticks, "#") if self.at_word_start() => {
                 self.open.push(Place::Comment);
             }
-            (Place::Bare | Place::Group | Place::Backticks, _) => {}
+            (Place::Bare | Place::Group | Place::Backticks | Place::Double, _) => {}
         }
         self.text.push_str(token);
     }
 
     fn push_value(&mut self, value: &str) {
         let mut piece = match self.place() {
-            Place::Bare | Place::Group | Place::Backticks if self.behind_variable() => {
-                format!("'{}'", value.replace('\'', r"'\''"))
-            }
+            Place::Bare | Place::Group | Place::Backticks if self.behind_variable() => in_quotes(value),
             Place::Bare | Place::Group | Place::Backticks => quoted(value),
             Place::Single | Place::Comment => value.replace('\'', r"'\''"),
             Place::Double if self.behind_variable() => format!("\"\"{}", escaped(value, "\"\\$`")),

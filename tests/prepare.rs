@@ -1,0 +1,219 @@
+//! What a start finds on disk, and what is said when something is missing.
+#![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "writes files; a test may panic")]
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::Duration;
+
+use agent_orchestrator::daemon::paths::Paths;
+use agent_orchestrator::daemon::prepare::{PROMPT_BYTES_MAX, prepare};
+use agent_orchestrator::policy::action::Start;
+use agent_orchestrator::policy::fleet::{
+    Agent, Backend, Control, DoneSource, Fleet, Kind, Loop, Phase, Prompt, PromptDelivery, Watch,
+};
+use agent_orchestrator::protocol::launch::Launch;
+
+struct Lab {
+    folder: tempfile::TempDir,
+    fleet: Fleet,
+    paths: Paths,
+}
+
+fn backend() -> Backend {
+    Backend {
+        bin: "agent".to_owned(),
+        flags: String::new(),
+        model_flag: "--model {model}".to_owned(),
+        resume_flag: String::new(),
+        supports_resume: false,
+        new_id_flag: None,
+        remote_control: false,
+        remote_control_flag: String::new(),
+        preamble: String::new(),
+        server: String::new(),
+        attach: String::new(),
+        model_env: false,
+        connect_delay: Duration::ZERO,
+        ready_max: Duration::ZERO,
+        submit_key: "Enter".to_owned(),
+        process_name: None,
+        footer_ui: false,
+        log_grace: Duration::ZERO,
+        stall_idle: Duration::ZERO,
+        prompt_delivery: PromptDelivery::Arg,
+        queues_while_busy: false,
+        active_re: None,
+        limit_re: None,
+        fatal_re: None,
+        input_re: None,
+        ready_re: None,
+        env: [("TOKEN".to_owned(), "t".to_owned())].into(),
+    }
+}
+
+fn agent(name: &str, kind: Kind, root: &Path) -> Agent {
+    Agent {
+        name: name.to_owned(),
+        session: format!("fleet-{name}"),
+        kind,
+        enabled: true,
+        watch: Watch::Heal,
+        backend_name: "agent".to_owned(),
+        backend: Ok(backend()),
+        model: None,
+        dir: root.join(name),
+        resume: false,
+        resume_prompt: String::new(),
+        account: "agent".to_owned(),
+        wake: None,
+        schedule: None,
+        control: Control::None,
+    }
+}
+
+impl Lab {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        let a_loop = Loop {
+            name: String::new(),
+            phases: vec![Phase {
+                id: "p1".to_owned(),
+                plan: "plans/p1.md".to_owned(),
+                status: "STATUS-p1.md".to_owned(),
+                models: BTreeMap::new(),
+            }],
+            state_file: root.join("phase-idx"),
+            auto_advance: true,
+            kickoff_template: None,
+            roles_dir: root.join("prompts"),
+            done_marker: "## DONE".to_owned(),
+            done_source: DoneSource::Pushed,
+            repo: root.to_owned(),
+            branch: None,
+            state_subdir: "machine-docs".to_owned(),
+            handoff: None,
+            on_complete: None,
+            review_rounds_max: 5,
+        };
+        let file = root.join("upgrade.md");
+        let mut broken = agent("broken", Kind::Persistent(Prompt::Text("p".to_owned())), root);
+        broken.backend = Err("unknown backend `nope`".to_owned());
+        let agents = vec![
+            agent("builder", Kind::Loop { in_loop: String::new(), role: "builder".to_owned() }, root),
+            agent("helper", Kind::Persistent(Prompt::Text("Help {role}.".to_owned())), root),
+            agent("upgrader", Kind::Task(Prompt::File(file)), root),
+            agent("web", Kind::Service { command: "serve '{dir}' --port 1".to_owned() }, root),
+            broken,
+        ];
+        let backends = [
+            ("other".to_owned(), Ok(Backend { bin: "other-agent".to_owned(), ..backend() })),
+            ("bad".to_owned(), Err("`limit_re` is not usable".to_owned())),
+        ];
+        let fleet = Fleet { agents, loops: vec![a_loop], backends: backends.into(), ..Fleet::default() };
+        let paths = Paths {
+            config: root.join("agents.toml"),
+            runtime: root.join("run"),
+            state: root.join("state"),
+            logs: root.join("logs"),
+        };
+        std::fs::create_dir_all(root.join("run/launch")).unwrap();
+        std::fs::create_dir_all(root.join("state")).unwrap();
+        std::fs::create_dir_all(root.join("prompts")).unwrap();
+        Self { folder, fleet, paths }
+    }
+
+    fn write(&self, name: &str, text: impl AsRef<[u8]>) {
+        std::fs::write(self.folder.path().join(name), text).unwrap();
+    }
+
+    fn prepare(&self, agent: &str, start: &Start) -> Result<(), String> {
+        prepare(&self.fleet, &self.paths, agent, start)
+            .map_err(|error| error.replace(self.folder.path().to_str().unwrap(), "…"))
+    }
+
+    fn launch(&self, agent: &str) -> Launch {
+        let path = self.paths.launch_file(agent);
+        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+    }
+
+    fn kickoff(&self, agent: &str) -> String {
+        std::fs::read_to_string(self.paths.kickoff(&format!("fleet-{agent}"))).unwrap()
+    }
+}
+
+fn start() -> Start {
+    Start { run: 7, phase: Some("p1".to_owned()), backend: None, model: None, extra_text: None }
+}
+
+#[test]
+fn a_loop_agent_gets_the_filled_template_and_its_role() {
+    let mut lab = Lab::new();
+    lab.write("prompts/builder.md", "# You build {plan}\n");
+    lab.prepare("builder", &Start { model: Some("m".to_owned()), ..start() }).unwrap();
+    let kickoff = lab.kickoff("builder");
+    for line in ["- Your role: builder\n", "- Phase: p1\n", "- Plan: plans/p1.md\n", "- Status file: STATUS-p1.md\n"] {
+        assert!(kickoff.contains(line), "{kickoff}");
+    }
+    assert!(kickoff.ends_with("\n\n# You build {plan}\n"), "the role's own text is not filled: {kickoff}");
+    let launch = lab.launch("builder");
+    assert_eq!((launch.run, launch.agent.as_str(), launch.session.as_str()), (7, "builder", "fleet-builder"));
+    assert_eq!(launch.dir, lab.folder.path().join("builder"));
+    assert_eq!(launch.log, lab.folder.path().join("logs/fleet-builder.log"));
+    assert_eq!(launch.env["TOKEN"], "t");
+    let path = lab.paths.kickoff("fleet-builder");
+    assert_eq!(launch.command, format!("agent --model m \"$(cat '{}')\"", path.display()));
+
+    lab.write("frame.md", "Go {phase_id} {unknown}");
+    lab.fleet.loops[0].kickoff_template = Some(lab.folder.path().join("frame.md"));
+    lab.prepare("builder", &start()).unwrap();
+    assert_eq!(lab.kickoff("builder"), "Go p1 {unknown}\n# You build {plan}\n");
+}
+
+#[test]
+fn other_agents_get_their_prompt_and_what_was_added() {
+    let lab = Lab::new();
+    lab.prepare("helper", &start()).unwrap();
+    assert_eq!(lab.kickoff("helper"), "Help {role}.");
+    lab.write("upgrade.md", b"Upgrade \xff.\n");
+    let extra_text = Some("Only the shell.".to_owned());
+    lab.prepare("upgrader", &Start { extra_text, backend: Some("other".to_owned()), ..start() }).unwrap();
+    assert_eq!(lab.kickoff("upgrader"), "Upgrade \u{fffd}.\n\nOnly the shell.\n");
+    assert!(lab.launch("upgrader").command.starts_with("other-agent "));
+    lab.prepare("web", &start()).unwrap();
+    assert_eq!(lab.launch("web").command, "serve '{dir}' --port 1");
+}
+
+#[test]
+fn what_is_missing_is_named_and_the_last_launch_file_stays() {
+    let lab = Lab::new();
+    lab.write("prompts/builder.md", "x");
+    lab.prepare("builder", &start()).unwrap();
+    std::fs::remove_file(lab.folder.path().join("prompts/builder.md")).unwrap();
+    let error = |agent: &str, start: Start| lab.prepare(agent, &start).unwrap_err();
+    assert_eq!(error("builder", Start { run: 8, ..start() }), "cannot read `…/prompts/builder.md`: no such file");
+    assert_eq!(lab.launch("builder").run, 7);
+    assert_eq!(error("upgrader", start()), "cannot read `…/upgrade.md`: no such file");
+    assert_eq!(error("broken", start()), "unknown backend `nope`");
+    assert_eq!(error("helper", Start { backend: Some("x".to_owned()), ..start() }), "unknown backend `x`");
+    assert_eq!(error("helper", Start { backend: Some("bad".to_owned()), ..start() }), "`limit_re` is not usable");
+    assert_eq!(error("builder", Start { phase: Some("p9".to_owned()), ..start() }), "no phase `p9` in the config");
+    assert_eq!(error("nobody", start()), "no agent `nobody` in the config");
+    lab.write("upgrade.md", vec![b'x'; usize::try_from(PROMPT_BYTES_MAX).unwrap() + 1]);
+    assert_eq!(error("upgrader", start()), "cannot read `…/upgrade.md`: longer than 1048576 bytes");
+    std::fs::remove_file(lab.folder.path().join("upgrade.md")).unwrap();
+    nix::unistd::mkfifo(&lab.folder.path().join("upgrade.md"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    assert_eq!(error("upgrader", start()), "cannot read `…/upgrade.md`: not a file", "a pipe does not block");
+}
+
+#[test]
+fn a_folder_that_is_gone_is_told() {
+    let lab = Lab::new();
+    std::fs::remove_dir_all(lab.folder.path().join("state")).unwrap();
+    assert_eq!(
+        lab.prepare("helper", &start()).unwrap_err(),
+        "cannot write `…/state/kickoff-fleet-helper.txt`: no such file"
+    );
+}
