@@ -25,6 +25,8 @@ pub struct Fleet {
     pub backends: BTreeMap<String, Result<Backend, String>>,
     /// The loops in the order of the file.
     pub loops: Vec<Loop>,
+    /// `[notify] command`: the operator's program and its arguments.
+    pub notify: Option<Vec<String>>,
 }
 
 impl Fleet {
