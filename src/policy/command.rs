@@ -1,13 +1,14 @@
-//! What is asked of the supervisor, and when it is answered: never before it has happened.
+//! What is asked of the supervisor; `answer` says when that is answered.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::action::Action;
-use super::event::{EventKind, Level};
+use super::answer::{failed, not_running};
+use super::event::EventKind;
 use super::fleet::{Kind, Loop};
-use super::live::{Obstacle, Waiter, WaitsFor};
-use super::message::{MessageId, Outcome, Progress, Purpose};
+use super::live::{Waiter, WaitsFor};
+use super::message::{MessageId, Progress, Purpose};
 use super::now::Now;
 use super::request::{Override, PhaseTarget, Reason, Reply, Request, RequestId};
 use super::state::{Cause, Session};
@@ -18,21 +19,19 @@ pub const TEXT_BYTES_MAX: usize = 512 * 1024;
 
 impl Supervisor {
     /// Takes in a request; what cannot be answered at once gets a waiter.
-    pub(super) fn asked(&mut self, id: RequestId, request: &Request, now: Now, turn: &mut Turn) {
+    pub(super) fn asked(&mut self, id: RequestId, request: &Request, turn: &mut Turn) {
         let reply = match request {
-            Request::Status => Some(Reply::Status { picture: Box::new(self.picture(now)) }),
-            Request::Explain { name } => Some(match self.explain(name, now) {
+            Request::Status => Some(Reply::Status { picture: Box::new(self.picture(turn.now)) }),
+            Request::Explain { name } => Some(match self.explain(name, turn.now) {
                 Some(explanation) => Reply::Explanation { explanation: Box::new(explanation) },
                 None => self.no_such(name),
             }),
             Request::Up { names, overrides } => self.up(id, names, overrides),
-            Request::Down { names } => self.down(id, names, now),
+            Request::Down { names } => self.down(id, names, turn.now),
             Request::Restart { name, overrides } => self.restart(id, name, overrides),
-            Request::Send { name, text, wait, queue } => self.send(id, name, text, (*wait, *queue), now),
+            Request::Send { name, text, wait, queue } => self.send(id, (name, text), (*wait, *queue), turn.now),
             Request::PhaseShow { in_loop } => Some(self.phase_show(in_loop.as_deref())),
-            Request::PhaseSet { in_loop, to, restart } => {
-                Some(self.phase_set(in_loop.as_deref(), to, *restart, now, turn))
-            }
+            Request::PhaseSet { in_loop, to, restart } => Some(self.phase_set(in_loop.as_deref(), to, *restart, turn)),
         };
         if let Some(reply) = reply {
             turn.act(Action::Answer { id, reply });
@@ -155,8 +154,7 @@ impl Supervisor {
     fn send(
         &mut self,
         id: RequestId,
-        name: &str,
-        text: &str,
+        (name, text): (&str, &str),
         (wait, queue): (Duration, bool),
         now: Now,
     ) -> Option<Reply> {
@@ -192,9 +190,11 @@ impl Supervisor {
         };
         found.cloned().ok_or_else(|| match (in_loop, names.as_slice()) {
             (_, []) => failed(Reason::Failed, "the config has no loop".to_owned(), None),
-            (Some(name), _) => {
-                failed(Reason::Usage, format!("there is no loop `{name}`"), Some(format!("there are: {}", names.join(", "))))
-            }
+            (Some(name), _) => failed(
+                Reason::Usage,
+                format!("there is no loop `{name}`"),
+                Some(format!("there are: {}", names.join(", "))),
+            ),
             (None, _) => failed(
                 Reason::Usage,
                 "there are several loops".to_owned(),
@@ -217,197 +217,37 @@ impl Supervisor {
         }
     }
 
-    fn phase_set(
-        &mut self,
-        in_loop: Option<&str>,
-        to: &PhaseTarget,
-        restart: bool,
-        now: Now,
-        turn: &mut Turn,
-    ) -> Reply {
+    fn phase_set(&mut self, in_loop: Option<&str>, to: &PhaseTarget, restart: bool, turn: &mut Turn) -> Reply {
         let a_loop = match self.the_loop(in_loop) {
             Ok(a_loop) => a_loop,
             Err(reply) => return reply,
         };
-        match self.set_phase(&a_loop, to, restart, now, turn) {
+        match self.set_phase(&a_loop, to, restart, turn) {
             Ok(line) => Reply::Done { lines: vec![line] },
             Err((reason, error)) => failed(reason, error, None),
         }
     }
 
     /// Takes in that who asked has hung up: a message that was not typed yet is taken back.
-    pub(super) fn request_gone(&mut self, id: RequestId, now: Now, turn: &mut Turn) {
+    pub(super) fn request_gone(&mut self, id: RequestId, turn: &mut Turn) {
         let Some(at) = self.waiters.iter().position(|waiter| waiter.id == id) else { return };
         let waiter = self.waiters.remove(at);
         if let WaitsFor::Message { agent, message, .. } = waiter.waits_for {
-            self.withdraw(&agent, message, now, turn);
+            self.withdraw(&agent, message, turn);
         }
     }
 
     /// Takes a message out of the queue if it has not been typed; says whether it was.
-    fn withdraw(&mut self, agent: &str, message: MessageId, now: Now, turn: &mut Turn) -> bool {
+    pub(super) fn withdraw(&mut self, agent: &str, message: MessageId, turn: &mut Turn) -> bool {
         let Some(state) = self.state.agents.get_mut(agent) else { return false };
         let before = state.queue.len();
         state.queue.retain(|other| other.id != message || other.progress != Progress::Queued);
         let withdrawn = state.queue.len() < before;
         if withdrawn {
             let text = format!("message {message} was taken back");
-            turn.act(Action::Record(self.about(agent, EventKind::Withdrawn, Level::Info, &text, now)));
+            turn.act(Action::Record(self.about(agent, EventKind::Withdrawn, &text, turn.now)));
         }
         withdrawn
-    }
-
-    /// Answers who waits for this message.
-    pub(super) fn answer_sender(&mut self, message: MessageId, outcome: Outcome, turn: &mut Turn) {
-        let waits = |waiter: &Waiter| matches!(&waiter.waits_for, WaitsFor::Message { message: other, .. } if *other == message);
-        let Some(at) = self.waiters.iter().position(waits) else { return };
-        let waiter = self.waiters.remove(at);
-        let reply = match outcome {
-            Outcome::Confirmed => Reply::Done { lines: vec![format!("message {message} delivered")] },
-            Outcome::Unconfirmed => failed(
-                Reason::Unconfirmed,
-                format!("message {message} was typed and submitted; nothing proves that it arrived"),
-                Some("a backend with `input_re` lets the supervisor see it".to_owned()),
-            ),
-        };
-        turn.act(Action::Answer { id: waiter.id, reply });
-    }
-
-    /// Answers everybody whose wait has ended.
-    pub(super) fn decide_commands(&mut self, now: Now, turn: &mut Turn) {
-        let waiters = std::mem::take(&mut self.waiters);
-        for waiter in waiters {
-            match self.outcome(&waiter, now, turn) {
-                Some(reply) => turn.act(Action::Answer { id: waiter.id, reply }),
-                None => self.waiters.push(waiter),
-            }
-        }
-    }
-
-    fn outcome(&mut self, waiter: &Waiter, now: Now, turn: &mut Turn) -> Option<Reply> {
-        match &waiter.waits_for {
-            WaitsFor::Up(names) => self.up_outcome(names),
-            WaitsFor::Down(names) => self.down_outcome(names),
-            WaitsFor::End => {
-                let names: Vec<String> = self.state.agents.keys().cloned().collect();
-                let reply = self.down_outcome(&names)?;
-                for (name, state) in &mut self.state.agents {
-                    let task = self.fleet.agent(name).is_some_and(|agent| matches!(agent.kind, Kind::Task(_)));
-                    state.asked = !task;
-                }
-                turn.act(Action::Answer { id: waiter.id, reply });
-                turn.act(Action::Exit);
-                // Answered here, since the supervisor ends with it.
-                self.waiters.clear();
-                None
-            }
-            WaitsFor::Message { agent, message, until } => {
-                let (agent, message, until) = (agent.clone(), *message, *until);
-                let session = &self.state.agents.get(&agent)?.session;
-                if let Some(reply) = not_running(&agent, session) {
-                    self.withdraw(&agent, message, now, turn);
-                    return Some(reply);
-                }
-                if until > now.mono {
-                    turn.due(until);
-                    return None;
-                }
-                Some(self.too_late(&agent, message, now, turn))
-            }
-        }
-    }
-
-    fn up_outcome(&self, names: &[(String, Option<u64>)]) -> Option<Reply> {
-        let mut lines = Vec::new();
-        let mut errors = Vec::new();
-        for (name, than) in names {
-            let Some(state) = self.state.agents.get(name) else { continue };
-            let newer = than.is_none_or(|than| state.run > than);
-            let waits_on = state.restart.is_some() && than.is_some();
-            match &state.session {
-                Session::Running { .. } if newer && !waits_on => lines.push(format!("{name} runs (run {})", state.run)),
-                _ if !self.wanted(name) => errors.push(format!("{name} is not to run any more")),
-                Session::Unknown { why } => errors.push(format!("{name} cannot be reached: {why}")),
-                Session::Dead { .. } if !state.asked => errors.push(format!("{name} has ended")),
-                Session::Absent | Session::Dead { .. } | Session::Running { .. } => {
-                    let blocked = state.blocked.as_ref().filter(|blocked| !blocked.again || state.retry.is_some())?;
-                    errors.push(format!("{name}: {}", blocked.why));
-                }
-                Session::Preparing { .. } | Session::Stopping { .. } | Session::Starting => return None,
-            }
-        }
-        match errors.as_slice() {
-            [] => Some(Reply::Done { lines }),
-            _ => Some(failed(Reason::Failed, errors.join("\n"), None)),
-        }
-    }
-
-    fn down_outcome(&self, names: &[String]) -> Option<Reply> {
-        let mut lines = Vec::new();
-        let mut errors = Vec::new();
-        for name in names {
-            let Some(state) = self.state.agents.get(name) else {
-                lines.push(format!("{name} has ended"));
-                continue;
-            };
-            let failed = self.agents.get(name).and_then(|live| live.stop_failed.clone());
-            match (&state.session, failed) {
-                (Session::Absent, _) if self.agents.get(name).is_some_and(|live| live.found) => {
-                    lines.push(format!("{name} has ended"));
-                }
-                (Session::Unknown { .. }, Some(why)) => errors.push(format!("{name} could not be ended: {why}")),
-                (Session::Unknown { why }, None) => errors.push(format!("{name} cannot be reached: {why}")),
-                (
-                    Session::Absent
-                    | Session::Preparing { .. }
-                    | Session::Stopping { .. }
-                    | Session::Starting
-                    | Session::Running { .. }
-                    | Session::Dead { .. },
-                    _,
-                ) => return None,
-            }
-        }
-        match errors.as_slice() {
-            [] => Some(Reply::Done { lines }),
-            _ => Some(failed(Reason::Failed, errors.join("\n"), None)),
-        }
-    }
-
-    fn too_late(&mut self, agent: &str, message: MessageId, now: Now, turn: &mut Turn) -> Reply {
-        let obstacle = self.agents.get(agent).and_then(|live| live.look.as_ref()).and_then(|look| look.obstacle.clone());
-        if !self.withdraw(agent, message, now, turn) {
-            return failed(
-                Reason::Unconfirmed,
-                format!("message {message} was typed into `{agent}`, and nothing has proved yet that it arrived"),
-                Some("it stays in the queue; `explain` shows it".to_owned()),
-            );
-        }
-        let taken_back = Some("the message was taken back; `--wait` waits longer, `--queue` leaves it".to_owned());
-        match obstacle {
-            Some(obstacle @ (Obstacle::NoBox | Obstacle::Draft(_) | Obstacle::Mode | Obstacle::OtherProgram(_))) => {
-                failed(Reason::InTheWay, obstacle.to_string(), taken_back)
-            }
-            Some(obstacle @ (Obstacle::Busy | Obstacle::Unreadable(_))) => {
-                failed(Reason::Busy, obstacle.to_string(), taken_back)
-            }
-            None => failed(Reason::Busy, format!("`{agent}` had other messages before this one"), taken_back),
-        }
-    }
-}
-
-fn not_running(name: &str, session: &Session) -> Option<Reply> {
-    match session {
-        Session::Running { .. } | Session::Starting | Session::Preparing { .. } => None,
-        Session::Stopping { then_start: true } => None,
-        Session::Unknown { why } => {
-            Some(failed(Reason::NotRunning, format!("`{name}` cannot be reached: {why}"), None))
-        }
-        Session::Absent | Session::Dead { .. } | Session::Stopping { then_start: false } => Some(failed(
-            Reason::NotRunning,
-            format!("`{name}` does not run"),
-            Some(format!("`up {name}` starts it; `send --queue` leaves the message for its next start")),
-        )),
     }
 }
 
@@ -416,9 +256,4 @@ fn printable(text: &str) -> String {
     let unified = text.replace("\r\n", "\n").replace('\r', "\n");
     let kept: String = unified.chars().filter(|char| !char.is_control() || matches!(char, '\n' | '\t')).collect();
     kept.trim_end_matches('\n').to_owned()
-}
-
-/// Returns the answer for something that was not done.
-fn failed(reason: Reason, error: String, hint: Option<String>) -> Reply {
-    Reply::Failed { reason, error, hint }
 }

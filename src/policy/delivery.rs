@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use super::action::Action;
-use super::event::{EventKind, Level};
+use super::event::EventKind;
 use super::fleet::{Backend, PromptDelivery};
 use super::input_box;
 use super::live::{Look, Obstacle, shortened};
@@ -61,21 +61,19 @@ impl Supervisor {
     }
 
     /// Takes in an answer to `Look`.
-    pub(super) fn looked(&mut self, name: &str, screen: &Result<Screen, String>, now: Now, turn: &mut Turn) {
+    pub(super) fn looked(&mut self, name: &str, screen: &Result<Screen, String>, turn: &mut Turn) {
         let backend = self.backend_of(name).cloned();
         let Some(live) = self.agents.get_mut(name) else { return };
         live.looking = false;
-        let at = now.moment();
+        let at = turn.now.moment();
         let look = match (screen, backend) {
-            (Err(why), _) => {
-                Look { at, input: None, obstacle: Some(Obstacle::Unreadable(why.clone())), ready: false }
-            }
+            (Err(why), _) => Look { at, input: None, obstacle: Some(Obstacle::Unreadable(why.clone())), ready: false },
             (Ok(_), None) => Look { at, input: None, obstacle: None, ready: true },
             (Ok(screen), Some(backend)) => judge(screen, &backend, at),
         };
         live.look = Some(look);
-        self.confirm(name, now, turn);
-        self.note_draft(name, now);
+        self.confirm(name, turn);
+        self.note_draft(name, turn.now);
     }
 
     /// Keeps since when a person's draft stands.
@@ -96,37 +94,31 @@ impl Supervisor {
     }
 
     /// Decides what a look says of the message that is on its way.
-    fn confirm(&mut self, name: &str, now: Now, turn: &mut Turn) {
+    fn confirm(&mut self, name: &str, turn: &mut Turn) {
         let Some(look) = self.agents.get(name).and_then(|live| live.look.clone()) else { return };
         let Some(state) = self.state.agents.get_mut(name) else { return };
         let Some(message) = state.queue.first_mut() else { return };
         let ours = |held: &str| input_box::is_ours(held, &message.text);
         match (&message.progress, &look.input) {
             (Progress::Pasting { .. }, Some(InputBox::Holds(held))) if ours(held) => {
-                message.progress = Progress::Typed { since: now.moment() };
+                message.progress = Progress::Typed { since: turn.now.moment() };
             }
-            (Progress::Pasting { .. }, Some(InputBox::Absent)) => {}
             (Progress::Pasting { .. }, None | Some(InputBox::Empty | InputBox::Holds(_)))
                 if look.obstacle.as_ref().is_none_or(|obstacle| !matches!(obstacle, Obstacle::Unreadable(_))) =>
             {
                 message.repeat();
             }
-            (Progress::Typed { .. }, Some(InputBox::Empty)) => self.finish(name, Outcome::Confirmed, now, turn),
-            (Progress::Submitted { .. }, Some(InputBox::Empty)) => self.finish(name, Outcome::Confirmed, now, turn),
+            (Progress::Typed { .. } | Progress::Submitted { .. }, Some(InputBox::Empty)) => {
+                self.finish(name, Outcome::Confirmed, turn);
+            }
             (Progress::Submitted { .. }, Some(InputBox::Holds(held))) if !ours(held) => {
-                self.finish(name, Outcome::Confirmed, now, turn);
+                self.finish(name, Outcome::Confirmed, turn);
             }
             (Progress::Submitted { presses, .. }, Some(InputBox::Holds(_))) if *presses == PRESSES_QUICK => {
                 let text = format!("message {} stands unsent in the input box", message.id);
-                turn.act(Action::Record(self.about(name, EventKind::Unconfirmed, Level::Warning, &text, now)));
+                turn.act(Action::Record(self.about(name, EventKind::Unconfirmed, &text, turn.now)));
             }
-            (
-                Progress::Queued
-                | Progress::Pasting { .. }
-                | Progress::Typed { .. }
-                | Progress::Submitted { .. },
-                _,
-            ) => {}
+            (Progress::Queued | Progress::Pasting { .. } | Progress::Typed { .. } | Progress::Submitted { .. }, _) => {}
         }
     }
 
@@ -152,20 +144,13 @@ impl Supervisor {
     }
 
     /// Takes in an answer to `Press`.
-    pub(super) fn pressed(
-        &mut self,
-        name: &str,
-        id: MessageId,
-        result: &Result<(), String>,
-        now: Now,
-        turn: &mut Turn,
-    ) {
+    pub(super) fn pressed(&mut self, name: &str, id: MessageId, result: &Result<(), String>, turn: &mut Turn) {
         if let Some(live) = self.agents.get_mut(name) {
             live.typing = false;
         }
         let proves = self.backend_of(name).is_some_and(|backend| backend.input_re.is_some());
         if self.front(name, id).is_some() && result.is_ok() && !proves {
-            self.finish(name, Outcome::Unconfirmed, now, turn);
+            self.finish(name, Outcome::Unconfirmed, turn);
         }
     }
 
@@ -174,30 +159,30 @@ impl Supervisor {
     }
 
     /// Takes the first message out of the queue and tells how it ended.
-    fn finish(&mut self, name: &str, outcome: Outcome, now: Now, turn: &mut Turn) {
+    fn finish(&mut self, name: &str, outcome: Outcome, turn: &mut Turn) {
         let Some(state) = self.state.agents.get_mut(name) else { return };
         if state.queue.is_empty() {
             return;
         }
         let message = state.queue.remove(0);
-        let (kind, level, word) = match outcome {
-            Outcome::Confirmed => (EventKind::Delivered, Level::Info, "delivered"),
-            Outcome::Unconfirmed => (EventKind::Unconfirmed, Level::Info, "typed and submitted, unconfirmed"),
+        let (kind, word) = match outcome {
+            Outcome::Confirmed => (EventKind::Delivered, "delivered"),
+            Outcome::Unconfirmed => (EventKind::Unconfirmed, "typed and submitted, unconfirmed"),
         };
         let text = format!("message {} {word}: {}", message.id, shortened(&message.text));
-        let event = with(self.about(name, kind, level, &text, now), "message", message.id.to_string());
+        let event = with(self.about(name, kind, &text, turn.now), "message", message.id.to_string());
         turn.act(Action::Record(event));
         self.answer_sender(message.id, outcome, turn);
     }
 
     /// Decides for every agent what is looked at and typed.
-    pub(super) fn decide_deliveries(&mut self, now: Now, turn: &mut Turn) {
+    pub(super) fn decide_deliveries(&mut self, turn: &mut Turn) {
         let names: Vec<String> = self.state.agents.keys().cloned().collect();
         for name in &names {
             let Some(state) = self.state.agents.get(name) else { continue };
             match state.session {
-                Session::Running { ready: false } => self.decide_start_end(name, now, turn),
-                Session::Running { ready: true } if !state.queue.is_empty() => self.decide_delivery(name, now, turn),
+                Session::Running { ready: false } => self.decide_start_end(name, turn),
+                Session::Running { ready: true } if !state.queue.is_empty() => self.decide_delivery(name, turn),
                 Session::Running { ready: true }
                 | Session::Absent
                 | Session::Preparing { .. }
@@ -210,10 +195,10 @@ impl Supervisor {
     }
 
     /// Decides whether a start has ended: the program can take messages, or has had its time.
-    fn decide_start_end(&mut self, name: &str, now: Now, turn: &mut Turn) {
+    fn decide_start_end(&mut self, name: &str, turn: &mut Turn) {
         let (Some(state), Some(live)) = (self.state.agents.get(name), self.agents.get(name)) else { return };
         let began = state.since;
-        let Some(backend) = self.backend_of(name) else { return self.enter_ready(name, now, turn) };
+        let Some(backend) = self.backend_of(name) else { return self.enter_ready(name, turn) };
         let shows = backend.ready_re.is_some() || backend.input_re.is_some();
         let wait_max = match (shows, backend.prompt_delivery) {
             (true, _) => backend.ready_max,
@@ -221,24 +206,24 @@ impl Supervisor {
             (false, PromptDelivery::Arg | PromptDelivery::Exec) => Duration::ZERO,
         };
         let sees = live.look.as_ref().is_some_and(|look| look.ready);
-        if (shows && sees) || now.since(began) >= wait_max {
-            return self.enter_ready(name, now, turn);
+        if (shows && sees) || turn.now.since(began) >= wait_max {
+            return self.enter_ready(name, turn);
         }
         turn.due(began.mono + wait_max);
         if shows {
             let quiet_at = live.output.unwrap_or(began.mono) + START_QUIET;
-            self.look_when(name, quiet_at, now, turn);
+            self.look_when(name, quiet_at, turn);
         }
     }
 
-    fn enter_ready(&mut self, name: &str, now: Now, turn: &mut Turn) {
+    fn enter_ready(&mut self, name: &str, turn: &mut Turn) {
         let Some(state) = self.state.agents.get_mut(name) else { return };
         state.session = Session::Running { ready: true };
-        turn.act(Action::Record(self.about(name, EventKind::AgentReady, Level::Debug, "ready", now)));
+        turn.act(Action::Record(self.about(name, EventKind::AgentReady, "ready", turn.now)));
     }
 
     /// Looks at `at`, once for every piece of output, and when the fallback cadence has passed since the last look.
-    fn look_when(&mut self, name: &str, at: Mono, now: Now, turn: &mut Turn) {
+    fn look_when(&mut self, name: &str, at: Mono, turn: &mut Turn) {
         let fallback = self.fleet.watchdog.signal_interval;
         let Some(live) = self.agents.get_mut(name) else { return };
         if live.looking || live.typing {
@@ -252,76 +237,76 @@ impl Supervisor {
                 if live.output.is_some_and(|output| output >= look.at.mono) && at < again { at } else { again }
             }
         };
-        if due > now.mono {
+        if due > turn.now.mono {
             return turn.due(due);
         }
         live.looking = true;
         turn.act(Action::Look { agent: name.to_owned() });
     }
 
-    fn decide_delivery(&mut self, name: &str, now: Now, turn: &mut Turn) {
+    fn decide_delivery(&mut self, name: &str, turn: &mut Turn) {
         let Some(message) = self.state.agents.get(name).and_then(|state| state.queue.first()) else { return };
         match message.progress.clone() {
-            Progress::Queued => self.decide_paste(name, now, turn),
+            Progress::Queued => self.decide_paste(name, turn),
             Progress::Pasting { .. } => {
                 // Nobody is pasting: the supervisor was ended in the middle of it, and a look tells how far it came.
                 if self.agents.get(name).is_some_and(|live| !live.typing) {
-                    self.look_when(name, now.mono, now, turn);
+                    self.look_when(name, turn.now.mono, turn);
                 }
             }
-            Progress::Typed { since } => self.decide_first_press(name, since, now, turn),
-            Progress::Submitted { since, presses } => self.decide_next_press(name, since, presses, now, turn),
+            Progress::Typed { since } => self.decide_first_press(name, since, turn),
+            Progress::Submitted { since, presses } => self.decide_next_press(name, since, presses, turn),
         }
     }
 
-    fn decide_paste(&mut self, name: &str, now: Now, turn: &mut Turn) {
-        self.tell_long_draft(name, now, turn);
+    fn decide_paste(&mut self, name: &str, turn: &mut Turn) {
+        self.tell_long_draft(name, turn);
         let reads = self.backend_of(name).is_some();
         let Some(live) = self.agents.get_mut(name) else { return };
         if live.looking || live.typing {
             return;
         }
-        let fresh = live.look.as_ref().is_some_and(|look| look.at.mono == now.mono);
+        let fresh = live.look.as_ref().is_some_and(|look| look.at.mono == turn.now.mono);
         let free = live.look.as_ref().is_some_and(|look| look.obstacle.is_none());
         if !reads || fresh && free {
             live.typing = true;
             live.look = None;
-            return self.paste(name, now, turn);
+            return self.paste(name, turn);
         }
         if free {
             live.look = None;
         }
         let quiet_at = match (&live.look, live.output) {
             (Some(_), Some(output)) => output + QUIET,
-            (None, _) | (_, None) => now.mono,
+            (None, _) | (_, None) => turn.now.mono,
         };
-        self.look_when(name, quiet_at, now, turn);
+        self.look_when(name, quiet_at, turn);
     }
 
-    fn paste(&mut self, name: &str, now: Now, turn: &mut Turn) {
+    fn paste(&mut self, name: &str, turn: &mut Turn) {
         let whole = self.backend_of(name).is_some_and(|backend| backend.input_re.is_some());
         let texts = self.places.texts.clone();
         let Some(message) = self.state.agents.get_mut(name).and_then(|state| state.queue.first_mut()) else { return };
-        message.progress = Progress::Pasting { since: now.moment() };
+        message.progress = Progress::Pasting { since: turn.now.moment() };
         let id = message.id;
         let mut text = message.text.clone();
         if !whole && (text.contains('\n') || text.len() > TYPED_BYTES_MAX) {
             let path = texts.join(format!("{name}-{id}.txt"));
             turn.act(Action::WriteText { path: path.clone(), text });
-            text = format!("A message for you stands in {}: read it now and act on it.", path.display());
+            text = format!("A message for you stands in {}: read it turn.now and act on it.", path.display());
         }
         turn.act(Action::Paste { agent: name.to_owned(), message: id, text });
     }
 
-    fn decide_first_press(&mut self, name: &str, since: Moment, now: Now, turn: &mut Turn) {
+    fn decide_first_press(&mut self, name: &str, since: Moment, turn: &mut Turn) {
         let due = since.mono + SUBMIT_DELAY;
-        if due > now.mono {
+        if due > turn.now.mono {
             return turn.due(due);
         }
-        self.press(name, 1, now, turn);
+        self.press(name, 1, turn);
     }
 
-    fn decide_next_press(&mut self, name: &str, since: Moment, presses: u32, now: Now, turn: &mut Turn) {
+    fn decide_next_press(&mut self, name: &str, since: Moment, presses: u32, turn: &mut Turn) {
         let proves = self.backend_of(name).is_some_and(|backend| backend.input_re.is_some());
         let Some(live) = self.agents.get(name) else { return };
         if live.typing || live.looking {
@@ -330,36 +315,36 @@ impl Supervisor {
         if !proves {
             // Nobody is pressing: the key failed, or the supervisor was ended before it. A second one does no harm.
             let due = since.mono + AGAIN;
-            return if due > now.mono { turn.due(due) } else { self.press(name, presses + 1, now, turn) };
+            return if due > turn.now.mono { turn.due(due) } else { self.press(name, presses + 1, turn) };
         }
         let seen = live.look.as_ref().filter(|look| look.at.mono >= since.mono + CONFIRM_DELAY);
         let Some(look) = seen else {
             let due = since.mono + CONFIRM_DELAY;
-            if due > now.mono {
+            if due > turn.now.mono {
                 return turn.due(due);
             }
             if let Some(live) = self.agents.get_mut(name) {
                 live.look = None;
             }
-            return self.look_when(name, now.mono, now, turn);
+            return self.look_when(name, turn.now.mono, turn);
         };
         let stands = matches!(look.input, Some(InputBox::Holds(_)));
         let looked = look.at.mono;
         let step = if presses < PRESSES_QUICK { AGAIN * presses } else { self.fleet.watchdog.signal_interval };
-        if stands && presses < PRESSES_MAX && since.mono + step <= now.mono {
-            return self.press(name, presses + 1, now, turn);
+        if stands && presses < PRESSES_MAX && since.mono + step <= turn.now.mono {
+            return self.press(name, presses + 1, turn);
         }
         if stands && presses < PRESSES_MAX {
             turn.due(since.mono + step);
         }
         let quiet_at = self.agents.get(name).and_then(|live| live.output).unwrap_or(looked) + QUIET;
-        self.look_when(name, quiet_at, now, turn);
+        self.look_when(name, quiet_at, turn);
     }
 
-    fn press(&mut self, name: &str, presses: u32, now: Now, turn: &mut Turn) {
+    fn press(&mut self, name: &str, presses: u32, turn: &mut Turn) {
         let key = self.backend_of(name).map_or_else(|| "Enter".to_owned(), |backend| backend.submit_key.clone());
         let Some(message) = self.state.agents.get_mut(name).and_then(|state| state.queue.first_mut()) else { return };
-        message.progress = Progress::Submitted { since: now.moment(), presses };
+        message.progress = Progress::Submitted { since: turn.now.moment(), presses };
         let id = message.id;
         if let Some(live) = self.agents.get_mut(name) {
             live.typing = true;
@@ -368,19 +353,19 @@ impl Supervisor {
     }
 
     /// Tells a person once that a draft blocks messages.
-    fn tell_long_draft(&mut self, name: &str, now: Now, turn: &mut Turn) {
+    fn tell_long_draft(&mut self, name: &str, turn: &mut Turn) {
         let alarm = self.fleet.watchdog.draft_alarm;
         let Some(live) = self.agents.get_mut(name) else { return };
         let Some((since, told)) = &mut live.draft else { return };
         if *told {
             return;
         }
-        if now.since(*since) < alarm {
+        if turn.now.since(*since) < alarm {
             return turn.due(since.mono + alarm);
         }
         *told = true;
-        let text = format!("a draft has blocked messages for {} s", now.since(*since).as_secs());
-        turn.act(Action::Record(self.about(name, EventKind::Draft, Level::Notice, &text, now)));
+        let text = format!("a draft has blocked messages for {} s", turn.now.since(*since).as_secs());
+        turn.act(Action::Record(self.about(name, EventKind::Draft, &text, turn.now)));
     }
 
     /// Puts a message at the end of an agent's queue; `None` when the queue is full.
@@ -401,7 +386,8 @@ fn judge(screen: &Screen, backend: &Backend, at: Moment) -> Look {
     let placeholder = backend.placeholder_re.as_ref();
     let input = backend.input_re.as_ref().map(|pattern| input_box::read(screen, pattern, placeholder));
     let rows = screen.text_rows();
-    let shows_ready = backend.ready_re.as_ref().is_some_and(|pattern| rows.iter().any(|row| pattern.regex().is_match(row)));
+    let shows_ready =
+        backend.ready_re.as_ref().is_some_and(|pattern| rows.iter().any(|row| pattern.regex().is_match(row)));
     let has_box = input.as_ref().is_some_and(|input| *input != InputBox::Absent);
     Look { at, obstacle: obstacle(screen, &rows, backend, input.as_ref()), ready: shows_ready || has_box, input }
 }

@@ -44,6 +44,40 @@ pub enum Level {
     Debug = 7,
 }
 
+impl EventKind {
+    /// Returns how much an event of this kind matters.
+    pub fn level(self) -> Level {
+        match self {
+            Self::CrashLoop | Self::PhaseUnknown => Level::Error,
+            Self::ConfigBroken
+            | Self::Misconfigured
+            | Self::Died
+            | Self::StartFailed
+            | Self::Unreachable
+            | Self::OriginTrouble
+            | Self::Trouble => Level::Warning,
+            Self::SupervisorStarted
+            | Self::SupervisorStopped
+            | Self::ConfigLoaded
+            | Self::Started
+            | Self::Stopped
+            | Self::Finished
+            | Self::Handoff
+            | Self::Inbox
+            | Self::PlanEdited
+            | Self::Unconfirmed
+            | Self::Draft
+            | Self::Phase
+            | Self::AlmostDone
+            | Self::PhaseDone
+            | Self::SequenceComplete
+            | Self::OriginBack => Level::Notice,
+            Self::Adopted | Self::Queued | Self::Delivered | Self::Withdrawn => Level::Info,
+            Self::AgentReady => Level::Debug,
+        }
+    }
+}
+
 /// Kinds of events; the words stand in the log and in the journal's `EVENT=`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

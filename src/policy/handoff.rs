@@ -7,9 +7,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::action::Action;
-use super::event::{EventKind, Level};
+use super::event::EventKind;
 use super::fleet::{DoneSource, Handoff, Loop, Pattern};
-use super::message::{PingAbout, Progress, Purpose};
+use super::message::{Ping, PingAbout, Progress, Purpose};
 use super::now::{Mono, Now};
 use super::observation::{Commit, Pushed};
 use super::state::Trouble;
@@ -28,7 +28,11 @@ impl Loop {
     /// Returns where a file of this loop may stand in its repository, the first that exists counts.
     fn pushed_paths(&self, name: &str) -> Vec<String> {
         let within = |folder: &str| format!("{}/{name}", folder.trim_end_matches('/'));
-        if self.state_subdir.is_empty() { vec![name.to_owned()] } else { vec![within(&self.state_subdir), name.to_owned()] }
+        if self.state_subdir.is_empty() {
+            vec![name.to_owned()]
+        } else {
+            vec![within(&self.state_subdir), name.to_owned()]
+        }
     }
 
     /// Returns where the working copy's status file of a phase may stand, the first that exists counts.
@@ -39,35 +43,35 @@ impl Loop {
 
 impl Supervisor {
     /// Takes in that a branch's pushed head is this commit.
-    pub(super) fn head_told(&mut self, in_loop: &str, head: &str, now: Now, turn: &mut Turn) {
+    pub(super) fn head_told(&mut self, in_loop: &str, head: &str, turn: &mut Turn) {
         let Some(live) = self.loops.get_mut(in_loop) else { return };
         live.head = Some(head.to_owned());
         live.retry = None;
-        self.origin_back(in_loop, now, turn);
+        self.origin_back(in_loop, turn);
     }
 
     /// Takes in that the origin cannot be asked.
-    pub(super) fn origin_trouble(&mut self, in_loop: &str, why: &str, now: Now, turn: &mut Turn) {
+    pub(super) fn origin_trouble(&mut self, in_loop: &str, why: &str, turn: &mut Turn) {
         let Some(state) = self.state.loops.get_mut(in_loop) else { return };
         if state.trouble.as_ref().is_some_and(|trouble| trouble.why == why) {
             return;
         }
-        let since = state.trouble.as_ref().map_or(now.moment(), |trouble| trouble.since);
+        let since = state.trouble.as_ref().map_or(turn.now.moment(), |trouble| trouble.since);
         state.trouble = Some(Trouble { why: why.to_owned(), since });
-        let event = self.about_loop(in_loop, EventKind::OriginTrouble, Level::Warning, why, now);
+        let event = self.about_loop(in_loop, EventKind::OriginTrouble, why, turn.now);
         turn.act(Action::Record(event));
     }
 
-    fn origin_back(&mut self, in_loop: &str, now: Now, turn: &mut Turn) {
+    fn origin_back(&mut self, in_loop: &str, turn: &mut Turn) {
         let Some(state) = self.state.loops.get_mut(in_loop) else { return };
         if let Some(trouble) = state.trouble.take() {
-            let text = format!("the origin can be read again after {} s", now.since(trouble.since).as_secs());
-            turn.act(Action::Record(self.about_loop(in_loop, EventKind::OriginBack, Level::Notice, &text, now)));
+            let text = format!("the origin can be read again after {} s", turn.now.since(trouble.since).as_secs());
+            turn.act(Action::Record(self.about_loop(in_loop, EventKind::OriginBack, &text, turn.now)));
         }
     }
 
     /// Takes in the answer to `ReadPushed`.
-    pub(super) fn pushed(&mut self, in_loop: &str, result: &Result<Pushed, String>, now: Now, turn: &mut Turn) {
+    pub(super) fn pushed(&mut self, in_loop: &str, result: &Result<Pushed, String>, turn: &mut Turn) {
         let fleet = std::sync::Arc::clone(&self.fleet);
         let (Some(a_loop), Some(live)) = (fleet.loop_named(in_loop), self.loops.get_mut(in_loop)) else { return };
         let Some(asked_for) = live.reading.take() else { return };
@@ -75,39 +79,32 @@ impl Supervisor {
             Err(why) => {
                 live.failures += 1;
                 let wait = READ_AGAIN * (1 << (live.failures - 1).min(10));
-                live.retry = Some(now.mono + wait.min(fleet.watchdog.signal_interval.max(READ_AGAIN)));
-                self.origin_trouble(in_loop, why, now, turn);
+                live.retry = Some(turn.now.mono + wait.min(fleet.watchdog.signal_interval.max(READ_AGAIN)));
+                self.origin_trouble(in_loop, why, turn);
             }
             Ok(pushed) => {
                 live.failures = 0;
                 live.retry = None;
-                self.origin_back(in_loop, now, turn);
-                self.take_pushed(a_loop, asked_for, pushed, now, turn);
+                self.origin_back(in_loop, turn);
+                self.take_pushed(a_loop, asked_for, pushed, turn);
             }
         }
     }
 
-    fn take_pushed(
-        &mut self,
-        a_loop: &Loop,
-        asked_for: Option<String>,
-        pushed: &Pushed,
-        now: Now,
-        turn: &mut Turn,
-    ) {
+    fn take_pushed(&mut self, a_loop: &Loop, asked_for: String, pushed: &Pushed, turn: &mut Turn) {
         let phase = self.state.loops.get(&a_loop.name).and_then(|state| state.phase.clone());
         let Some(state) = self.state.loops.get_mut(&a_loop.name) else { return };
         let baseline = state.head.is_none();
         state.head = Some(pushed.head.clone());
         let complete = state.complete.is_some();
         if let (Some(handoff), false, false) = (&a_loop.handoff, baseline, complete) {
-            self.hand_over(a_loop, handoff, &pushed.commits, now, turn);
+            self.hand_over(a_loop, handoff, &pushed.commits, turn);
         }
-        if asked_for == phase {
+        if Some(&asked_for) == phase.as_ref() {
             if let Some(handoff) = a_loop.handoff.as_ref().filter(|_| !complete) {
-                self.read_inboxes(a_loop, handoff, pushed, now, turn);
+                self.read_inboxes(a_loop, handoff, pushed, turn);
             }
-            self.read_plan(a_loop, pushed, now, turn);
+            self.read_plan(a_loop, pushed, turn);
             let status = self.phase_of(a_loop).map(|phase| phase.status.clone()).unwrap_or_default();
             let text = a_loop.pushed_paths(&status).iter().find_map(|path| pushed.files.get(path));
             let text = text.map(|blob| blob.text.clone());
@@ -119,7 +116,7 @@ impl Supervisor {
     }
 
     /// Tells the reader of claims and the reader of reviews what was pushed for them.
-    fn hand_over(&mut self, a_loop: &Loop, handoff: &Handoff, commits: &[Commit], now: Now, turn: &mut Turn) {
+    fn hand_over(&mut self, a_loop: &Loop, handoff: &Handoff, commits: &[Commit], turn: &mut Turn) {
         let matching = |pattern: &Pattern| -> Vec<Commit> {
             commits.iter().filter(|commit| pattern.regex().is_match(&commit.subject)).cloned().collect()
         };
@@ -130,13 +127,13 @@ impl Supervisor {
             let Some(newest) = commits.last() else { continue };
             let text = format!("{} → {reader}", line(newest));
             let ids: Vec<_> = commits.iter().map(|commit| commit.id.clone()).collect();
-            let event = self.about_loop(&a_loop.name, EventKind::Handoff, Level::Notice, &text, now);
+            let event = self.about_loop(&a_loop.name, EventKind::Handoff, &text, turn.now);
             turn.act(Action::Record(with(event, "commits", ids)));
-            self.ping(&a_loop.name, reader, about, commits, now);
+            self.ping(reader, Ping { in_loop: a_loop.name.clone(), about, commits }, turn.now);
         }
     }
 
-    fn read_inboxes(&mut self, a_loop: &Loop, handoff: &Handoff, pushed: &Pushed, now: Now, turn: &mut Turn) {
+    fn read_inboxes(&mut self, a_loop: &Loop, handoff: &Handoff, pushed: &Pushed, turn: &mut Turn) {
         let readers = [&handoff.claim_pings, &handoff.review_pings];
         for (inbox, reader) in handoff.inboxes.iter().zip(readers) {
             let found = a_loop.pushed_paths(inbox).into_iter().find_map(|path| {
@@ -152,20 +149,21 @@ impl Supervisor {
                 continue;
             }
             let text = format!("{path} has new content → {reader}");
-            turn.act(Action::Record(self.about_loop(&a_loop.name, EventKind::Inbox, Level::Notice, &text, now)));
-            self.ping(&a_loop.name, reader, PingAbout::Inbox(path), Vec::new(), now);
+            turn.act(Action::Record(self.about_loop(&a_loop.name, EventKind::Inbox, &text, turn.now)));
+            let ping = Ping { in_loop: a_loop.name.clone(), about: PingAbout::Inbox(path), commits: Vec::new() };
+            self.ping(reader, ping, turn.now);
         }
     }
 
-    fn read_plan(&mut self, a_loop: &Loop, pushed: &Pushed, now: Now, turn: &mut Turn) {
+    fn read_plan(&mut self, a_loop: &Loop, pushed: &Pushed, turn: &mut Turn) {
         let Some(plan) = self.phase_of(a_loop).map(|phase| phase.plan.clone()) else { return };
         if let Some(blob) = a_loop.pushed_paths(&plan).iter().find_map(|path| pushed.files.get(path)) {
-            self.plan_seen(a_loop, "pushed", &blob.id, now, turn);
+            self.plan_seen(a_loop, "pushed", &blob.id, turn);
         }
     }
 
     /// Takes in the content id of the current plan; a change in mid-phase is told to the loop's agents.
-    pub(super) fn plan_seen(&mut self, a_loop: &Loop, source: &str, id: &str, now: Now, turn: &mut Turn) {
+    pub(super) fn plan_seen(&mut self, a_loop: &Loop, source: &str, id: &str, turn: &mut Turn) {
         let Some(state) = self.state.loops.get_mut(&a_loop.name) else { return };
         let before = state.plan.insert(source.to_owned(), id.to_owned());
         if before.is_none_or(|before| before == id) || state.complete.is_some() {
@@ -173,66 +171,60 @@ impl Supervisor {
         }
         let plan = self.phase_of(a_loop).map(|phase| phase.plan.clone()).unwrap_or_default();
         let text = format!("{plan} was edited");
-        turn.act(Action::Record(self.about_loop(&a_loop.name, EventKind::PlanEdited, Level::Notice, &text, now)));
+        turn.act(Action::Record(self.about_loop(&a_loop.name, EventKind::PlanEdited, &text, turn.now)));
         for agent in self.loop_agents(&a_loop.name) {
-            self.ping(&a_loop.name, &agent, PingAbout::Plan, Vec::new(), now);
+            let ping = Ping { in_loop: a_loop.name.clone(), about: PingAbout::Plan, commits: Vec::new() };
+            self.ping(&agent, ping, turn.now);
         }
     }
 
     /// Queues a ping, or adds to the one about the same that still waits.
-    fn ping(&mut self, in_loop: &str, reader: &str, about: PingAbout, commits: Vec<Commit>, now: Now) {
-        let quiet = self.backend_of(reader).and_then(|backend| backend.limit_re.clone());
-        let plan = self.fleet.loop_named(in_loop).and_then(|a_loop| self.phase_of(a_loop)).map(|phase| phase.plan.clone());
-        let plan = plan.unwrap_or_default();
+    fn ping(&mut self, reader: &str, ping: Ping, now: Now) {
+        let limit = self.backend_of(reader).and_then(|backend| backend.limit_re.clone());
+        let a_loop = self.fleet.loop_named(&ping.in_loop);
+        let plan = a_loop.and_then(|a_loop| self.phase_of(a_loop)).map(|phase| phase.plan.clone()).unwrap_or_default();
         let Some(state) = self.state.agents.get_mut(reader) else { return };
-        let waiting = state.queue.iter_mut().find(|message| {
-            message.progress == Progress::Queued
-                && matches!(&message.purpose, Purpose::Ping { in_loop: other, about: same, .. }
-                    if other == in_loop && *same == about)
-        });
-        if let Some(message) = waiting {
-            if let Purpose::Ping { commits: named, .. } = &mut message.purpose {
-                named.extend(commits);
-                let excess = named.len().saturating_sub(PING_COMMITS_MAX);
-                named.drain(..excess);
-                message.text = ping_text(&about, named, &plan, quiet.as_ref());
+        for message in state.queue.iter_mut().filter(|message| message.progress == Progress::Queued) {
+            let Purpose::Ping(waiting) = &mut message.purpose else { continue };
+            if waiting.in_loop == ping.in_loop && waiting.about == ping.about {
+                waiting.commits.extend(ping.commits);
+                let excess = waiting.commits.len().saturating_sub(PING_COMMITS_MAX);
+                waiting.commits.drain(..excess);
+                message.text = ping_text(waiting, &plan, limit.as_ref());
+                return;
             }
-            return;
         }
-        let text = ping_text(&about, &commits, &plan, quiet.as_ref());
-        self.queue(reader, Purpose::Ping { in_loop: in_loop.to_owned(), about, commits }, text, now);
+        let text = ping_text(&ping, &plan, limit.as_ref());
+        self.queue(reader, Purpose::Ping(ping), text, now);
     }
 
     /// Decides what is read of every loop's origin.
-    pub(super) fn decide_handoffs(&mut self, now: Now, turn: &mut Turn) {
+    pub(super) fn decide_handoffs(&mut self, turn: &mut Turn) {
         let fleet = std::sync::Arc::clone(&self.fleet);
         for a_loop in &fleet.loops {
-            self.decide_handoff(a_loop, now, turn);
+            self.decide_handoff(a_loop, turn);
         }
     }
 
-    fn decide_handoff(&mut self, a_loop: &Loop, now: Now, turn: &mut Turn) {
+    fn decide_handoff(&mut self, a_loop: &Loop, turn: &mut Turn) {
         let name = &a_loop.name;
         let (Some(state), Some(live)) = (self.state.loops.get(name), self.loops.get(name)) else { return };
         let pushed_counts = a_loop.handoff.is_some() || a_loop.done_source == DoneSource::Pushed;
         if live.reading.is_some() || live.head.is_none() || !pushed_counts || state.phase.is_none() {
             return;
         }
-        let read = live.head == state.head && live.read_for.as_ref() == Some(&state.phase);
+        let read = live.head == state.head && live.read_for == state.phase;
         if read {
             return;
         }
-        if let Some(retry) = live.retry.filter(|retry: &Mono| *retry > now.mono) {
+        if let Some(retry) = live.retry.filter(|retry: &Mono| *retry > turn.now.mono) {
             return turn.due(retry);
         }
         let phase = state.phase.clone();
-        let action = Action::ReadPushed {
-            in_loop: name.clone(),
-            since: state.head.clone(),
-            paths: self.wanted_paths(a_loop),
-        };
+        let action =
+            Action::ReadPushed { in_loop: name.clone(), since: state.head.clone(), paths: self.wanted_paths(a_loop) };
         if let Some(live) = self.loops.get_mut(name) {
-            live.reading = Some(phase);
+            live.reading = phase;
         }
         turn.act(action);
     }
@@ -263,7 +255,8 @@ fn line(commit: &Commit) -> String {
 }
 
 /// Writes a ping. What it quotes never looks like a usage limit to the program that it is typed into (rule 1).
-fn ping_text(about: &PingAbout, commits: &[Commit], plan: &str, limit: Option<&Pattern>) -> String {
+fn ping_text(ping: &Ping, plan: &str, limit: Option<&Pattern>) -> String {
+    let commits = &ping.commits;
     let more = commits.len().saturating_sub(NAMED_COMMITS_MAX);
     let mut named: Vec<String> = commits[more..].iter().map(line).collect();
     if named.iter().any(|line| limit.is_some_and(|limit| limit.regex().is_match(line))) {
@@ -271,12 +264,14 @@ fn ping_text(about: &PingAbout, commits: &[Commit], plan: &str, limit: Option<&P
     }
     let earlier = if more > 0 { format!(" (and {more} earlier)") } else { String::new() };
     let named = named.join("; ");
-    match about {
+    match &ping.about {
         PingAbout::Claim => format!(
             "supervisor: the other agent pushed a claim: {named}{earlier}. Pull, then verify what is claimed now."
         ),
         PingAbout::Review => {
-            format!("supervisor: the other agent pushed a review: {named}{earlier}. Pull, read the verdict and act on it.")
+            format!(
+                "supervisor: the other agent pushed a review: {named}{earlier}. Pull, read the verdict and act on it."
+            )
         }
         PingAbout::Inbox(path) => format!(
             "supervisor: {path} has something for you. Pull, read it, act on it, then delete the file, commit and push."

@@ -96,9 +96,9 @@ pub(super) struct LoopLive {
     /// The branch's head as last told.
     pub head: Option<String>,
     /// `ReadPushed` was asked for this phase and not answered.
-    pub reading: Option<Option<String>>,
+    pub reading: Option<String>,
     /// The phase that the last answer was read for.
-    pub read_for: Option<Option<String>>,
+    pub read_for: Option<String>,
     /// A failed reading is tried again then.
     pub retry: Option<Mono>,
     /// How often reading has failed in a row.
@@ -131,11 +131,6 @@ pub(super) enum WaitsFor {
     End,
     /// A message's outcome, until then.
     Message { agent: String, message: MessageId, until: Mono },
-}
-
-/// Takes the nearer of two deadlines.
-pub(super) fn nearer(one: Option<Mono>, other: Mono) -> Option<Mono> {
-    Some(one.map_or(other, |one| one.min(other)))
 }
 
 /// Says whether `moment` has come.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::now::Moment;
+use super::observation::Commit;
 
 /// Counts the fleet's messages, ever.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -39,16 +40,20 @@ pub enum Purpose {
         run: u64,
     },
     /// Tells a loop agent what happened; belongs to one phase.
-    Ping {
-        /// The loop.
-        in_loop: String,
-        /// What happened.
-        about: PingAbout,
-        /// What it names: commits, oldest first.
-        commits: Vec<super::observation::Commit>,
-    },
+    Ping(Ping),
     /// A person or script said it.
     Send,
+}
+
+/// What a loop agent is told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ping {
+    /// The loop.
+    pub in_loop: String,
+    /// What happened.
+    pub about: PingAbout,
+    /// What it names, oldest first.
+    pub commits: Vec<Commit>,
 }
 
 /// What a ping is about; waiting pings about the same are merged.

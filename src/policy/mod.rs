@@ -3,7 +3,9 @@
 //! [`Supervisor::step`] is the only place where the concerns meet; each has a file of its own.
 
 pub mod action;
+mod answer;
 pub mod command;
+pub mod death;
 pub mod delivery;
 pub mod event;
 pub mod fleet;
@@ -30,7 +32,7 @@ use std::sync::Arc;
 use action::Action;
 use event::{Event, EventKind, Level};
 use fleet::{Fleet, Kind};
-use live::{AgentLive, LoopLive, Waiter, nearer};
+use live::{AgentLive, LoopLive, Waiter};
 use now::{Mono, Now};
 use observation::Observation;
 use state::{AgentState, LoopState, State};
@@ -45,8 +47,10 @@ pub struct Places {
 }
 
 /// What one turn decided.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Turn {
+    /// When it was decided.
+    pub now: Now,
     /// In the order in which they are to be performed, after the state has been saved.
     pub actions: Vec<Action>,
     /// When the next turn is due though nothing is seen.
@@ -59,7 +63,7 @@ impl Turn {
     }
 
     fn due(&mut self, at: Mono) {
-        self.deadline = nearer(self.deadline, at);
+        self.deadline = Some(self.deadline.map_or(at, |deadline| deadline.min(at)));
     }
 }
 
@@ -111,22 +115,22 @@ impl Supervisor {
     /// The concerns are taken in a fixed order, again and again until nothing more follows:
     /// command, session, delivery, handoff, phase.
     pub fn step(&mut self, seen: &[Observation], now: Now) -> Turn {
-        let mut turn = Turn::default();
+        let mut turn = Turn { now, actions: Vec::new(), deadline: None };
         if !self.begun {
             self.begun = true;
-            self.begin(now, &mut turn);
+            self.begin(&mut turn);
         }
         for observation in seen {
-            self.take_in(observation, now, &mut turn);
+            self.take_in(observation, &mut turn);
         }
         for _ in 0..ROUNDS_MAX {
             let before = turn.actions.len();
             turn.deadline = None;
-            self.decide_commands(now, &mut turn);
-            self.decide_sessions(now, &mut turn);
-            self.decide_deliveries(now, &mut turn);
-            self.decide_handoffs(now, &mut turn);
-            self.decide_phases(now, &mut turn);
+            self.decide_commands(&mut turn);
+            self.decide_sessions(&mut turn);
+            self.decide_deliveries(&mut turn);
+            self.decide_handoffs(&mut turn);
+            self.decide_phases(&mut turn);
             if turn.actions.len() == before {
                 return turn;
             }
@@ -144,45 +148,45 @@ impl Supervisor {
         &self.fleet
     }
 
-    fn begin(&mut self, now: Now, turn: &mut Turn) {
+    fn begin(&mut self, turn: &mut Turn) {
         let fleet = Arc::clone(&self.fleet);
-        self.take_fleet(&fleet, now);
-        turn.act(Action::Record(note(now, EventKind::SupervisorStarted, Level::Notice, "supervisor started")));
+        self.take_fleet(&fleet, turn.now);
+        turn.act(Action::Record(note(turn.now, EventKind::SupervisorStarted, "supervisor started")));
     }
 
-    fn take_in(&mut self, observation: &Observation, now: Now, turn: &mut Turn) {
+    fn take_in(&mut self, observation: &Observation, turn: &mut Turn) {
         match observation {
-            Observation::Config { fleet, warnings } => self.config_came(fleet, warnings, now, turn),
-            Observation::ConfigBroken { error } => self.config_broke(error, now, turn),
+            Observation::Config { fleet, warnings } => self.config_came(fleet, warnings, turn),
+            Observation::ConfigBroken { error } => self.config_broke(error, turn),
             Observation::PromptsChanged => self.unblock(),
-            Observation::Session { agent, seen } => self.session_seen(agent, seen, now, turn),
-            Observation::Prepared { agent, run, result } => self.prepared(agent, *run, result, now, turn),
+            Observation::Session { agent, seen } => self.session_seen(agent, seen, turn),
+            Observation::Prepared { agent, run, result } => self.prepared(agent, *run, result, turn),
             Observation::Output { agent } => {
                 if let Some(live) = self.agents.get_mut(agent) {
-                    live.output = Some(now.mono);
+                    live.output = Some(turn.now.mono);
                 }
             }
-            Observation::Looked { agent, screen } => self.looked(agent, screen, now, turn),
-            Observation::Pasted { agent, message, result } => self.pasted(agent, *message, result, now),
-            Observation::Pressed { agent, message, result } => self.pressed(agent, *message, result, now, turn),
-            Observation::Head { in_loop, head } => self.head_told(in_loop, head, now, turn),
-            Observation::OriginTrouble { in_loop, why } => self.origin_trouble(in_loop, why, now, turn),
-            Observation::Pushed { in_loop, result } => self.pushed(in_loop, result, now, turn),
+            Observation::Looked { agent, screen } => self.looked(agent, screen, turn),
+            Observation::Pasted { agent, message, result } => self.pasted(agent, *message, result, turn.now),
+            Observation::Pressed { agent, message, result } => self.pressed(agent, *message, result, turn),
+            Observation::Head { in_loop, head } => self.head_told(in_loop, head, turn),
+            Observation::OriginTrouble { in_loop, why } => self.origin_trouble(in_loop, why, turn),
+            Observation::Pushed { in_loop, result } => self.pushed(in_loop, result, turn),
             Observation::File { in_loop, path, content } => {
                 if let Some(live) = self.loops.get_mut(in_loop) {
                     live.files.insert(path.clone(), content.clone());
                 }
             }
-            Observation::Request { id, request } => self.asked(*id, request, now, turn),
-            Observation::RequestGone { id } => self.request_gone(*id, now, turn),
+            Observation::Request { id, request } => self.asked(*id, request, turn),
+            Observation::RequestGone { id } => self.request_gone(*id, turn),
             Observation::Trouble { what } => {
-                turn.act(Action::Record(note(now, EventKind::Trouble, Level::Warning, what)));
+                turn.act(Action::Record(note(turn.now, EventKind::Trouble, what)));
             }
             Observation::Deadline => {}
         }
     }
 
-    fn config_came(&mut self, fleet: &Arc<Fleet>, warnings: &[String], now: Now, turn: &mut Turn) {
+    fn config_came(&mut self, fleet: &Arc<Fleet>, warnings: &[String], turn: &mut Turn) {
         let mended = self.config_error.take().is_some();
         let changed = **fleet != *self.fleet;
         warnings.clone_into(&mut self.config_warnings);
@@ -190,9 +194,9 @@ impl Supervisor {
             return;
         }
         self.fleet = Arc::clone(fleet);
-        self.take_fleet(fleet, now);
+        self.take_fleet(fleet, turn.now);
         self.unblock();
-        let mut event = note(now, EventKind::ConfigLoaded, Level::Notice, "config loaded");
+        let mut event = note(turn.now, EventKind::ConfigLoaded, "config loaded");
         if !warnings.is_empty() {
             event.level = Level::Warning;
             event.text = format!("config loaded, with mistakes: {}", warnings.join("; "));
@@ -200,13 +204,13 @@ impl Supervisor {
         turn.act(Action::Record(event));
     }
 
-    fn config_broke(&mut self, error: &str, now: Now, turn: &mut Turn) {
+    fn config_broke(&mut self, error: &str, turn: &mut Turn) {
         if self.config_error.as_deref() == Some(error) {
             return;
         }
         self.config_error = Some(error.to_owned());
         let text = format!("config is not usable, the last good one stays in force: {error}");
-        turn.act(Action::Record(note(now, EventKind::ConfigBroken, Level::Warning, &text)));
+        turn.act(Action::Record(note(turn.now, EventKind::ConfigBroken, &text)));
     }
 
     /// Makes a state for everything that the fleet names.
@@ -236,8 +240,8 @@ impl Supervisor {
     }
 
     /// Returns an event about an agent, with its phase if it is a loop agent's.
-    fn about(&self, agent: &str, kind: EventKind, level: Level, text: &str, now: Now) -> Event {
-        let mut event = note(now, kind, level, text);
+    fn about(&self, agent: &str, kind: EventKind, text: &str, now: Now) -> Event {
+        let mut event = note(now, kind, text);
         event.agent = Some(agent.to_owned());
         if let Some(in_loop) = self.fleet.agent(agent).and_then(|agent| agent.in_loop()) {
             event.phase = self.state.loops.get(in_loop).and_then(|state| state.phase.clone());
@@ -247,8 +251,8 @@ impl Supervisor {
     }
 
     /// Returns an event about a loop.
-    fn about_loop(&self, in_loop: &str, kind: EventKind, level: Level, text: &str, now: Now) -> Event {
-        let mut event = note(now, kind, level, text);
+    fn about_loop(&self, in_loop: &str, kind: EventKind, text: &str, now: Now) -> Event {
+        let mut event = note(now, kind, text);
         event.phase = self.state.loops.get(in_loop).and_then(|state| state.phase.clone());
         event.in_loop = Some(in_loop.to_owned());
         event
@@ -256,11 +260,11 @@ impl Supervisor {
 }
 
 /// Returns an event about nothing in particular.
-fn note(now: Now, kind: EventKind, level: Level, text: &str) -> Event {
+fn note(now: Now, kind: EventKind, text: &str) -> Event {
     Event {
         time: now.wall,
         event: kind,
-        level,
+        level: kind.level(),
         agent: None,
         in_loop: None,
         phase: None,

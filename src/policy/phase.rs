@@ -7,7 +7,7 @@ use regex::Regex;
 use sha2::{Digest, Sha256};
 
 use super::action::Action;
-use super::event::{EventKind, Level};
+use super::event::EventKind;
 use super::fleet::{DoneSource, Kind, Loop, Phase};
 use super::message::Purpose;
 use super::now::Now;
@@ -86,14 +86,14 @@ impl Supervisor {
     }
 
     /// Decides for every loop.
-    pub(super) fn decide_phases(&mut self, now: Now, turn: &mut Turn) {
+    pub(super) fn decide_phases(&mut self, turn: &mut Turn) {
         let fleet = Arc::clone(&self.fleet);
         for a_loop in &fleet.loops {
             self.watch_files(a_loop, turn);
-            self.find_first_phase(a_loop, now, turn);
-            self.tell_gone(a_loop, now, turn);
-            self.read_plan_file(a_loop, now, turn);
-            self.decide_phase(a_loop, now, turn);
+            self.find_first_phase(a_loop, turn);
+            self.tell_gone(a_loop, turn);
+            self.read_plan_file(a_loop, turn);
+            self.decide_phase(a_loop, turn);
         }
     }
 
@@ -121,7 +121,7 @@ impl Supervisor {
     }
 
     /// Takes the first phase, or the one whose index the predecessor left in its state file.
-    fn find_first_phase(&mut self, a_loop: &Loop, now: Now, turn: &mut Turn) {
+    fn find_first_phase(&mut self, a_loop: &Loop, turn: &mut Turn) {
         let known = self.state.loops.get(&a_loop.name).is_none_or(|state| state.phase.is_some());
         let Some(live) = self.loops.get(&a_loop.name) else { return };
         let Some(left) = live.files.get(&a_loop.state_file) else { return };
@@ -133,54 +133,47 @@ impl Supervisor {
             Ok(Some(text)) => match text.trim().parse::<usize>() {
                 Ok(index) if index < a_loop.phases.len() => index,
                 Ok(_) | Err(_) => {
-                    let why = format!(
-                        "`{}` holds no index of a phase; `phase set` names one",
-                        a_loop.state_file.display()
-                    );
-                    return self.origin_trouble(&a_loop.name, &why, now, turn);
+                    let why =
+                        format!("`{}` holds no index of a phase; `phase set` names one", a_loop.state_file.display());
+                    return self.origin_trouble(&a_loop.name, &why, turn);
                 }
             },
             Err(why) => {
                 let why = format!("cannot read `{}`: {why}", a_loop.state_file.display());
-                return self.origin_trouble(&a_loop.name, &why, now, turn);
+                return self.origin_trouble(&a_loop.name, &why, turn);
             }
         };
-        self.enter_phase(a_loop, &a_loop.phases[index].id, now);
+        self.enter_phase(a_loop, &a_loop.phases[index].id, turn.now);
         let text = format!("phase {} begins", a_loop.phases[index].id);
-        turn.act(Action::Record(self.about_loop(&a_loop.name, EventKind::Phase, Level::Notice, &text, now)));
+        turn.act(Action::Record(self.about_loop(&a_loop.name, EventKind::Phase, &text, turn.now)));
     }
 
-    fn tell_gone(&mut self, a_loop: &Loop, now: Now, turn: &mut Turn) {
+    fn tell_gone(&mut self, a_loop: &Loop, turn: &mut Turn) {
         let gone = self.current_phase(&a_loop.name).map(|_| ());
         let Some(live) = self.loops.get_mut(&a_loop.name) else { return };
         match gone {
             Ok(()) => live.gone_told = false,
             Err(why) if !live.gone_told => {
                 live.gone_told = true;
-                turn.act(Action::Record(self.about_loop(
-                    &a_loop.name,
-                    EventKind::PhaseUnknown,
-                    Level::Error,
-                    &why,
-                    now,
-                )));
+                turn.act(Action::Record(self.about_loop(&a_loop.name, EventKind::PhaseUnknown, &why, turn.now)));
             }
             Err(_) => {}
         }
     }
 
-    fn read_plan_file(&mut self, a_loop: &Loop, now: Now, turn: &mut Turn) {
+    fn read_plan_file(&mut self, a_loop: &Loop, turn: &mut Turn) {
         let Some(phase) = self.phase_of(a_loop) else { return };
         let path = self.fleet.project_dir.join(&phase.plan);
         let Some(Ok(Some(text))) = self.loops.get(&a_loop.name).and_then(|live| live.files.get(&path)) else { return };
-        let id = Sha256::digest(text.as_bytes())[..10].iter().fold(String::new(), |id, byte| id + &format!("{byte:02x}"));
+        let id =
+            Sha256::digest(text.as_bytes())[..10].iter().fold(String::new(), |id, byte| id + &format!("{byte:02x}"));
         let known = self.state.loops.get(&a_loop.name).and_then(|state| state.plan.get("disk"));
         if known != Some(&id) {
-            self.plan_seen(a_loop, "disk", &id, now, turn);
+            self.plan_seen(a_loop, "disk", &id, turn);
         }
     }
 
-    fn decide_phase(&mut self, a_loop: &Loop, now: Now, turn: &mut Turn) {
+    fn decide_phase(&mut self, a_loop: &Loop, turn: &mut Turn) {
         let Some(phase) = self.phase_of(a_loop).cloned() else { return };
         let Some(state) = self.state.loops.get(&a_loop.name) else { return };
         let position = a_loop.phases.iter().position(|other| other.id == phase.id).unwrap_or_default();
@@ -188,7 +181,7 @@ impl Supervisor {
         if state.complete.is_some() {
             // The end has been dealt with; only a phase that was added behind it goes on.
             if let Some(next) = next.filter(|_| a_loop.auto_advance) {
-                self.move_on(a_loop, &next, now, turn);
+                self.move_on(a_loop, &next, turn);
             }
             return;
         }
@@ -199,25 +192,19 @@ impl Supervisor {
         }
         match (status, before) {
             (PhaseStatus::Done, _) if a_loop.auto_advance => match next {
-                Some(next) => self.move_on(a_loop, &next, now, turn),
-                None => self.complete(a_loop, &phase, now, turn),
+                Some(next) => self.move_on(a_loop, &next, turn),
+                None => self.complete(a_loop, &phase, turn),
             },
             (PhaseStatus::Done, PhaseStatus::Open | PhaseStatus::AlmostDone) => {
                 let text = format!("phase {} is done and waits: auto_advance is off, `phase next` moves on", phase.id);
-                turn.act(Action::Record(self.about_loop(&a_loop.name, EventKind::PhaseDone, Level::Notice, &text, now)));
+                turn.act(Action::Record(self.about_loop(&a_loop.name, EventKind::PhaseDone, &text, turn.now)));
             }
             (PhaseStatus::AlmostDone, PhaseStatus::Open | PhaseStatus::Done) => {
                 let text = format!(
                     "{} has a line that begins with `{}` and goes on in words: that is no end",
                     phase.status, a_loop.done_marker
                 );
-                turn.act(Action::Record(self.about_loop(
-                    &a_loop.name,
-                    EventKind::AlmostDone,
-                    Level::Notice,
-                    &text,
-                    now,
-                )));
+                turn.act(Action::Record(self.about_loop(&a_loop.name, EventKind::AlmostDone, &text, turn.now)));
             }
             (PhaseStatus::Done, PhaseStatus::Done)
             | (PhaseStatus::AlmostDone, PhaseStatus::AlmostDone)
@@ -230,13 +217,14 @@ impl Supervisor {
         let live = self.loops.get(&a_loop.name)?;
         let text = match a_loop.done_source {
             DoneSource::Pushed => {
-                if live.read_for.as_ref()?.as_ref() != Some(&phase.id) {
+                if live.read_for.as_ref() != Some(&phase.id) {
                     return None;
                 }
                 live.pushed_status.clone()
             }
             DoneSource::Worktree => {
-                let found: Option<Vec<_>> = a_loop.status_files(&phase.status).iter().map(|path| live.files.get(path)).collect();
+                let found: Option<Vec<_>> =
+                    a_loop.status_files(&phase.status).iter().map(|path| live.files.get(path)).collect();
                 found?.into_iter().find_map(|content| content.as_ref().ok().and_then(Clone::clone))
             }
         };
@@ -256,20 +244,20 @@ impl Supervisor {
             live.read_for = None;
             live.pushed_status = None;
         }
-        let of_loop = |purpose: &Purpose| matches!(purpose, Purpose::Ping { in_loop, .. } if *in_loop == a_loop.name);
+        let of_loop = |purpose: &Purpose| matches!(purpose, Purpose::Ping(ping) if ping.in_loop == a_loop.name);
         for agent in self.state.agents.values_mut() {
             agent.queue.retain(|message| !of_loop(&message.purpose));
         }
     }
 
-    fn move_on(&mut self, a_loop: &Loop, id: &str, now: Now, turn: &mut Turn) {
+    fn move_on(&mut self, a_loop: &Loop, id: &str, turn: &mut Turn) {
         let was_complete = self.state.loops.get(&a_loop.name).is_some_and(|state| state.complete.is_some());
-        self.enter_phase(a_loop, id, now);
+        self.enter_phase(a_loop, id, turn.now);
         if was_complete {
             turn.act(Action::MarkComplete { in_loop: a_loop.name.clone(), text: None });
         }
         let text = format!("phase {id} begins");
-        turn.act(Action::Record(self.about_loop(&a_loop.name, EventKind::Phase, Level::Notice, &text, now)));
+        turn.act(Action::Record(self.about_loop(&a_loop.name, EventKind::Phase, &text, turn.now)));
         self.restart_loop(&a_loop.name);
     }
 
@@ -293,15 +281,15 @@ impl Supervisor {
         }
     }
 
-    fn complete(&mut self, a_loop: &Loop, last: &Phase, now: Now, turn: &mut Turn) {
+    fn complete(&mut self, a_loop: &Loop, last: &Phase, turn: &mut Turn) {
         if let Some(state) = self.state.loops.get_mut(&a_loop.name) {
-            state.complete = Some(now.moment());
+            state.complete = Some(turn.now.moment());
         }
         let text = format!("the sequence is complete: phase {} is done, and it was the last", last.id);
-        let stamp = now.wall.with_timezone(&now.zone).format("%Y-%m-%d %H:%M:%S %Z");
+        let stamp = turn.now.wall.with_timezone(&turn.now.zone).format("%Y-%m-%d %H:%M:%S %Z");
         let marker = format!("{text} ({stamp})\n");
         turn.act(Action::MarkComplete { in_loop: a_loop.name.clone(), text: Some(marker) });
-        turn.act(Action::Record(self.about_loop(&a_loop.name, EventKind::SequenceComplete, Level::Notice, &text, now)));
+        turn.act(Action::Record(self.about_loop(&a_loop.name, EventKind::SequenceComplete, &text, turn.now)));
         let Some(follows) = &a_loop.on_complete else { return };
         if let Some(path) = &follows.trigger_file {
             turn.act(Action::RemoveFile { path: path.clone() });
@@ -322,21 +310,20 @@ impl Supervisor {
         a_loop: &Loop,
         to: &PhaseTarget,
         restart: bool,
-        now: Now,
         turn: &mut Turn,
     ) -> Result<String, (Reason, String)> {
         let id = self.target(a_loop, to)?;
         let was_complete = self.state.loops.get(&a_loop.name).is_some_and(|state| state.complete.is_some());
-        self.enter_phase(a_loop, &id, now);
+        self.enter_phase(a_loop, &id, turn.now);
         if was_complete {
             turn.act(Action::MarkComplete { in_loop: a_loop.name.clone(), text: None });
         }
         let text = format!("phase {id} was set by a person");
-        turn.act(Action::Record(self.about_loop(&a_loop.name, EventKind::Phase, Level::Notice, &text, now)));
+        turn.act(Action::Record(self.about_loop(&a_loop.name, EventKind::Phase, &text, turn.now)));
         if restart {
             self.restart_loop(&a_loop.name);
         }
-        Ok(format!("phase is now {id}"))
+        Ok(format!("phase is turn.now {id}"))
     }
 
     fn target(&self, a_loop: &Loop, to: &PhaseTarget) -> Result<String, (Reason, String)> {
@@ -349,7 +336,9 @@ impl Supervisor {
             PhaseTarget::Named(name) => {
                 let by_index = || name.parse::<usize>().ok().and_then(|index| ids.get(index).copied());
                 let found = ids.iter().copied().find(|id| id == name).or_else(by_index);
-                found.map(str::to_owned).ok_or_else(|| (Reason::Usage, format!("there is no phase `{name}`: {}", range())))
+                found
+                    .map(str::to_owned)
+                    .ok_or_else(|| (Reason::Usage, format!("there is no phase `{name}`: {}", range())))
             }
             PhaseTarget::Next => {
                 let current = self.state.loops.get(&a_loop.name).and_then(|state| state.phase.clone());
@@ -357,10 +346,9 @@ impl Supervisor {
                 match (at, current) {
                     (Some(at), _) if at + 1 < ids.len() => Ok(ids[at + 1].to_owned()),
                     (Some(_), Some(current)) => Err((Reason::Failed, format!("phase `{current}` is the last"))),
-                    (None, Some(current)) => Err((
-                        Reason::Failed,
-                        format!("phase `{current}` is not in the config any more: {}", range()),
-                    )),
+                    (None, Some(current)) => {
+                        Err((Reason::Failed, format!("phase `{current}` is not in the config any more: {}", range())))
+                    }
                     (_, None) => Ok(ids[0].to_owned()),
                 }
             }

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use super::Supervisor;
+use super::death::HEALTHY;
 use super::fleet::{Agent, Kind, Loop};
 use super::live::shortened;
 use super::message::{Message, Progress};
 use super::now::Now;
-use super::session::HEALTHY;
 use super::state::{AgentState, PhaseStatus, Session};
 use super::status::{AgentPicture, Explanation, LoopPicture, Picture, Source};
 
@@ -47,9 +47,10 @@ impl Supervisor {
             (None, Some(_), PhaseStatus::Done) => "done",
         };
         let gone = self.current_phase(&a_loop.name).err();
-        let trouble = state.trouble.as_ref().map(|trouble| {
-            format!("{} (for {} s)", trouble.why, now.since(trouble.since).as_secs())
-        });
+        let trouble = state
+            .trouble
+            .as_ref()
+            .map(|trouble| format!("{} (for {} s)", trouble.why, now.since(trouble.since).as_secs()));
         Some(LoopPicture {
             name: a_loop.name.clone(),
             phase: state.phase.clone(),
@@ -176,7 +177,12 @@ impl Supervisor {
         let state = self.state.agents.get(name)?;
         let agent = self.agent_picture(self.fleet.agent(name), name, state, now);
         let pending = state.queue.iter().map(|message| self.pending_line(name, message, now)).collect();
-        Some(Explanation { sources: self.sources(name, state, now), pending, next: self.next_lines(name, state, now), agent })
+        Some(Explanation {
+            sources: self.sources(name, state, now),
+            pending,
+            next: self.next_lines(name, state, now),
+            agent,
+        })
     }
 
     fn sources(&self, name: &str, state: &AgentState, now: Now) -> Vec<Source> {
@@ -196,7 +202,8 @@ impl Supervisor {
         sources.push(Source {
             name: "output".to_owned(),
             age_s: output.map(|output| now.mono.since(output).as_secs()),
-            says: if output.is_some() { "its program wrote to the terminal" } else { "nothing since it was found" }.to_owned(),
+            says: if output.is_some() { "its program wrote to the terminal" } else { "nothing since it was found" }
+                .to_owned(),
         });
         if let Some(look) = live.and_then(|live| live.look.as_ref()) {
             let says = look.obstacle.as_ref().map_or("a message can be typed".to_owned(), ToString::to_string);
@@ -222,7 +229,10 @@ impl Supervisor {
             Progress::Queued => {
                 let first = self.state.agents.get(name).and_then(|state| state.queue.first());
                 let look = self.agents.get(name).and_then(|live| live.look.as_ref());
-                match look.and_then(|look| look.obstacle.as_ref()).filter(|_| first.is_some_and(|first| first.id == message.id)) {
+                match look
+                    .and_then(|look| look.obstacle.as_ref())
+                    .filter(|_| first.is_some_and(|first| first.id == message.id))
+                {
                     Some(obstacle) => format!("waits: {obstacle}"),
                     None => "waits for its turn".to_owned(),
                 }

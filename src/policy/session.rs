@@ -1,104 +1,65 @@
 //! Which agent is started, stopped, restarted, and when.
 
-use std::path::Path;
 use std::time::Duration;
 
 use super::action::{Action, Start};
-use super::event::{EventKind, Level};
-use super::fleet::{Agent, Backend, Kind, PromptDelivery, Watch};
+use super::death::Death;
+use super::event::EventKind;
+use super::fleet::{Agent, Backend, Kind, PromptDelivery};
 use super::message::{Message, Progress, Purpose};
-use super::now::{Moment, Now};
-use super::observation::{Exit, SessionSeen};
-use super::state::{AgentState, Blocked, LastExit, Over, Session};
-use super::{Supervisor, Turn, launch, live::has_come, with};
+use super::now::Moment;
+use super::observation::SessionSeen;
+use super::state::{AgentState, Blocked, Over, Session};
+use super::{Supervisor, Turn, launch, live::has_come};
 
-/// Deaths are forgotten once a program has run for so long (decisions.md, "Sessions").
-pub const HEALTHY: Duration = Duration::from_secs(600);
-/// So many deaths within [`HEALTHY`] are a crash loop.
-pub const CRASH_LOOP_DEATHS: usize = 5;
-/// The longest wait before a restart, and the only one in a crash loop.
-pub const BACK_OFF_MAX: Duration = Duration::from_secs(300);
 /// A session that cannot be asked is asked again after this time.
 const FIND_AGAIN: Duration = Duration::from_secs(10);
 
-/// Returns how long to wait before the restart that follows this many deaths.
-///
-/// The first is at once, the second waits 1 s, then it doubles up to [`BACK_OFF_MAX`].
-pub fn back_off(deaths: usize, crash_loop: bool) -> Duration {
-    match deaths {
-        _ if crash_loop => BACK_OFF_MAX,
-        0 | 1 => Duration::ZERO,
-        more => Duration::from_secs(1 << (more - 2).min(16)).min(BACK_OFF_MAX),
-    }
-}
-
-impl AgentState {
-    /// Notes a death or failed start at `now`, after the program had run since `began`; says whether this makes it
-    /// a crash loop.
-    fn count_death(&mut self, began: Option<Moment>, now: Now) -> bool {
-        if began.is_some_and(|began| now.since(began) >= HEALTHY) {
-            self.deaths.clear();
-            self.crash_loop = false;
-        }
-        self.deaths.push(now.moment());
-        let excess = self.deaths.len().saturating_sub(2 * CRASH_LOOP_DEATHS);
-        self.deaths.drain(..excess);
-        let recent = self.deaths.iter().filter(|death| now.since(**death) < HEALTHY).count();
-        let begins = !self.crash_loop && recent >= CRASH_LOOP_DEATHS;
-        self.crash_loop |= begins;
-        self.retry = Some(Moment {
-            mono: now.mono + back_off(self.deaths.len(), self.crash_loop),
-            wall: now.wall + back_off(self.deaths.len(), self.crash_loop),
-        });
-        begins
-    }
-}
-
 impl Supervisor {
     /// Takes in what is known of a session.
-    pub(super) fn session_seen(&mut self, name: &str, seen: &SessionSeen, now: Now, turn: &mut Turn) {
+    pub(super) fn session_seen(&mut self, name: &str, seen: &SessionSeen, turn: &mut Turn) {
         let (Some(state), Some(live)) = (self.state.agents.get(name), self.agents.get_mut(name)) else { return };
         let first = !live.found;
         let was = state.session.clone();
         live.finding = false;
         live.found |= !matches!(seen, SessionSeen::Unknown { .. });
         match seen {
-            SessionSeen::Running { run } if first => self.adopted(name, *run, now, turn),
-            SessionSeen::Running { .. } => self.runs(name, &was, now, turn),
-            SessionSeen::Absent => self.is_absent(name, &was, first, now, turn),
+            SessionSeen::Running { run } if first => self.adopted(name, *run, turn),
+            SessionSeen::Running { .. } => self.runs(name, &was, turn),
+            SessionSeen::Absent => self.is_absent(name, &was, first, turn),
             SessionSeen::Died { exit, screen, last_lines, .. } => {
-                self.died(name, *exit, screen.as_deref(), now, turn);
-                self.tell_death(name, *exit, screen.as_deref(), last_lines, now, turn);
+                let death = Death { exit: *exit, screen: screen.clone(), last_lines: last_lines.clone() };
+                self.died(name, &death, turn);
             }
-            SessionSeen::StartFailed { why, .. } => self.start_failed(name, why, now, turn),
-            SessionSeen::Unknown { why } => self.is_unknown(name, &was, why, now, turn),
+            SessionSeen::StartFailed { why, .. } => self.start_failed(name, why, turn),
+            SessionSeen::Unknown { why } => self.is_unknown(name, &was, why, turn),
         }
     }
 
-    fn adopted(&mut self, name: &str, run: u64, now: Now, turn: &mut Turn) {
+    fn adopted(&mut self, name: &str, run: u64, turn: &mut Turn) {
         let Some(state) = self.state.agents.get_mut(name) else { return };
         let ready = matches!(state.session, Session::Running { ready: true });
         state.asked |= state.stopped.is_none();
-        state.enter(Session::Running { ready }, now);
+        state.enter(Session::Running { ready }, turn.now);
         if let Some(live) = self.agents.get_mut(name) {
             live.adopted_run = Some(run);
         }
         let text = format!("adopted (run {run})");
-        turn.act(Action::Record(self.about(name, EventKind::Adopted, Level::Info, &text, now)));
+        turn.act(Action::Record(self.about(name, EventKind::Adopted, &text, turn.now)));
     }
 
-    fn runs(&mut self, name: &str, was: &Session, now: Now, turn: &mut Turn) {
+    fn runs(&mut self, name: &str, was: &Session, turn: &mut Turn) {
         let Some(state) = self.state.agents.get_mut(name) else { return };
         match was {
             Session::Starting => {
                 state.blocked = None;
-                state.enter(Session::Running { ready: false }, now);
+                state.enter(Session::Running { ready: false }, turn.now);
                 let text = format!("started (run {})", state.run);
-                let event = self.about(name, EventKind::Started, Level::Notice, &text, now);
+                let event = self.about(name, EventKind::Started, &text, turn.now);
                 turn.act(Action::Record(event));
                 self.clear_screen(name);
             }
-            Session::Unknown { .. } => state.enter(Session::Running { ready: true }, now),
+            Session::Unknown { .. } => state.enter(Session::Running { ready: true }, turn.now),
             Session::Running { .. }
             | Session::Absent
             | Session::Preparing { .. }
@@ -107,121 +68,46 @@ impl Supervisor {
         }
     }
 
-    fn is_absent(&mut self, name: &str, was: &Session, first: bool, now: Now, turn: &mut Turn) {
-        let (wanted, stale) = (self.wanted(name), self.is_stale(name));
+    fn is_absent(&mut self, name: &str, was: &Session, first: bool, turn: &mut Turn) {
+        let goes_on = self.wanted(name) && !self.is_stale(name) && !first;
         let Some(state) = self.state.agents.get_mut(name) else { return };
         match was {
-            Session::Stopping { then_start: true } if wanted && !first && !stale => self.start(name, now, turn),
+            Session::Stopping { then_start: true } if goes_on => self.start(name, turn),
             Session::Stopping { .. } => {
-                state.enter(Session::Absent, now);
+                state.enter(Session::Absent, turn.now);
                 if !first {
-                    turn.act(Action::Record(self.about(name, EventKind::Stopped, Level::Notice, "stopped", now)));
+                    turn.act(Action::Record(self.about(name, EventKind::Stopped, "stopped", turn.now)));
                 }
             }
             Session::Running { .. } | Session::Unknown { .. } | Session::Preparing { over: Over::Live } => {
-                self.died(name, Exit::Unknown, None, now, turn);
+                self.died(name, &Death::UNSEEN, turn);
                 if let Some(state) = self.state.agents.get_mut(name) {
-                    state.enter(Session::Absent, now);
+                    state.enter(Session::Absent, turn.now);
                 }
-                self.tell_death(name, Exit::Unknown, None, &[], now, turn);
             }
-            Session::Starting if !first => self.start_failed(name, "the session is gone", now, turn),
+            Session::Starting if !first => self.start_failed(name, "the session is gone", turn),
             Session::Absent | Session::Starting | Session::Dead { .. } | Session::Preparing { .. } => {
-                state.enter(Session::Absent, now);
+                state.enter(Session::Absent, turn.now);
             }
         }
     }
 
-    fn is_unknown(&mut self, name: &str, was: &Session, why: &str, now: Now, turn: &mut Turn) {
+    fn is_unknown(&mut self, name: &str, was: &Session, why: &str, turn: &mut Turn) {
         let Some(state) = self.state.agents.get_mut(name) else { return };
         if let (Session::Stopping { .. }, Some(live)) = (was, self.agents.get_mut(name)) {
             live.stop_failed = Some(why.to_owned());
         }
         let told = matches!(was, Session::Unknown { .. });
-        state.since = now.moment();
+        state.since = turn.now.moment();
         state.session = Session::Unknown { why: why.to_owned() };
         if !told {
             let text = format!("cannot be reached: {why}");
-            turn.act(Action::Record(self.about(name, EventKind::Unreachable, Level::Warning, &text, now)));
-        }
-    }
-
-    /// Enters the state after a death: what is healed gets its time of restart.
-    fn died(&mut self, name: &str, exit: Exit, screen: Option<&Path>, now: Now, turn: &mut Turn) {
-        let healed = self.healed(name);
-        let wanted = self.wanted(name);
-        let Some(state) = self.state.agents.get_mut(name) else { return };
-        if matches!(state.session, Session::Stopping { .. } | Session::Dead { .. }) {
-            return;
-        }
-        let ran = matches!(state.session, Session::Running { .. }).then_some(state.since);
-        state.last_exit = Some(LastExit { exit, at: now.moment(), screen: screen.map(Path::to_path_buf) });
-        state.enter(Session::Dead { exit }, now);
-        state.restart = None;
-        if !wanted {
-            return;
-        }
-        state.asked = healed;
-        if healed && state.count_death(ran, now) {
-            self.tell_crash_loop(name, now, turn);
-        }
-    }
-
-    fn tell_death(
-        &self,
-        name: &str,
-        exit: Exit,
-        screen: Option<&Path>,
-        last_lines: &[String],
-        now: Now,
-        turn: &mut Turn,
-    ) {
-        let task = self.fleet.agent(name).is_some_and(|agent| matches!(agent.kind, Kind::Task(_)));
-        let (kind, level, word) = if task {
-            (EventKind::Finished, Level::Notice, "finished")
-        } else {
-            (EventKind::Died, Level::Warning, "died")
-        };
-        let mut event = self.about(name, kind, level, &format!("{word} ({exit})"), now);
-        event = with(event, "exit", serde_json::to_value(exit).unwrap_or_default());
-        if let Some(screen) = screen {
-            event = with(event, "screen", screen.display().to_string());
-        }
-        if !last_lines.is_empty() {
-            event = with(event, "last_lines", last_lines.to_vec());
-        }
-        turn.act(Action::Record(event));
-    }
-
-    fn tell_crash_loop(&self, name: &str, now: Now, turn: &mut Turn) {
-        let text = format!(
-            "crash loop: {CRASH_LOOP_DEATHS} deaths within {} minutes, from now on one try every {} s",
-            HEALTHY.as_secs() / 60,
-            BACK_OFF_MAX.as_secs()
-        );
-        turn.act(Action::Record(self.about(name, EventKind::CrashLoop, Level::Error, &text, now)));
-    }
-
-    fn start_failed(&mut self, name: &str, why: &str, now: Now, turn: &mut Turn) {
-        let Some(state) = self.state.agents.get_mut(name) else { return };
-        // What a failed start left behind is ended before the next one.
-        state.enter(Session::Dead { exit: Exit::Unknown }, now);
-        let crash_loop = state.count_death(None, now);
-        state.blocked = Some(Blocked {
-            why: format!("cannot be started: {why}"),
-            misconfigured: false,
-            since: now.moment(),
-            again: true,
-        });
-        let text = format!("cannot be started: {why}");
-        turn.act(Action::Record(self.about(name, EventKind::StartFailed, Level::Warning, &text, now)));
-        if crash_loop {
-            self.tell_crash_loop(name, now, turn);
+            turn.act(Action::Record(self.about(name, EventKind::Unreachable, &text, turn.now)));
         }
     }
 
     /// Takes in that the files of a start are ready, or why not.
-    pub(super) fn prepared(&mut self, name: &str, run: u64, result: &Result<(), String>, now: Now, turn: &mut Turn) {
+    pub(super) fn prepared(&mut self, name: &str, run: u64, result: &Result<(), String>, turn: &mut Turn) {
         let wanted = self.wanted(name) && !self.is_stale(name);
         let Some(state) = self.state.agents.get_mut(name) else { return };
         let Session::Preparing { over } = state.session else { return };
@@ -230,14 +116,14 @@ impl Supervisor {
         }
         match (result, over) {
             (Ok(()), Over::Live | Over::Dead { .. }) if wanted => {
-                state.enter(Session::Stopping { then_start: true }, now);
+                state.enter(Session::Stopping { then_start: true }, turn.now);
                 turn.act(Action::Stop { agent: name.to_owned() });
             }
-            (Ok(()), Over::Nothing) if wanted => self.start(name, now, turn),
+            (Ok(()), Over::Nothing) if wanted => self.start(name, turn),
             (Ok(()), _) => state.session = Self::before(over),
             (Err(why), _) => {
                 state.session = Self::before(over);
-                self.block(name, why, false, now, turn);
+                self.block(name, why, false, turn);
             }
         }
     }
@@ -257,24 +143,24 @@ impl Supervisor {
         }
     }
 
-    fn block(&mut self, name: &str, why: &str, misconfigured: bool, now: Now, turn: &mut Turn) {
+    fn block(&mut self, name: &str, why: &str, misconfigured: bool, turn: &mut Turn) {
         let Some(state) = self.state.agents.get_mut(name) else { return };
         let known = state.blocked.as_ref().is_some_and(|blocked| blocked.why == why);
-        let since = state.blocked.as_ref().filter(|_| known).map_or(now.moment(), |blocked| blocked.since);
+        let since = state.blocked.as_ref().filter(|_| known).map_or(turn.now.moment(), |blocked| blocked.since);
         state.blocked = Some(Blocked { why: why.to_owned(), misconfigured, since, again: false });
         let retry = self.fleet.watchdog.heavy_interval;
-        state.retry = Some(Moment { mono: now.mono + retry, wall: now.wall + retry });
+        state.retry = Some(Moment { mono: turn.now.mono + retry, wall: turn.now.wall + retry });
         if !known {
             let text = format!("cannot be started, waits: {why}");
-            turn.act(Action::Record(self.about(name, EventKind::Misconfigured, Level::Warning, &text, now)));
+            turn.act(Action::Record(self.about(name, EventKind::Misconfigured, &text, turn.now)));
         }
     }
 
-    fn start(&mut self, name: &str, now: Now, turn: &mut Turn) {
+    fn start(&mut self, name: &str, turn: &mut Turn) {
         let Some(agent) = self.fleet.agent(name).cloned() else { return };
         let types_kickoff = self.types_kickoff(&agent);
         let Some(state) = self.state.agents.get_mut(name) else { return };
-        state.enter(Session::Starting, now);
+        state.enter(Session::Starting, turn.now);
         state.restart = None;
         state.retry = None;
         state.blocked = None;
@@ -294,7 +180,7 @@ impl Supervisor {
                 id,
                 purpose: Purpose::Kickoff { run },
                 text: launch::pointer(&path),
-                queued: now.moment(),
+                queued: turn.now.moment(),
                 progress: Progress::Queued,
             };
             if let Some(state) = self.state.agents.get_mut(name) {
@@ -317,12 +203,12 @@ impl Supervisor {
     }
 
     /// Decides for every session.
-    pub(super) fn decide_sessions(&mut self, now: Now, turn: &mut Turn) {
+    pub(super) fn decide_sessions(&mut self, turn: &mut Turn) {
         let mut names: Vec<String> = self.state.agents.keys().cloned().collect();
         let place = |name: &String| self.fleet.agents.iter().position(|agent| agent.name == *name);
         names.sort_by_key(|name| (!self.agents.get(name).is_some_and(|live| live.first), place(name)));
         for name in &names {
-            self.decide_session(name, now, turn);
+            self.decide_session(name, turn);
         }
         let fleet = std::sync::Arc::clone(&self.fleet);
         self.state.agents.retain(|name, state| fleet.agent(name).is_some() || state.session != Session::Absent);
@@ -330,7 +216,7 @@ impl Supervisor {
         self.decide_ready(turn);
     }
 
-    fn decide_session(&mut self, name: &str, now: Now, turn: &mut Turn) {
+    fn decide_session(&mut self, name: &str, turn: &mut Turn) {
         let wanted = self.wanted(name);
         let (Some(state), Some(live)) = (self.state.agents.get(name), self.agents.get_mut(name)) else { return };
         if !live.found && !matches!(state.session, Session::Unknown { .. }) {
@@ -341,12 +227,12 @@ impl Supervisor {
             return;
         }
         match &state.session {
-            Session::Unknown { .. } => self.ask_again(name, now, turn),
+            Session::Unknown { .. } => self.ask_again(name, turn),
             Session::Running { .. } | Session::Dead { .. } if !wanted && self.to_be_cleared(name) => {
-                self.stop(name, now, turn);
+                self.stop(name, turn);
             }
-            Session::Running { .. } if wanted && state.restart.is_some() => self.begin_start(name, now, turn),
-            Session::Absent | Session::Dead { .. } if wanted && state.asked => self.begin_start(name, now, turn),
+            Session::Running { .. } if wanted && state.restart.is_some() => self.begin_start(name, turn),
+            Session::Absent | Session::Dead { .. } if wanted && state.asked => self.begin_start(name, turn),
             Session::Absent
             | Session::Dead { .. }
             | Session::Running { .. }
@@ -356,13 +242,13 @@ impl Supervisor {
         }
     }
 
-    fn ask_again(&mut self, name: &str, now: Now, turn: &mut Turn) {
+    fn ask_again(&mut self, name: &str, turn: &mut Turn) {
         let (Some(state), Some(live)) = (self.state.agents.get(name), self.agents.get_mut(name)) else { return };
         if live.finding {
             return;
         }
         let due = state.since.mono + FIND_AGAIN;
-        if due <= now.mono {
+        if due <= turn.now.mono {
             live.finding = true;
             turn.act(Action::Find { agent: name.to_owned() });
         } else {
@@ -370,20 +256,20 @@ impl Supervisor {
         }
     }
 
-    fn stop(&mut self, name: &str, now: Now, turn: &mut Turn) {
+    fn stop(&mut self, name: &str, turn: &mut Turn) {
         let Some(state) = self.state.agents.get_mut(name) else { return };
-        state.enter(Session::Stopping { then_start: false }, now);
+        state.enter(Session::Stopping { then_start: false }, turn.now);
         state.restart = None;
         state.queue.retain(|message| !matches!(message.purpose, Purpose::Kickoff { .. }));
         turn.act(Action::Stop { agent: name.to_owned() });
     }
 
-    fn begin_start(&mut self, name: &str, now: Now, turn: &mut Turn) {
+    fn begin_start(&mut self, name: &str, turn: &mut Turn) {
         let Some(agent) = self.fleet.agent(name).cloned() else { return };
         let Some(state) = self.state.agents.get(name) else { return };
         let again = state.blocked.as_ref().is_some_and(|blocked| blocked.again);
         if let Some(retry) = state.retry
-            && !has_come(retry, now)
+            && !has_come(retry, turn.now)
             && !(again && state.deaths.is_empty())
         {
             turn.due(retry.mono);
@@ -393,7 +279,7 @@ impl Supervisor {
             return;
         }
         match self.start_of(&agent) {
-            Err(why) => self.block(name, &why, true, now, turn),
+            Err(why) => self.block(name, &why, true, turn),
             Ok(start) => {
                 let Some(state) = self.state.agents.get_mut(name) else { return };
                 let over = match &state.session {
@@ -408,7 +294,7 @@ impl Supervisor {
                 state.run = start.run;
                 state.phase.clone_from(&start.phase);
                 state.backend.clone_from(&start.backend);
-                state.enter(Session::Preparing { over }, now);
+                state.enter(Session::Preparing { over }, turn.now);
                 turn.act(Action::Prepare { agent: name.to_owned(), start });
             }
         }
@@ -454,9 +340,9 @@ impl Supervisor {
     /// Says whether the agent may run as things are.
     pub(super) fn wanted(&self, name: &str) -> bool {
         let (Some(agent), Some(state)) = (self.fleet.agent(name), self.state.agents.get(name)) else { return false };
-        let resting = agent.in_loop().is_some_and(|in_loop| {
-            self.state.loops.get(in_loop).is_some_and(|state| state.complete.is_some())
-        });
+        let resting = agent
+            .in_loop()
+            .is_some_and(|in_loop| self.state.loops.get(in_loop).is_some_and(|state| state.complete.is_some()));
         agent.enabled && state.stopped.is_none() && !resting && !self.ending && !self.hold
     }
 
@@ -470,15 +356,6 @@ impl Supervisor {
         });
         let gone = self.fleet.agent(name).is_none();
         gone || !(dead_and_kept || held && self.state.agents.get(name).is_some_and(|state| state.stopped.is_none()))
-    }
-
-    /// Says whether the agent is started again after a death.
-    fn healed(&self, name: &str) -> bool {
-        self.fleet.agent(name).is_some_and(|agent| match agent.kind {
-            Kind::Task(_) => false,
-            Kind::Service { .. } => true,
-            Kind::Loop { .. } | Kind::Persistent(_) => agent.watch != Watch::None,
-        })
     }
 
     /// Says `Ready` once: when nothing that is to run is still on its way to its first start.
@@ -500,4 +377,3 @@ impl Supervisor {
         }
     }
 }
-

@@ -259,10 +259,12 @@ impl AgentState {
 
     fn reboot(&mut self, now: Now) {
         let ran = match &self.session {
-            Session::Running { .. } | Session::Starting | Session::Unknown { .. } => true,
-            Session::Stopping { then_start } => *then_start,
-            Session::Preparing { .. } => true,
-            Session::Absent | Session::Dead { .. } => false,
+            Session::Running { .. }
+            | Session::Starting
+            | Session::Unknown { .. }
+            | Session::Preparing { .. }
+            | Session::Stopping { then_start: true } => true,
+            Session::Stopping { then_start: false } | Session::Absent | Session::Dead { .. } => false,
         };
         self.session = Session::Absent;
         self.asked |= ran && self.stopped.is_none();

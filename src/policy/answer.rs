@@ -1,0 +1,173 @@
+//! When who asked is answered: never before it has happened.
+
+use super::action::Action;
+use super::fleet::Kind;
+use super::live::{Obstacle, Waiter, WaitsFor};
+use super::message::{MessageId, Outcome};
+use super::request::{Reason, Reply};
+use super::state::Session;
+use super::{Supervisor, Turn};
+
+impl Supervisor {
+    /// Answers who waits for this message.
+    pub(super) fn answer_sender(&mut self, message: MessageId, outcome: Outcome, turn: &mut Turn) {
+        let waits = |waiter: &Waiter| matches!(&waiter.waits_for, WaitsFor::Message { message: other, .. } if *other == message);
+        let Some(at) = self.waiters.iter().position(waits) else { return };
+        let waiter = self.waiters.remove(at);
+        let reply = match outcome {
+            Outcome::Confirmed => Reply::Done { lines: vec![format!("message {message} delivered")] },
+            Outcome::Unconfirmed => failed(
+                Reason::Unconfirmed,
+                format!("message {message} was typed and submitted; nothing proves that it arrived"),
+                Some("a backend with `input_re` lets the supervisor see it".to_owned()),
+            ),
+        };
+        turn.act(Action::Answer { id: waiter.id, reply });
+    }
+
+    /// Answers everybody whose wait has ended.
+    pub(super) fn decide_commands(&mut self, turn: &mut Turn) {
+        let waiters = std::mem::take(&mut self.waiters);
+        for waiter in waiters {
+            match self.outcome(&waiter, turn) {
+                Some(reply) => turn.act(Action::Answer { id: waiter.id, reply }),
+                None => self.waiters.push(waiter),
+            }
+        }
+    }
+
+    fn outcome(&mut self, waiter: &Waiter, turn: &mut Turn) -> Option<Reply> {
+        match &waiter.waits_for {
+            WaitsFor::Up(names) => self.up_outcome(names),
+            WaitsFor::Down(names) => self.down_outcome(names),
+            WaitsFor::End => {
+                let names: Vec<String> = self.state.agents.keys().cloned().collect();
+                let reply = self.down_outcome(&names)?;
+                for (name, state) in &mut self.state.agents {
+                    let task = self.fleet.agent(name).is_some_and(|agent| matches!(agent.kind, Kind::Task(_)));
+                    state.asked = !task;
+                }
+                turn.act(Action::Answer { id: waiter.id, reply });
+                turn.act(Action::Exit);
+                // Answered here, since the supervisor ends with it.
+                self.waiters.clear();
+                None
+            }
+            WaitsFor::Message { agent, message, until } => {
+                let (agent, message, until) = (agent.clone(), *message, *until);
+                let session = &self.state.agents.get(&agent)?.session;
+                if let Some(reply) = not_running(&agent, session) {
+                    self.withdraw(&agent, message, turn);
+                    return Some(reply);
+                }
+                if until > turn.now.mono {
+                    turn.due(until);
+                    return None;
+                }
+                Some(self.too_late(&agent, message, turn))
+            }
+        }
+    }
+
+    fn up_outcome(&self, names: &[(String, Option<u64>)]) -> Option<Reply> {
+        let mut lines = Vec::new();
+        let mut errors = Vec::new();
+        for (name, than) in names {
+            let Some(state) = self.state.agents.get(name) else { continue };
+            let newer = than.is_none_or(|than| state.run > than);
+            let waits_on = state.restart.is_some() && than.is_some();
+            match &state.session {
+                Session::Running { .. } if newer && !waits_on => lines.push(format!("{name} runs (run {})", state.run)),
+                _ if !self.wanted(name) => errors.push(format!("{name} is not to run any more")),
+                Session::Unknown { why } => errors.push(format!("{name} cannot be reached: {why}")),
+                Session::Dead { .. } if !state.asked => errors.push(format!("{name} has ended")),
+                Session::Absent | Session::Dead { .. } | Session::Running { .. } => {
+                    let blocked = state.blocked.as_ref().filter(|blocked| !blocked.again || state.retry.is_some())?;
+                    errors.push(format!("{name}: {}", blocked.why));
+                }
+                Session::Preparing { .. } | Session::Stopping { .. } | Session::Starting => return None,
+            }
+        }
+        match errors.as_slice() {
+            [] => Some(Reply::Done { lines }),
+            _ => Some(failed(Reason::Failed, errors.join("\n"), None)),
+        }
+    }
+
+    fn down_outcome(&self, names: &[String]) -> Option<Reply> {
+        let mut lines = Vec::new();
+        let mut errors = Vec::new();
+        for name in names {
+            let Some(state) = self.state.agents.get(name) else {
+                lines.push(format!("{name} has ended"));
+                continue;
+            };
+            let failed = self.agents.get(name).and_then(|live| live.stop_failed.clone());
+            match (&state.session, failed) {
+                (Session::Absent, _) if self.agents.get(name).is_some_and(|live| live.found) => {
+                    lines.push(format!("{name} has ended"));
+                }
+                (Session::Unknown { .. }, Some(why)) => errors.push(format!("{name} could not be ended: {why}")),
+                (Session::Unknown { why }, None) => errors.push(format!("{name} cannot be reached: {why}")),
+                (
+                    Session::Absent
+                    | Session::Preparing { .. }
+                    | Session::Stopping { .. }
+                    | Session::Starting
+                    | Session::Running { .. }
+                    | Session::Dead { .. },
+                    _,
+                ) => return None,
+            }
+        }
+        match errors.as_slice() {
+            [] => Some(Reply::Done { lines }),
+            _ => Some(failed(Reason::Failed, errors.join("\n"), None)),
+        }
+    }
+
+    fn too_late(&mut self, agent: &str, message: MessageId, turn: &mut Turn) -> Reply {
+        let obstacle =
+            self.agents.get(agent).and_then(|live| live.look.as_ref()).and_then(|look| look.obstacle.clone());
+        if !self.withdraw(agent, message, turn) {
+            return failed(
+                Reason::Unconfirmed,
+                format!("message {message} was typed into `{agent}`, and nothing has proved yet that it arrived"),
+                Some("it stays in the queue; `explain` shows it".to_owned()),
+            );
+        }
+        let taken_back = Some("the message was taken back; `--wait` waits longer, `--queue` leaves it".to_owned());
+        match obstacle {
+            Some(obstacle @ (Obstacle::NoBox | Obstacle::Draft(_) | Obstacle::Mode | Obstacle::OtherProgram(_))) => {
+                failed(Reason::InTheWay, obstacle.to_string(), taken_back)
+            }
+            Some(obstacle @ (Obstacle::Busy | Obstacle::Unreadable(_))) => {
+                failed(Reason::Busy, obstacle.to_string(), taken_back)
+            }
+            None => failed(Reason::Busy, format!("`{agent}` had other messages before this one"), taken_back),
+        }
+    }
+}
+
+/// Returns the answer for a message to an agent that does not run.
+pub(super) fn not_running(name: &str, session: &Session) -> Option<Reply> {
+    match session {
+        Session::Running { .. }
+        | Session::Starting
+        | Session::Preparing { .. }
+        | Session::Stopping { then_start: true } => None,
+        Session::Unknown { why } => {
+            Some(failed(Reason::NotRunning, format!("`{name}` cannot be reached: {why}"), None))
+        }
+        Session::Absent | Session::Dead { .. } | Session::Stopping { then_start: false } => Some(failed(
+            Reason::NotRunning,
+            format!("`{name}` does not run"),
+            Some(format!("`up {name}` starts it; `send --queue` leaves the message for its next start")),
+        )),
+    }
+}
+
+/// Returns the answer for something that was not done.
+pub(super) fn failed(reason: Reason, error: String, hint: Option<String>) -> Reply {
+    Reply::Failed { reason, error, hint }
+}

@@ -1,0 +1,143 @@
+//! What follows a death: back-off, the crash-loop brake, what is told.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::action::Action;
+use super::event::EventKind;
+use super::fleet::{Kind, Watch};
+use super::now::{Moment, Now};
+use super::observation::Exit;
+use super::state::{AgentState, Blocked, LastExit, Session};
+use super::{Supervisor, Turn, with};
+
+/// Deaths are forgotten once a program has run for so long (decisions.md, "Sessions").
+pub const HEALTHY: Duration = Duration::from_secs(600);
+/// So many deaths within [`HEALTHY`] are a crash loop.
+pub const CRASH_LOOP_DEATHS: usize = 5;
+/// The longest wait before a restart, and the only one in a crash loop.
+pub const BACK_OFF_MAX: Duration = Duration::from_secs(300);
+
+/// How a program ended, with what it left behind.
+#[derive(Debug, Clone)]
+pub(super) struct Death {
+    pub exit: Exit,
+    pub screen: Option<PathBuf>,
+    pub last_lines: Vec<String>,
+}
+
+impl Death {
+    /// A death that nobody saw.
+    pub(super) const UNSEEN: Self = Self { exit: Exit::Unknown, screen: None, last_lines: Vec::new() };
+}
+
+/// Returns how long to wait before the restart that follows this many deaths.
+///
+/// The first is at once, the second waits 1 s, then it doubles up to [`BACK_OFF_MAX`].
+pub fn back_off(deaths: usize, crash_loop: bool) -> Duration {
+    match deaths {
+        _ if crash_loop => BACK_OFF_MAX,
+        0 | 1 => Duration::ZERO,
+        more => Duration::from_secs(1 << (more - 2).min(16)).min(BACK_OFF_MAX),
+    }
+}
+
+impl AgentState {
+    /// Notes a death or failed start at `now`, after the program had run since `began`; says whether this makes it
+    /// a crash loop.
+    fn count_death(&mut self, began: Option<Moment>, now: Now) -> bool {
+        if began.is_some_and(|began| now.since(began) >= HEALTHY) {
+            self.deaths.clear();
+            self.crash_loop = false;
+        }
+        self.deaths.push(now.moment());
+        let excess = self.deaths.len().saturating_sub(2 * CRASH_LOOP_DEATHS);
+        self.deaths.drain(..excess);
+        let recent = self.deaths.iter().filter(|death| now.since(**death) < HEALTHY).count();
+        let begins = !self.crash_loop && recent >= CRASH_LOOP_DEATHS;
+        self.crash_loop |= begins;
+        self.retry = Some(Moment {
+            mono: now.mono + back_off(self.deaths.len(), self.crash_loop),
+            wall: now.wall + back_off(self.deaths.len(), self.crash_loop),
+        });
+        begins
+    }
+}
+
+impl Supervisor {
+    /// Takes in a death: what is healed gets its time of restart.
+    ///
+    /// What dies while it is being ended, or was known to be dead, is no news.
+    pub(super) fn died(&mut self, name: &str, death: &Death, turn: &mut Turn) {
+        let (healed, wanted) = (self.healed(name), self.wanted(name));
+        let Some(state) = self.state.agents.get_mut(name) else { return };
+        if matches!(state.session, Session::Stopping { .. } | Session::Dead { .. }) {
+            return;
+        }
+        let ran = matches!(state.session, Session::Running { .. }).then_some(state.since);
+        let (exit, at) = (death.exit, turn.now.moment());
+        state.last_exit = Some(LastExit { exit, at, screen: death.screen.clone() });
+        state.enter(Session::Dead { exit }, turn.now);
+        let asked_anew = state.restart.take().is_some();
+        let mut crash_loop = false;
+        if wanted {
+            state.asked = healed || asked_anew;
+            crash_loop = healed && state.count_death(ran, turn.now);
+        }
+        self.tell_death(name, death, turn);
+        if crash_loop {
+            self.tell_crash_loop(name, turn);
+        }
+    }
+
+    fn tell_death(&self, name: &str, death: &Death, turn: &mut Turn) {
+        let task = self.fleet.agent(name).is_some_and(|agent| matches!(agent.kind, Kind::Task(_)));
+        let (kind, word) = if task { (EventKind::Finished, "finished") } else { (EventKind::Died, "died") };
+        let mut event = self.about(name, kind, &format!("{word} ({})", death.exit), turn.now);
+        event = with(event, "exit", serde_json::to_value(death.exit).unwrap_or_default());
+        if let Some(screen) = &death.screen {
+            event = with(event, "screen", screen.display().to_string());
+        }
+        if !death.last_lines.is_empty() {
+            event = with(event, "last_lines", death.last_lines.clone());
+        }
+        turn.act(Action::Record(event));
+    }
+
+    fn tell_crash_loop(&self, name: &str, turn: &mut Turn) {
+        let text = format!(
+            "crash loop: {CRASH_LOOP_DEATHS} deaths within {} minutes, from now on one try every {} s",
+            HEALTHY.as_secs() / 60,
+            BACK_OFF_MAX.as_secs()
+        );
+        turn.act(Action::Record(self.about(name, EventKind::CrashLoop, &text, turn.now)));
+    }
+
+    /// Takes in that a start did not come about; it counts as a death.
+    pub(super) fn start_failed(&mut self, name: &str, why: &str, turn: &mut Turn) {
+        let Some(state) = self.state.agents.get_mut(name) else { return };
+        // What a failed start left behind is ended before the next one.
+        state.enter(Session::Dead { exit: Exit::Unknown }, turn.now);
+        let crash_loop = state.count_death(None, turn.now);
+        state.blocked = Some(Blocked {
+            why: format!("cannot be started: {why}"),
+            misconfigured: false,
+            since: turn.now.moment(),
+            again: true,
+        });
+        let text = format!("cannot be started: {why}");
+        turn.act(Action::Record(self.about(name, EventKind::StartFailed, &text, turn.now)));
+        if crash_loop {
+            self.tell_crash_loop(name, turn);
+        }
+    }
+
+    /// Says whether the agent is started again after a death.
+    fn healed(&self, name: &str) -> bool {
+        self.fleet.agent(name).is_some_and(|agent| match agent.kind {
+            Kind::Task(_) => false,
+            Kind::Service { .. } => true,
+            Kind::Loop { .. } | Kind::Persistent(_) => agent.watch != Watch::None,
+        })
+    }
+}
