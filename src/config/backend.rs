@@ -1,0 +1,139 @@
+//! From `[backend.NAME]` and presets to the backends of a fleet.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::time::Duration;
+
+use toml::de::DeTable;
+
+use super::keys;
+use super::mistake::{Mistake, Notes};
+use super::pattern;
+use super::preset;
+use super::reader::{Layer, Reader};
+use crate::policy::fleet::{Backend, Pattern, PromptDelivery};
+
+/// All backends, with what only their agents need of them.
+#[derive(Debug, Default)]
+pub struct Backends {
+    /// Each, or why it cannot be used.
+    pub by_name: BTreeMap<String, Result<Backend, String>>,
+    /// `account`, where one names one.
+    pub accounts: BTreeMap<String, String>,
+    /// Where the text names a `limit_re`.
+    pub limit_places: BTreeMap<String, Range<usize>>,
+}
+
+/// The parsed texts of the presets, by name.
+pub type Presets = BTreeMap<&'static str, DeTable<'static>>;
+
+/// Parses the presets.
+pub fn presets() -> Presets {
+    let parsed = |(name, text): &(&'static str, &'static str)| Some((*name, DeTable::parse(text).ok()?.into_inner()));
+    preset::PRESETS.iter().filter_map(parsed).collect()
+}
+
+/// Reads all backends of the file over the presets.
+pub fn read<'a>(root: &Reader<'a>, presets: &'a Presets, notes: &'a Notes, text: &str) -> Backends {
+    let of_file: BTreeMap<String, Layer<'a>> = root.named_tables("backend").into_iter().collect();
+    let names: BTreeSet<&str> = of_file.keys().map(String::as_str).chain(presets.keys().copied()).collect();
+    let mut backends = Backends::default();
+    for name in names {
+        let reader = match of_file.get(name) {
+            Some(layer) => Reader::open("backend", layer.clone(), notes).tolerant(),
+            None => Reader::open("backend", preset_layer(name, presets), notes).tolerant(),
+        };
+        let wanted = reader.filled("preset");
+        let base = wanted.as_ref().map_or(name, |found| found.value.as_str());
+        if let Some(unknown) = wanted.as_ref().filter(|found| !presets.contains_key(found.value.as_str())) {
+            let mistake = Mistake::error(&unknown.path, format!("unknown preset `{}`", unknown.value));
+            reader.fault(mistake.at(unknown.span.clone()).hint(known_hint(&unknown.value, presets.keys().copied())));
+        }
+        let reader = reader.over(presets.contains_key(base).then(|| preset_layer(base, presets)));
+        if let Some(account) = reader.filled("account") {
+            backends.accounts.insert(name.to_owned(), account.value);
+        }
+        if let Some(place) = reader.filled("limit_re").and_then(|found| found.span) {
+            backends.limit_places.insert(name.to_owned(), place);
+        }
+        let backend = one(&reader, text);
+        let faults = reader.faults();
+        let result = faults.first().map_or(Ok(backend), |fault| Err(format!("backend `{name}`: {fault}")));
+        backends.by_name.insert(name.to_owned(), result);
+    }
+    backends
+}
+
+fn preset_layer<'a>(name: &str, presets: &'a Presets) -> Layer<'a> {
+    static EMPTY: std::sync::LazyLock<DeTable<'static>> = std::sync::LazyLock::new(DeTable::new);
+    Layer { table: presets.get(name).unwrap_or(&EMPTY), path: format!("preset.{name}"), span: None }
+}
+
+/// Returns what helps with an unknown name: the near one, or all of them.
+pub fn known_hint<'a>(name: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
+    if let Some(near) = keys::nearest(name, known.clone()) {
+        return format!("did you mean `{near}`?");
+    }
+    let all: Vec<String> = known.map(|name| format!("`{name}`")).collect();
+    if all.is_empty() { "there are none".to_owned() } else { format!("known are {}", all.join(", ")) }
+}
+
+/// Reads one backend; what makes it unusable is in the reader's faults.
+fn one(reader: &Reader<'_>, text: &str) -> Backend {
+    let shell = |key: &str, default: &str| reader.text(key).map_or_else(|| default.to_owned(), |found| found.value);
+    let option = |key: &str| reader.filled(key).map(|found| found.value);
+    let flag = |key: &str| reader.flag(key).unwrap_or(false);
+    let seconds = |key: &str, default: u64| reader.seconds(key).unwrap_or(Duration::from_secs(default));
+    let prompt_delivery = match reader.word("prompt_delivery") {
+        Some("ping") => PromptDelivery::Ping,
+        Some("exec") => PromptDelivery::Exec,
+        _ => PromptDelivery::Arg,
+    };
+    let default_key = if prompt_delivery == PromptDelivery::Ping { "C-m" } else { "Enter" };
+    reader.tables("rules");
+    Backend {
+        bin: bin(reader),
+        flags: shell("flags", ""),
+        model_flag: shell("model_flag", "--model '{model}'"),
+        resume_flag: shell("resume_flag", "--resume '{id}'"),
+        supports_resume: flag("supports_resume"),
+        new_id_flag: option("new_id_flag"),
+        remote_control: flag("remote_control"),
+        remote_control_flag: shell("remote_control_flag", "--remote-control '{session}'"),
+        preamble: shell("preamble", ""),
+        server: shell("server", ""),
+        attach: shell("attach", "{bin}"),
+        model_env: flag("model_env"),
+        connect_delay: seconds("connect_delay", 12),
+        ready_max: seconds("ready_max", 60),
+        submit_key: option("submit_key").unwrap_or_else(|| default_key.to_owned()),
+        process_name: option("process_name"),
+        footer_ui: flag("footer_ui"),
+        log_grace: seconds("log_grace", 180),
+        stall_idle: seconds("stall_idle", 300),
+        prompt_delivery,
+        queues_while_busy: flag("queues_while_busy"),
+        active_re: regex(reader, "active_re", text),
+        limit_re: regex(reader, "limit_re", text),
+        fatal_re: regex(reader, "fatal_re", text),
+        input_re: regex(reader, "input_re", text),
+        ready_re: regex(reader, "ready_re", text),
+        env: reader.named_texts("env").into_iter().map(|(name, found)| (name, found.value)).collect(),
+    }
+}
+
+fn bin(reader: &Reader<'_>) -> String {
+    if let Some(found) = reader.filled("bin") {
+        return found.value;
+    }
+    if reader.place("bin").is_none_or(|_| reader.text("bin").is_some()) {
+        let mistake = Mistake::error(&reader.path("bin"), "no `bin`").at(reader.span());
+        reader.fault(mistake.hint("name the program, or a `preset`".to_owned()));
+    }
+    String::new()
+}
+
+fn regex(reader: &Reader<'_>, key: &str, text: &str) -> Option<Pattern> {
+    let found = reader.filled(key)?;
+    pattern::compile(key, &found, text).map_err(|mistake| reader.fault(mistake)).ok()
+}

@@ -1,0 +1,98 @@
+//! The files that a config names, and the mistakes that only who can read them finds.
+
+use std::ops::Range;
+use std::path::PathBuf;
+
+use super::mistake::Mistake;
+use super::reader::Found;
+use super::{Parsed, check};
+use crate::policy::fleet::Fleet;
+
+/// What a file is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileUse {
+    /// The prompt of an agent.
+    Prompt,
+    /// The role prompt of a loop agent.
+    Role,
+    /// The frame of a loop's kickoffs.
+    Template,
+    /// What an agent is woken with.
+    WakePrompt,
+    /// The plan of a phase.
+    Plan,
+}
+
+impl FileUse {
+    /// Returns the word for people.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Prompt => "prompt file",
+            Self::Role => "role prompt",
+            Self::Template => "kickoff template",
+            Self::WakePrompt => "wake prompt",
+            Self::Plan => "plan",
+        }
+    }
+}
+
+/// A file that must be there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Needed {
+    /// What for.
+    pub file_use: FileUse,
+    /// It may stand at any of these absolute paths; the first that exists counts.
+    pub candidates: Vec<PathBuf>,
+    /// Whose it is, if one agent's.
+    pub agent: Option<String>,
+    /// The key that names it, from the root.
+    pub key: String,
+    /// Where that key stands in the text.
+    pub span: Option<Range<usize>>,
+}
+
+impl Needed {
+    pub(super) fn new(file_use: FileUse, candidates: Vec<PathBuf>, place: Found<()>) -> Self {
+        Self { file_use, candidates, agent: None, key: place.path, span: place.span }
+    }
+
+    pub(super) fn of(mut self, agent: &str) -> Self {
+        self.agent = Some(agent.to_owned());
+        self
+    }
+}
+
+/// Returns all files that the text names, in its order.
+pub fn files_needed(parsed: &Parsed) -> &[Needed] {
+    &parsed.files
+}
+
+/// Returns the mistake that none of the candidates exists.
+pub fn missing(needed: &Needed, text: &str) -> Mistake {
+    let word = needed.file_use.word();
+    let all: Vec<String> = needed.candidates.iter().map(|path| format!("`{}`", path.display())).collect();
+    let (message, hint) = match all.as_slice() {
+        [one] => (format!("{word} {one} is missing"), None),
+        several => (format!("{word} is missing"), Some(format!("looked for {}", several.join(", ")))),
+    };
+    Mistake::error(&needed.key, message).at(needed.span.clone()).hint(hint).located(text)
+}
+
+/// Returns the mistake that a file is there and cannot be read.
+pub fn unreadable(needed: &Needed, text: &str, path: &std::path::Path, reason: &str) -> Mistake {
+    let message = format!("cannot read {} `{}`: {reason}", needed.file_use.word(), path.display());
+    Mistake::error(&needed.key, message).at(needed.span.clone()).located(text)
+}
+
+/// Returns what is wrong with the content of a file: a wake prompt is typed, so it must not look like a limit.
+pub fn check_content(needed: &Needed, content: &str, fleet: &Fleet, text: &str) -> Option<Mistake> {
+    if needed.file_use != FileUse::WakePrompt {
+        return None;
+    }
+    let backend = fleet.agent(needed.agent.as_deref()?)?.backend.as_ref().ok()?;
+    let words = content.split_whitespace().collect::<Vec<_>>().join(" ");
+    let hit = [content, &words].into_iter().find_map(|typed| check::limit_hit(backend, typed))?;
+    let message = format!("the wake prompt matches the `limit_re` of its own backend: `{hit}`");
+    let mistake = Mistake::error(&needed.key, message).at(needed.span.clone());
+    Some(mistake.hint(check::NUDGE_HINT.to_owned()).located(text))
+}
