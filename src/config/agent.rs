@@ -174,11 +174,14 @@ pub fn plain_session(name: &str) -> String {
     name.chars().take(SESSION_MAX).map(|c| if is_plain(c) { c } else { '_' }).collect()
 }
 
+/// Reads `watch`; an unknown word heals, as in the predecessor.
 fn watch(reader: &Reader<'_>) -> Watch {
     match reader.word("watch") {
-        Some("heal") => Watch::Heal,
+        Some("none") => Watch::None,
         Some("heal+stall") => Watch::HealAndStall,
-        _ => Watch::None,
+        Some(_) => Watch::Heal,
+        None if reader.place("watch").is_some() => Watch::Heal,
+        None => Watch::None,
     }
 }
 
@@ -202,7 +205,7 @@ fn backend(reader: &Reader<'_>, around: &Around<'_>, agent: &str) -> (String, Re
 }
 
 fn kind(reader: &Reader<'_>, around: &Around<'_>, agent: &str, files: &mut Vec<Needed>) -> Kind {
-    match reader.word("kind") {
+    match reader.decisive_word("kind") {
         Some("loop") => loop_kind(reader, around, agent, files),
         Some("task") => Kind::Task(prompt(reader, around, agent, files)),
         _ => Kind::Persistent(prompt(reader, around, agent, files)),

@@ -84,7 +84,7 @@ fn one(reader: &Reader<'_>, text: &str) -> Backend {
     let option = |key: &str| reader.filled(key).map(|found| found.value);
     let flag = |key: &str| reader.flag(key).unwrap_or(false);
     let seconds = |key: &str, default: u64| reader.seconds(key).unwrap_or(Duration::from_secs(default));
-    let prompt_delivery = match reader.word("prompt_delivery") {
+    let prompt_delivery = match reader.decisive_word("prompt_delivery") {
         Some("ping") => PromptDelivery::Ping,
         Some("exec") => PromptDelivery::Exec,
         _ => PromptDelivery::Arg,

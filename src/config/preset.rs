@@ -2,8 +2,3 @@
 
 /// Name and text of every preset; each text is a table of backend keys.
 pub const PRESETS: [(&str, &str); 1] = [("claude", include_str!("presets/claude.toml"))];
-
-/// Returns the text of a preset.
-pub(super) fn text(name: &str) -> Option<&'static str> {
-    PRESETS.iter().find(|(preset, _)| *preset == name).map(|(_, text)| *text)
-}

@@ -199,6 +199,15 @@ impl<'a> Reader<'a> {
         None
     }
 
+    /// Reads one of the words of the key's form; another one makes this table unusable.
+    pub fn decisive_word(&self, key: &str) -> Option<&'static str> {
+        let word = self.word(key);
+        if let (None, Some(found)) = (word, self.place(key).and_then(|_| self.text(key))) {
+            self.faults.borrow_mut().push(format!("unknown `{key}`: `{}`", found.value));
+        }
+        word
+    }
+
     /// Reads a list of texts.
     pub fn texts(&self, key: &str) -> Option<Found<Vec<String>>> {
         self.read(key, |value| {
