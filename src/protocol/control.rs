@@ -1,1 +1,3 @@
 //! The control socket: one JSON request line, one JSON reply line.
+
+pub use crate::policy::{request::*, status::*};
