@@ -3,3 +3,5 @@
 pub mod control;
 pub mod launch;
 pub mod tmux;
+
+pub use crate::policy::event::{Event, EventKind, Level};
