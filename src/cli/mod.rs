@@ -1,7 +1,152 @@
 //! The verbs, one file each.
-#![expect(
-    clippy::disallowed_methods,
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "verbs read files and print"
-)]
+#![expect(clippy::disallowed_methods, clippy::print_stderr, reason = "verbs read files and the environment, and print")]
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use stop::{Outcome, Stop};
+
+pub mod attach;
+pub mod check;
+pub mod client;
+pub mod demo;
+pub mod down;
+pub mod events;
+pub mod explain;
+pub mod fleet_file;
+pub mod follow;
+pub mod init;
+pub mod inside;
+pub mod logs;
+pub mod names;
+pub mod out;
+pub mod overrides;
+pub mod phase;
+pub mod restart;
+pub mod send;
+pub mod stand_in;
+pub mod status;
+pub mod stop;
+pub mod supervise;
+pub mod table;
+pub mod text;
+pub mod up;
+
+const HELP: &str = "\
+Exit codes of every verb:
+  0  done
+  1  failed, or mistakes were found
+  2  usage: an unknown verb, option or agent
+  3  no supervisor runs
+`send` has more: see `agent-orchestrator send --help`.
+
+A first fleet:
+  agent-orchestrator init myfleet && cd myfleet
+  agent-orchestrator check
+  agent-orchestrator up
+  agent-orchestrator status";
+
+/// Supervises a fleet of AI coding agents in tmux: keeps them moving and shows what goes on
+#[derive(Debug, Parser)]
+#[command(name = "agent-orchestrator", version, after_help = HELP)]
+pub struct Arguments {
+    /// The fleet's config file [default: ./agents.toml]
+    #[arg(long, global = true, value_name = "PATH")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Start the supervisor and all that is enabled, or agents by name
+    #[command(after_help = up::HELP)]
+    Up(up::Arguments),
+    /// Stop agents by name, or everything and the supervisor
+    #[command(after_help = down::HELP)]
+    Down(down::Arguments),
+    /// Stop and start one agent or service
+    #[command(after_help = restart::HELP)]
+    Restart(restart::Arguments),
+    /// Show the fleet: every agent, what it does and since when
+    #[command(after_help = status::HELP)]
+    Status(status::Arguments),
+    /// Show all that is known of one agent, where from, and what happens next
+    #[command(after_help = explain::HELP)]
+    Explain(explain::Arguments),
+    /// Show what happened, newest last
+    #[command(after_help = events::HELP)]
+    Events(events::Arguments),
+    /// Show what an agent printed
+    #[command(after_help = logs::HELP)]
+    Logs(logs::Arguments),
+    /// Sit down at an agent's terminal
+    #[command(after_help = attach::HELP)]
+    Attach(attach::Arguments),
+    /// Type a text into an agent and say whether it arrived
+    #[command(after_help = send::HELP)]
+    Send(send::Arguments),
+    /// Show or move the phase of a loop
+    #[command(after_help = phase::HELP)]
+    Phase(phase::Arguments),
+    /// Find every mistake in the config
+    #[command(after_help = check::HELP)]
+    Check(check::Arguments),
+    /// Write a config, prompts and a first plan to start from
+    #[command(after_help = init::HELP)]
+    Init(init::Arguments),
+    /// Run the supervisor in the foreground
+    #[command(alias = "watchdog", after_help = supervise::HELP)]
+    Supervise(supervise::Arguments),
+    /// Watch a small fleet of stand-in agents work a plan, without any AI
+    Demo(demo::Arguments),
+    #[command(hide = true)]
+    StandIn(stand_in::Arguments),
+    #[command(hide = true)]
+    Session(inside::LaunchFile),
+    #[command(hide = true)]
+    Pane(inside::LaunchFile),
+    #[command(hide = true)]
+    Log(inside::LogFile),
+}
+
+/// Runs the verb that the command line names.
+pub fn main() -> ExitCode {
+    let Arguments { config, verb } = Arguments::parse();
+    let ended = match (&verb, &config) {
+        (Verb::Init(_), Some(_)) => Err(init::config_given().into()),
+        _ => run(verb, config.as_deref().unwrap_or(Path::new(fleet_file::DEFAULT))),
+    };
+    match ended {
+        Ok(()) | Err(Stop::ReaderGone) => ExitCode::SUCCESS,
+        Err(Stop::Failed(failure)) => {
+            eprint!("{failure}");
+            ExitCode::from(failure.code)
+        }
+    }
+}
+
+fn run(verb: Verb, config: &Path) -> Outcome {
+    match verb {
+        Verb::Up(arguments) => up::run(config, arguments),
+        Verb::Down(arguments) => down::run(config, arguments),
+        Verb::Restart(arguments) => restart::run(config, arguments),
+        Verb::Status(arguments) => status::run(config, arguments),
+        Verb::Explain(arguments) => explain::run(config, &arguments),
+        Verb::Events(arguments) => events::run(config, &arguments),
+        Verb::Logs(arguments) => logs::run(config, &arguments),
+        Verb::Attach(arguments) => attach::run(config, &arguments),
+        Verb::Send(arguments) => send::run(config, arguments),
+        Verb::Phase(arguments) => phase::run(config, arguments),
+        Verb::Check(arguments) => check::run(config, arguments),
+        Verb::Init(arguments) => init::run(&arguments),
+        Verb::Supervise(arguments) => supervise::run(config, arguments),
+        Verb::Demo(arguments) => Ok(demo::run(arguments)?),
+        Verb::StandIn(arguments) => Ok(stand_in::run(arguments)?),
+        Verb::Session(file) => inside::session(&file),
+        Verb::Pane(file) => inside::pane(&file),
+        Verb::Log(file) => inside::log(&file),
+    }
+}

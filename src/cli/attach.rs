@@ -1,0 +1,79 @@
+//! `attach`: sits the person down at an agent's terminal.
+
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::Context;
+
+use super::fleet_file::FleetFile;
+use super::stop::{Failure, Outcome};
+use super::{client, names, text};
+use crate::daemon::paths::Paths;
+use crate::protocol::control::Reason;
+
+/// What stands below `attach --help`.
+pub const HELP: &str = "\
+Replaces itself by `tmux attach-session` on the agent's own tmux server; C-b d leaves, the agent goes on.
+It works inside of another tmux (press the prefix twice for the inner one) and without a supervisor.
+
+Exit codes: tmux's own; 1 tmux cannot be asked; 2 unknown name; 4 the agent has no session.
+
+Example:
+  agent-orchestrator attach builder";
+
+/// What `attach` takes.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// Agent or service
+    name: String,
+}
+
+/// Attaches; returns only when that fails.
+///
+/// # Errors
+/// When the agent has no session or tmux cannot be run.
+pub fn run(config: &Path, arguments: &Arguments) -> Outcome {
+    let name = &arguments.name;
+    let session = session(config, name)?;
+    let socket = Paths::new(config, Path::new(""))?.tmux_socket(name);
+    let target = format!("={session}");
+    let asked = tmux(&socket, ["has-session", "-t", &target])
+        .stdin(Stdio::null())
+        .output()
+        .context("cannot run `tmux`\nhint: it must be installed and in PATH")?;
+    if !asked.status.success() {
+        let said = text::clean(&String::from_utf8_lossy(&asked.stderr));
+        return Err(absent(name, &said).into());
+    }
+    let error = tmux(&socket, ["attach-session", "-t", &target]).exec();
+    Err(anyhow::Error::from(error).context("cannot run `tmux`").into())
+}
+
+/// Returns the session of `name`: by the supervisor, which also knows what the config no longer names, else by the file.
+fn session(config: &Path, name: &str) -> Outcome<String> {
+    let Some(picture) = client::picture(config)? else {
+        return Ok(FleetFile::read(config)?.session(name)?.to_owned());
+    };
+    match picture.agents.iter().find(|agent| agent.name == name) {
+        Some(agent) => Ok(agent.session.clone()),
+        None => Err(names::unknown(name, &client::known(&picture)).into()),
+    }
+}
+
+/// Prepares a tmux client that does not take itself for a part of the tmux that it may stand in.
+fn tmux<const N: usize>(socket: &Path, arguments: [&str; N]) -> Command {
+    let mut command = Command::new("tmux");
+    command.arg("-S").arg(socket).args(arguments).env_remove("TMUX").env_remove("TMUX_PANE");
+    command
+}
+
+/// Tells a session that is not there from a server that cannot be asked, by tmux's words.
+fn absent(name: &str, said: &str) -> Failure {
+    let gone = ["no server running", "can't find session", "No such file", "Connection refused"];
+    if gone.iter().any(|words| said.contains(words)) {
+        return Failure::new(Reason::NotRunning, format!("`{name}` is not running"))
+            .hint(format!("`agent-orchestrator up {name}` starts it; `logs {name}` shows what it printed"));
+    }
+    Failure::new(Reason::Failed, format!("cannot ask tmux for the session of `{name}`: {said}"))
+}

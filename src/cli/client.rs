@@ -1,0 +1,160 @@
+//! Asks the supervisor: one JSON line over the control socket, one back.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use nix::errno::Errno;
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, setsockopt, socket, sockopt};
+use nix::sys::time::TimeVal;
+
+use super::stop::{Failure, Outcome};
+use super::{fleet_file, names, out};
+use crate::daemon::paths::Paths;
+use crate::protocol::control::{Picture, Reason, Reply, Request};
+
+/// How long the supervisor may take to accept a request, and to answer one that changes nothing, seconds.
+const ANSWER_S_MAX: u64 = 5;
+
+/// The longest answer that is read, bytes.
+const REPLY_SIZE_MAX: u64 = 16 << 20;
+
+/// How long an answer is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Patience {
+    /// A supervisor whose loop turns answers at once.
+    Short,
+    /// The request takes this long, and then a little.
+    Until(Duration),
+    /// Until it is done; the person has Ctrl-C.
+    Endless,
+}
+
+/// Sends `request` to the supervisor of `config` and returns its answer, or `None` when there is no supervisor.
+///
+/// # Errors
+/// When the socket cannot be reached for another reason than that nobody listens, or the answer does not come.
+pub fn ask(config: &Path, request: &Request, patience: Patience) -> anyhow::Result<Option<Reply>> {
+    let Some(stream) = open(config)? else { return Ok(None) };
+    let silence_max = match patience {
+        Patience::Short => Some(Duration::from_secs(ANSWER_S_MAX)),
+        Patience::Until(work) => Some(work.saturating_add(Duration::from_secs(ANSWER_S_MAX))),
+        Patience::Endless => None,
+    };
+    stream.set_read_timeout(silence_max).context("cannot set a deadline")?;
+    let mut line = serde_json::to_vec(request)?;
+    line.push(b'\n');
+    // Who refuses a request may close before the whole of it is written, and its answer says why.
+    let written = (&stream).write_all(&line);
+    let mut reader = BufReader::new(stream.take(REPLY_SIZE_MAX));
+    let mut answer = Vec::new();
+    let read = reader.read_until(b'\n', &mut answer);
+    if answer.last() != Some(&b'\n') {
+        written.map_err(|error| unanswered(&error)).context("cannot ask the supervisor")?;
+        read.map_err(|error| unanswered(&error))?;
+        return Err(anyhow!("the supervisor ended before it answered\nhint: agent-orchestrator status"));
+    }
+    serde_json::from_slice(&answer).map(Some).context(
+        "cannot read the supervisor's answer\nhint: it may be of another version: end it with SIGTERM (agents go on), \
+         then start it again",
+    )
+}
+
+/// Returns the supervisor's picture, or `None` when there is no supervisor.
+///
+/// # Errors
+/// As [`ask`].
+pub fn picture(config: &Path) -> Outcome<Option<Picture>> {
+    match ask(config, &Request::Status, Patience::Short)? {
+        None => Ok(None),
+        Some(Reply::Status { picture }) => Ok(Some(*picture)),
+        Some(other) => Err(unexpected(other).into()),
+    }
+}
+
+/// Returns the supervisor's picture and proves that it knows all of `wanted`; `None` when there is no supervisor.
+///
+/// # Errors
+/// Exit code 2 with the known names for a name that it does not know; else as [`ask`].
+pub fn picture_with(config: &Path, wanted: &[String]) -> Outcome<Option<Picture>> {
+    let Some(picture) = picture(config)? else { return Ok(None) };
+    names::all_known(wanted, &known(&picture))?;
+    Ok(Some(picture))
+}
+
+/// Returns the names of all agents and services of a picture.
+pub fn known(picture: &Picture) -> Vec<&str> {
+    picture.agents.iter().map(|agent| agent.name.as_str()).collect()
+}
+
+/// Proves that there is a supervisor that knows all of `wanted`.
+///
+/// # Errors
+/// Exit code 3 when there is none, 2 for a name that it does not know; else as [`ask`].
+pub fn must_supervise(config: &Path, wanted: &[String]) -> Outcome<Picture> {
+    if let Some(picture) = picture_with(config, wanted)? {
+        return Ok(picture);
+    }
+    fleet_file::must_exist(config)?;
+    Err(no_supervisor(config).into())
+}
+
+/// Sends `request`, prints what was done, and fails as the supervisor says.
+///
+/// # Errors
+/// Exit code 3 without a supervisor; else the reply's.
+pub fn order(config: &Path, request: &Request, patience: Patience) -> Outcome {
+    match ask(config, request, patience)? {
+        None => Err(no_supervisor(config).into()),
+        Some(Reply::Done { lines }) => out::lines(&lines),
+        Some(other) => Err(unexpected(other).into()),
+    }
+}
+
+/// Returns the failure that `reply` tells, or that it is no answer to what was asked.
+pub fn unexpected(reply: Reply) -> Failure {
+    match reply {
+        Reply::Failed { reason, error, hint } => {
+            Failure { code: reason.exit_code(), error, hints: hint.into_iter().collect() }
+        }
+        Reply::Done { .. } | Reply::Status { .. } | Reply::Explanation { .. } => {
+            Failure::new(Reason::Failed, "the supervisor answered another question than was asked")
+                .hint("it may be of another version: end it with SIGTERM (agents go on), then start it again")
+        }
+    }
+}
+
+/// Returns the failure of a verb that needs a supervisor.
+pub fn no_supervisor(config: &Path) -> Failure {
+    Failure::new(Reason::NoSupervisor, format!("no supervisor runs for `{}`", config.display()))
+        .hint("`agent-orchestrator up` starts one")
+}
+
+/// Connects to the control socket; `None` when nobody listens there.
+fn open(config: &Path) -> anyhow::Result<Option<UnixStream>> {
+    // Only the config's path counts for the socket; where its logs lie may be unknown here.
+    let path = Paths::new(config, Path::new(""))?.control_socket();
+    let cannot = || format!("cannot reach the supervisor at `{}`", path.display());
+    let socket = socket(AddressFamily::Unix, SockType::Stream, SockFlag::SOCK_CLOEXEC, None).with_context(cannot)?;
+    // Holds for connect(2) as well: a supervisor that hangs accepts nobody.
+    setsockopt(&socket, sockopt::SendTimeout, &TimeVal::new(ANSWER_S_MAX.cast_signed(), 0)).with_context(cannot)?;
+    let address = UnixAddr::new(&path).with_context(cannot)?;
+    match connect(socket.as_raw_fd(), &address) {
+        Ok(()) => Ok(Some(UnixStream::from(socket))),
+        Err(Errno::ENOENT | Errno::ECONNREFUSED | Errno::ENOTDIR) => Ok(None),
+        Err(error) => Err(unanswered(&error.into())).with_context(cannot),
+    }
+}
+
+/// Says in words that a deadline has passed.
+fn unanswered(error: &io::Error) -> anyhow::Error {
+    match error.kind() {
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
+            anyhow!("the supervisor does not answer\nhint: it may hang: see its log; agents are not affected")
+        }
+        _ => anyhow!("{error}"),
+    }
+}

@@ -1,0 +1,89 @@
+//! What the verbs need of the config file itself.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+
+use super::names;
+use super::stop::{Failure, Outcome};
+use crate::config::{self, Parsed, Where};
+use crate::daemon::paths::Paths;
+use crate::protocol::control::Reason;
+
+/// The name of the config file that is taken when none is given.
+pub const DEFAULT: &str = "agents.toml";
+
+/// A fleet as far as the verbs look at it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FleetFile {
+    /// Where its files lie.
+    pub paths: Paths,
+    /// Name and session of each agent and service, in the order of the file.
+    pub sessions: Vec<(String, String)>,
+}
+
+impl FleetFile {
+    /// Reads the config and takes from it what it can.
+    ///
+    /// # Errors
+    /// When it is not there or describes no fleet.
+    pub fn read(config: &Path) -> Outcome<Self> {
+        let (_, parsed) = parse(config)?;
+        let Some(fleet) = parsed.fleet else {
+            let failure = Failure::new(Reason::Failed, format!("`{}` describes no usable fleet", config.display()));
+            return Err(failure.hint("`agent-orchestrator check` lists the mistakes").into());
+        };
+        let sessions = fleet.agents.iter().map(|agent| (agent.name.clone(), agent.session.clone())).collect();
+        Ok(Self { paths: Paths::new(config, &fleet.log_dir)?, sessions })
+    }
+
+    /// Returns the names of all agents and services.
+    pub fn names(&self) -> Vec<&str> {
+        self.sessions.iter().map(|(name, _)| name.as_str()).collect()
+    }
+
+    /// Returns the session of the agent or service `name`.
+    ///
+    /// # Errors
+    /// When there is none of that name.
+    pub fn session(&self, name: &str) -> Outcome<&str> {
+        let found = self.sessions.iter().find(|(known, _)| known == name);
+        found.map(|(_, session)| session.as_str()).ok_or_else(|| names::unknown(name, &self.names()).into())
+    }
+}
+
+/// Reads and parses the config; returns its text as well.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn parse(config: &Path) -> Outcome<(String, Parsed)> {
+    must_exist(config)?;
+    let cannot = || format!("cannot read config `{}`", config.display());
+    let file = std::path::absolute(config).with_context(cannot)?;
+    let mut text = Vec::new();
+    let bound = config::TEXT_MAX_BYTES as u64 + 1;
+    File::open(config).with_context(cannot)?.take(bound).read_to_end(&mut text).with_context(cannot)?;
+    let text = String::from_utf8(text).map_err(|error| {
+        let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = 1 + good.iter().filter(|byte| **byte == b'\n').count();
+        Failure::new(Reason::Failed, format!("config `{}` is not UTF-8 in line {line}", config.display()))
+    })?;
+    let parsed = config::parse(&text, &Where { file, home: std::env::var_os("HOME").map(PathBuf::from) });
+    Ok((text, parsed))
+}
+
+/// Proves that the config is there.
+///
+/// # Errors
+/// Says how to get one.
+pub fn must_exist(config: &Path) -> Outcome {
+    match config.try_exists() {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(Failure::new(Reason::Failed, format!("there is no config `{}`", config.display()))
+            .hint("`agent-orchestrator init` writes one to start from; `--config PATH` names another")
+            .into()),
+        Err(error) => Err(anyhow::Error::from(error).context(format!("cannot read `{}`", config.display())).into()),
+    }
+}
