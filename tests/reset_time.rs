@@ -29,8 +29,8 @@ fn check(now: Now, table: &[(&str, &str)]) {
         .map(|(banner, expected)| (banner, expected, read(banner, now)))
         .filter(|(_, expected, found)| *expected != found)
         .map(|(banner, expected, found)| format!("{banner}\n  expected {expected}\n  found    {found}\n"))
-        .collect::<String>();
-    assert!(wrong.is_empty(), "at {}, {}:\n{wrong}", now.wall, now.zone);
+        .collect::<Vec<_>>();
+    assert!(wrong.is_empty(), "at {}, {}:\n{}", now.wall, now.zone, wrong.concat());
 }
 
 /// A Tuesday noon in Berlin (UTC+1).
@@ -66,7 +66,8 @@ fn times_of_day_are_the_hosts_unless_a_zone_is_named() {
                 "2026-02-10 14:45:00 TimeOfDay",
             ),
             (
-                "Agent terminated early due to an API error: You've hit your session limit · resets 3:20pm (Europe/Brussels)",
+                "Agent terminated early due to an API error: \
+                 You've hit your session limit · resets 3:20pm (Europe/Brussels)",
                 "2026-02-10 14:20:00 TimeOfDay",
             ),
         ],

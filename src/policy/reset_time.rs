@@ -96,18 +96,21 @@ pub fn parse(banner: &str, now: Now) -> Option<ResetTime> {
 static BANNER: LazyLock<Regex> = LazyLock::new(|| {
     let lead = r"\b(?:resets?|try\s+again|regain\s+access|retry(?:ing)?|continuing\s+automatically)[:\s]+";
     let amount = format!(r"[0-9]{{1,9}}(?:\.[0-9]{{1,9}})?\s*{UNIT}");
-    let span = format!(r"(?P<span>(?:{amount}(?:\b[\s,]*(?:and\s+)?)?)*{amount}\b)");
-    let weekday = format!(r"(?P<weekday>{WEEKDAY})\b,?\s*");
-    let date = format!(
-        r"(?P<date>(?:{MONTH})\b\.?\s*[0-9]{{1,2}}(?:st|nd|rd|th)?\b(?:,?\s+[0-9]{{4}}\b)?|[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}})"
-    );
+    let span = format!(r"(?:{amount}(?:\b[\s,]*(?:and\s+)?)?)*{amount}\b");
+    let written = format!(r"(?:{MONTH})\b\.?\s*[0-9]{{1,2}}(?:st|nd|rd|th)?\b(?:,?\s+[0-9]{{4}}\b)?");
+    let date = format!(r"(?:(?P<weekday>{WEEKDAY})\b,?\s*)?(?P<date>{written}|[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}})?");
     let half = r"(?:[ap]m\b|[ap]\.m\.?)";
-    let clock = format!(r"[0-9]{{1,2}}(?::[0-9]{{2}}){{1,2}}(?:\.[0-9]{{1,9}})?(?:\s*{half})?|[0-9]{{1,2}}\s*{half}");
-    let time =
-        format!(r"(?:{weekday})?{date}?(?:,?\s*at\s+|t|,?\s*)(?P<clock>{clock})?(?:{ZONE_INSIDE}|{ZONE_BEHIND})?");
-    compiled(&format!(
-        r"(?i)\breached\s*\|\s*(?P<epoch>[0-9]{{13}}|[0-9]{{10}})\b|{lead}(?:(?:in|after)\s+{span}(?:\s*\((?P<beside>{clock})\))?|(?:(?:at|on|by|after)\s+)?{time})"
-    ))
+    let clock =
+        format!(r"[0-9]{{1,2}}:[0-9]{{2}}(?::[0-9]{{2}}(?:\.[0-9]{{1,9}})?)?(?:\s*{half})?|[0-9]{{1,2}}\s*{half}");
+    let offset = r"[+\u{2212}-][0-9]{1,2}(?::?[0-9]{2})?";
+    let in_brackets = format!(r"\s*\(\s*(?P<inside>(?:utc|gmt)\s?{offset}|[a-z][a-z0-9_/+-]*)");
+    let region = "[A-Z][A-Za-z_]+/[A-Za-z0-9_/+-]+";
+    let bare = format!(r"(?:UTC|GMT)\s?{offset}|UTC\b|Z\b|[A-Z]{{1,4}}T\b|{region}|[+-][0-9]{{2}}:?[0-9]{{2}}\b");
+    let zone = format!(r"(?:{in_brackets}|[^\S\n]*(?P<behind>(?-i:{bare})))");
+    let epoch = r"\breached\s*\|\s*(?P<epoch>[0-9]{13}|[0-9]{10})\b";
+    let relative = format!(r"(?:in|after)\s+(?P<span>{span})(?:\s*\((?P<beside>{clock})\))?");
+    let absolute = format!(r"(?:(?:at|on|by|after)\s+)?{date}(?:,?\s*at\s+|t|,?\s*)(?P<clock>{clock})?{zone}?");
+    compiled(&format!("(?i){epoch}|{lead}(?:{relative}|{absolute})"))
 });
 
 /// Units of relative times, longer spellings first.
@@ -116,19 +119,14 @@ const WEEKDAY: &str =
     "sun(?:day)?|mon(?:day)?|tue(?:s(?:day)?)?|wed(?:nesday)?|thu(?:rs?(?:day)?)?|fri(?:day)?|sat(?:urday)?";
 const MONTH: &str = "jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|\
                      oct(?:ober)?|nov(?:ember)?|dec(?:ember)?";
-/// A zone in brackets; an ordinary word there is none.
-const ZONE_INSIDE: &str = r"\s*\(\s*(?P<inside>(?:utc|gmt)\s?[+\u{2212}-][0-9]{1,2}(?::?[0-9]{2})?|[a-z][a-z0-9_/+-]*)";
-/// A zone without brackets: `UTC`, `GMT-3`, `Z`, `PST`, `Europe/Berlin`, `+02:00`.
-const ZONE_BEHIND: &str = r"[^\S\n]*(?P<behind>(?-i:(?:UTC|GMT)\s?[+\u{2212}-][0-9]{1,2}(?::?[0-9]{2})?|UTC\b|Z\b|[A-Z]{1,4}T\b|[A-Z][A-Za-z_]+/[A-Za-z0-9_/+-]+)|[+\u{2212}-][0-9]{2}:?[0-9]{2}\b)";
 
 static AMOUNT: LazyLock<Regex> = LazyLock::new(|| compiled(&format!(r"(?i)(?P<number>[0-9.]+)\s*(?P<unit>{UNIT})")));
 static DATE: LazyLock<Regex> = LazyLock::new(|| {
     compiled(r"(?i)^(?P<month>[a-z]{3})[a-z]*\.?\s*(?P<day>[0-9]{1,2})[a-z]*(?:,?\s+(?P<year>[0-9]{4}))?$")
 });
 static CLOCK: LazyLock<Regex> = LazyLock::new(|| {
-    compiled(
-        r"(?i)^(?P<hour>[0-9]{1,2})(?::(?P<minute>[0-9]{2}))?(?::(?P<second>[0-9]{2}))?[0-9.]*\s*(?P<half>[ap])?[.m]*$",
-    )
+    let time = r"(?P<hour>[0-9]{1,2})(?::(?P<minute>[0-9]{2}))?(?::(?P<second>[0-9]{2})[0-9.]*)?";
+    compiled(&format!(r"(?i)^{time}\s*(?:(?P<half>[ap])[.m]+)?$"))
 });
 static OFFSET: LazyLock<Regex> = LazyLock::new(|| {
     compiled(r"(?i)^(?:utc|gmt)?\s?(?P<sign>[+\u{2212}-])(?P<hours>[0-9]{1,2}):?(?P<minutes>[0-9]{2})?$")
