@@ -17,7 +17,7 @@ pub const NAME_HINT: &str = "use letters, digits, `_` and `-`, at most 64";
 const WAKE_INTERVAL: Duration = Duration::from_secs(3600);
 
 /// What is said on a resume unless the config says something else.
-const RESUME_PROMPT: &str = "Go on where you stopped.";
+pub const RESUME_PROMPT: &str = "Go on where you stopped.";
 
 /// An agent with the places that rules across tables point to.
 #[derive(Debug)]
@@ -276,7 +276,8 @@ fn prompt(reader: &Reader<'_>, around: &Around<'_>, agent: &str, files: &mut Vec
         return Prompt::File(path);
     }
     let text = own_text.or_else(|| reader.filled("prompt")).map(|found| found.value);
-    if text.is_none() {
+    let spoilt = |key: &str| reader.place(key).is_some() && reader.text(key).is_none();
+    if text.is_none() && !spoilt("prompt") && !spoilt("prompt_file") {
         let mistake = Mistake::error(&reader.path("prompt"), format!("agent `{agent}` has no prompt"));
         let span = reader.place("name").and_then(|place| place.span);
         around.base.notes.add(

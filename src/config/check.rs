@@ -1,9 +1,9 @@
 //! Rules across tables.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use super::agent::AgentDraft;
+use super::agent::{AgentDraft, RESUME_PROMPT};
 use super::backend::{Backends, known_hint};
 use super::loops::LoopDraft;
 use super::mistake::{Mistake, Notes};
@@ -11,7 +11,7 @@ use super::reader::Found;
 use crate::policy::fleet::{Backend, Kind};
 
 /// What the supervisor itself types, word for word up to names and numbers: none of it may look like a limit.
-pub const TYPED_TEXTS: [(&str, &str); 7] = [
+pub const TYPED_TEXTS: [(&str, &str); 8] = [
     ("the ping of a claim", "watchdog ping: the other loop pushed a claim. Pull and verify it now."),
     ("the ping of a review", "watchdog ping: the other loop pushed a review. Pull it and act on it."),
     (
@@ -27,6 +27,7 @@ pub const TYPED_TEXTS: [(&str, &str); 7] = [
         "the probe of an agent",
         "watchdog probe: if the quota window has reset, resume now: continue from where you stopped.",
     ),
+    ("the default `resume_prompt`", RESUME_PROMPT),
     ("the pointer to a kickoff", "Your full kickoff prompt is in kickoff.txt: read it now, then follow it exactly."),
 ];
 
@@ -53,11 +54,11 @@ pub(super) fn check(agents: &[AgentDraft], loops: &mut [LoopDraft], backends: &B
 }
 
 fn unique_agents(agents: &[AgentDraft], notes: &Notes) {
-    let mut names: BTreeMap<&str, ()> = BTreeMap::new();
+    let mut names: BTreeSet<&str> = BTreeSet::new();
     let mut sessions: BTreeMap<&str, &str> = BTreeMap::new();
     for draft in agents {
         let (name, session) = (draft.value.name.as_str(), draft.value.session.as_str());
-        if names.insert(name, ()).is_some() {
+        if !names.insert(name) {
             let mistake = Mistake::fatal(
                 &format!("{}.name", draft.path),
                 format!("two agents or services have the name `{name}`"),
@@ -74,9 +75,9 @@ fn unique_agents(agents: &[AgentDraft], notes: &Notes) {
 }
 
 fn unique_loops(loops: &[LoopDraft], notes: &Notes) {
-    let mut names: BTreeMap<&str, ()> = BTreeMap::new();
+    let mut names: BTreeSet<&str> = BTreeSet::new();
     for draft in loops.iter().filter(|draft| !draft.value.name.is_empty()) {
-        if names.insert(&draft.value.name, ()).is_some() {
+        if !names.insert(&draft.value.name) {
             let mistake = Mistake::fatal(&draft.place.path, format!("two loops have the name `{}`", draft.value.name));
             notes.add(mistake.at(draft.place.span.clone()));
         }
@@ -88,7 +89,7 @@ fn pings(draft: &LoopDraft, agents: &[AgentDraft], notes: &Notes) {
         let key = found.path.rsplit('.').next().unwrap_or_default();
         match find(agents, &found.value) {
             None => {
-                notes.add(unknown(found, key, agents, |kind| !matches!(kind, Kind::Task(_) | Kind::Service { .. })))
+                notes.add(unknown(found, key, agents, |kind| !matches!(kind, Kind::Task(_) | Kind::Service { .. })));
             }
             Some(Kind::Task(_) | Kind::Service { .. }) => {
                 let mistake =

@@ -238,10 +238,10 @@ pub(super) fn hint(section: &str, name: &str) -> Option<String> {
     }
     let home = KEYS.iter().find(|key| key.key == name)?;
     let (_, title) = SECTIONS.iter().find(|(known, _)| *known == home.section)?;
-    Some(if home.section.is_empty() {
-        format!("`[{name}]` is a table of the file")
-    } else {
-        format!("it is a key of {title}")
+    Some(match (home.section, home.form) {
+        ("", Form::Tables) => format!("`[[{name}]]` is a section of the file"),
+        ("", _) => format!("`[{name}]` is a section of the file"),
+        _ => format!("it is a key of {title}"),
     })
 }
 
@@ -258,20 +258,23 @@ pub(super) fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>)
     near.filter(|(far, _)| *far <= allowed).min_by_key(|(far, _)| *far).map(|(_, candidate)| candidate)
 }
 
-/// Counts the characters to insert, delete or replace between two words.
+/// Counts the characters to insert, delete, replace or swap with their neighbour between two words.
 fn distance(left: &str, right: &str) -> usize {
+    let left: Vec<char> = left.chars().take(COMPARED_MAX).collect();
     let right: Vec<char> = right.chars().take(COMPARED_MAX).collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (at, from) in left.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = at + 1;
-        for (to, wanted) in right.iter().enumerate() {
-            let replaced = diagonal + usize::from(from != *wanted);
-            diagonal = row[to + 1];
-            row[to + 1] = replaced.min(row[to] + 1).min(diagonal + 1);
+    let mut rows: Vec<Vec<usize>> = vec![(0..=right.len()).collect()];
+    for (i, from) in left.iter().enumerate() {
+        let mut row = vec![i + 1];
+        for (j, to) in right.iter().enumerate() {
+            let mut least = (rows[i][j] + usize::from(from != to)).min(rows[i][j + 1] + 1).min(row[j] + 1);
+            if i > 0 && j > 0 && *from == right[j - 1] && left[i - 1] == *to {
+                least = least.min(rows[i - 1][j - 1] + 1);
+            }
+            row.push(least);
         }
+        rows.push(row);
     }
-    row[right.len()]
+    rows[left.len()][right.len()]
 }
 
 /// Writes the reference of all keys: a title and a table per section.

@@ -1,6 +1,6 @@
 //! From `[loop]` and `[[loop]]` to the loops of a fleet.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use super::files::{FileUse, Needed};
 use super::mistake::{Mistake, Notes};
@@ -112,7 +112,7 @@ fn phases<'a>(reader: &Reader<'a>, notes: &'a Notes, roles: &mut Vec<Found<Strin
         notes.add(mistake.hint("add at least one: phases = [{ id = \"1\", plan = \"…\", status = \"…\" }]".to_owned()));
     }
     let mut phases = Vec::new();
-    let mut seen: BTreeMap<String, ()> = BTreeMap::new();
+    let mut seen: BTreeSet<String> = BTreeSet::new();
     for (index, layer) in layers.into_iter().enumerate() {
         let reader = Reader::open("phase", layer, notes);
         let required = |key: &str| {
@@ -127,15 +127,15 @@ fn phases<'a>(reader: &Reader<'a>, notes: &'a Notes, roles: &mut Vec<Found<Strin
         };
         let (mut id, plan, status) = (required("id"), required("plan"), required("status"));
         if id.value.is_empty() {
-            id.value = index.to_string();
+            id.value = format!("phase-{}", index + 1);
         }
-        if seen.insert(id.value.clone(), ()).is_some() {
+        if !seen.insert(id.value.clone()) {
             let mistake = Mistake::fatal(&id.path, format!("two phases have the id `{}`", id.value));
             notes.add(mistake.at(id.span.clone()));
         }
         let models = reader.named_texts("models");
-        roles.extend(models.iter().map(|(role, model)| Found { value: role.clone(), ..model.clone() }));
-        let models = models.into_iter().map(|(role, model)| (role, model.value)).collect();
+        roles.extend(models.iter().map(|(role, _)| role.clone()));
+        let models = models.into_iter().map(|(role, model)| (role.value, model.value)).collect();
         phases.push(Phase { id: id.value, plan: plan.value, status: status.value, models });
     }
     phases
@@ -171,9 +171,16 @@ fn read_handoff(reader: &Reader<'_>, notes: &Notes, text: &str) -> (Option<Hando
 
 /// Reads the pattern of a subject; in place of a bad one the default holds.
 fn subject(reader: &Reader<'_>, (key, default): (&str, &str), notes: &Notes, text: &str) -> Option<Pattern> {
-    let default = || Pattern::new(default).ok();
-    let Some(found) = reader.filled(key) else { return default() };
-    pattern::compile(key, &found, text).map_err(|mistake| notes.add_local(mistake)).ok().or_else(default)
+    let compiled = reader.filled(key).map(|found| pattern::compile(key, &found, text));
+    let mistake = match compiled {
+        Some(Ok(pattern)) => return Some(pattern),
+        Some(Err(mistake)) => mistake,
+        None => return Pattern::new(default).ok(),
+    };
+    let until = format!("until it is mended, `{default}` is used");
+    let hint = mistake.hint.as_ref().map_or_else(|| until.clone(), |hint| format!("{hint}; {until}"));
+    notes.add_local(mistake.hint(hint));
+    Pattern::new(default).ok()
 }
 
 fn read_on_complete(reader: &Reader<'_>, base: &Base<'_>) -> (Option<OnComplete>, Option<Found<String>>) {

@@ -29,6 +29,8 @@ fn hint(reason: &str) -> Option<String> {
         "`(?=`, `(?!`, `(?<=` and `(?<!` do not exist here: match the text itself, or list the cases with `|`"
     } else if reason.starts_with("backreference") {
         "write out what the group may be, with `|`"
+    } else if reason.starts_with("unrecognized escape") {
+        "the end of the text is `\\z`; a backslash stands before punctuation, not before other letters"
     } else if reason == "it is too large" {
         "make it shorter, or its repetitions smaller"
     } else {

@@ -137,8 +137,13 @@ impl<'a> Reader<'a> {
     }
 
     fn wrong_type(&self, key: &str, value: &DeValue<'_>, span: Option<Range<usize>>, path: &str) {
-        let (wanted, found) = (wanted(self.form(key)), type_name(value));
-        let mistake = Mistake::new(self.wrong, path, format!("`{key}` must be {wanted}, not {found}"));
+        let form = self.form(key);
+        let message = match (form, value) {
+            (Form::Texts, DeValue::Array(_)) => format!("`{key}` must hold texts only"),
+            _ => format!("`{key}` must be {}, not {}", wanted(form), type_name(value)),
+        };
+        let hint = (form == Form::Tables && matches!(value, DeValue::Table(_))).then(|| format!("write `[[{key}]]`"));
+        let mistake = Mistake::new(self.wrong, path, message).hint(hint);
         self.faults.borrow_mut().push(mistake.message.clone());
         self.notes.add_local(mistake.at(span));
     }
@@ -216,24 +221,25 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// Reads a table of texts under free names.
-    pub fn named_texts(&self, key: &str) -> Vec<(String, Found<String>)> {
+    /// Reads a table of texts under free names: each name and its text.
+    pub fn named_texts(&self, key: &str) -> Vec<(Found<String>, Found<String>)> {
         let Some(found) = self.read(key, as_table) else { return Vec::new() };
         let mut texts = Vec::new();
         for (name, value) in found.value {
-            let (name, path) = (name.get_ref().to_string(), join(&found.path, name.get_ref()));
-            let span = found.span.as_ref().map(|_| value.span());
-            let Some(text) = value.get_ref().as_str() else {
-                let mistake = Mistake::new(
-                    self.wrong,
-                    &path,
-                    format!("`{name}` must be a text, not {}", type_name(value.get_ref())),
-                );
-                self.faults.borrow_mut().push(mistake.message.clone());
-                self.notes.add_local(mistake.at(span));
-                continue;
+            let path = join(&found.path, name.get_ref());
+            let placed = |value: &str, at: Range<usize>| {
+                let span = found.span.as_ref().map(|_| at);
+                Found { value: value.to_owned(), span, path: path.clone() }
             };
-            texts.push((name, Found { value: text.to_owned(), span, path }));
+            let name = placed(name.get_ref(), name.span());
+            if let Some(text) = value.get_ref().as_str() {
+                texts.push((name, placed(text, value.span())));
+                continue;
+            }
+            let message = format!("`{}` must be a text, not {}", name.value, type_name(value.get_ref()));
+            self.faults.borrow_mut().push(message.clone());
+            let place = placed("", value.span());
+            self.notes.add_local(Mistake::new(self.wrong, &path, message).at(place.span));
         }
         texts
     }
