@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand};
 use stop::{Outcome, Stop};
 
 pub mod attach;
+pub mod bounded;
 pub mod check;
 pub mod client;
 pub mod demo;
