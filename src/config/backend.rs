@@ -117,6 +117,7 @@ fn one(reader: &Reader<'_>, text: &str) -> Backend {
         limit_re: regex(reader, "limit_re", text),
         fatal_re: regex(reader, "fatal_re", text),
         input_re: regex(reader, "input_re", text),
+        placeholder_re: regex(reader, "placeholder_re", text),
         ready_re: regex(reader, "ready_re", text),
         env: reader.named_texts("env").into_iter().map(|(name, found)| (name.value, found.value)).collect(),
     }

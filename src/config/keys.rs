@@ -102,7 +102,7 @@ const fn key(
 }
 
 /// Every key.
-pub const KEYS: [Key; 101] = [
+pub const KEYS: [Key; 102] = [
     key("", "defaults", Form::Table, "required", "names of sessions and folders; defaults of all agents"),
     key("", "watchdog", Form::Table, "-", "cadences and bounds of the supervisor"),
     key("", "notify", Form::Table, "-", "the operator's command"),
@@ -186,6 +186,7 @@ pub const KEYS: [Key; 101] = [
     key("backend", "limit_re", Form::Pattern, "-", "what a usage limit looks like"),
     key("backend", "fatal_re", Form::Pattern, "-", "what a broken conversation looks like"),
     key("backend", "input_re", Form::Pattern, "-", "the row of the input box; group `text` is what is typed"),
+    key("backend", "placeholder_re", Form::Pattern, "-", "what stands in the empty input box, where it is not dim"),
     key("backend", "ready_re", Form::Pattern, "-", "what a screen that can take a prompt shows"),
     key("backend", "rules", Form::Tables, "-", "further rows of the screen's pattern table"),
     key("backend", "env", Form::Environment, "-", "environment of the program"),

@@ -30,10 +30,23 @@ impl Supervisor {
         let waiters = std::mem::take(&mut self.waiters);
         for waiter in waiters {
             match self.outcome(&waiter, turn) {
-                Some(reply) => turn.act(Action::Answer { id: waiter.id, reply }),
+                Some(reply) => {
+                    turn.act(Action::Answer { id: waiter.id, reply });
+                    if waiter.waits_for == WaitsFor::End {
+                        self.end(turn);
+                    }
+                }
                 None => self.waiters.push(waiter),
             }
         }
+    }
+
+    /// Ends the supervisor; the next one starts the whole fleet.
+    fn end(&mut self, turn: &mut Turn) {
+        for (name, state) in &mut self.state.agents {
+            state.asked = !self.fleet.agent(name).is_some_and(|agent| matches!(agent.kind, Kind::Task(_)));
+        }
+        turn.act(Action::Exit);
     }
 
     fn outcome(&mut self, waiter: &Waiter, turn: &mut Turn) -> Option<Reply> {
@@ -42,16 +55,7 @@ impl Supervisor {
             WaitsFor::Down(names) => self.down_outcome(names),
             WaitsFor::End => {
                 let names: Vec<String> = self.state.agents.keys().cloned().collect();
-                let reply = self.down_outcome(&names)?;
-                for (name, state) in &mut self.state.agents {
-                    let task = self.fleet.agent(name).is_some_and(|agent| matches!(agent.kind, Kind::Task(_)));
-                    state.asked = !task;
-                }
-                turn.act(Action::Answer { id: waiter.id, reply });
-                turn.act(Action::Exit);
-                // Answered here, since the supervisor ends with it.
-                self.waiters.clear();
-                None
+                self.down_outcome(&names)
             }
             WaitsFor::Message { agent, message, until } => {
                 let (agent, message, until) = (agent.clone(), *message, *until);

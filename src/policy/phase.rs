@@ -91,7 +91,7 @@ impl Supervisor {
         for a_loop in &fleet.loops {
             self.watch_files(a_loop, turn);
             self.find_first_phase(a_loop, turn);
-            self.tell_gone(a_loop, turn);
+            self.check_phase(a_loop, turn);
             self.read_plan_file(a_loop, turn);
             self.decide_phase(a_loop, turn);
         }
@@ -133,14 +133,13 @@ impl Supervisor {
             Ok(Some(text)) => match text.trim().parse::<usize>() {
                 Ok(index) if index < a_loop.phases.len() => index,
                 Ok(_) | Err(_) => {
-                    let why =
-                        format!("`{}` holds no index of a phase; `phase set` names one", a_loop.state_file.display());
-                    return self.origin_trouble(&a_loop.name, &why, turn);
+                    let file = a_loop.state_file.display();
+                    return self.tell_astray(a_loop, format!("`{file}` holds no index of a phase; `phase set` names one"), turn);
                 }
             },
             Err(why) => {
-                let why = format!("cannot read `{}`: {why}", a_loop.state_file.display());
-                return self.origin_trouble(&a_loop.name, &why, turn);
+                let file = a_loop.state_file.display();
+                return self.tell_astray(a_loop, format!("cannot read `{file}`: {why}"), turn);
             }
         };
         self.enter_phase(a_loop, &a_loop.phases[index].id, turn.now);
@@ -148,17 +147,26 @@ impl Supervisor {
         turn.act(Action::Record(self.about_loop(&a_loop.name, EventKind::Phase, &text, turn.now)));
     }
 
-    fn tell_gone(&mut self, a_loop: &Loop, turn: &mut Turn) {
-        let gone = self.current_phase(&a_loop.name).map(|_| ());
-        let Some(live) = self.loops.get_mut(&a_loop.name) else { return };
-        match gone {
-            Ok(()) => live.gone_told = false,
-            Err(why) if !live.gone_told => {
-                live.gone_told = true;
-                turn.act(Action::Record(self.about_loop(&a_loop.name, EventKind::PhaseUnknown, &why, turn.now)));
+    /// Tells once that the config no longer has the current phase.
+    fn check_phase(&mut self, a_loop: &Loop, turn: &mut Turn) {
+        match self.current_phase(&a_loop.name).map(|(_, phase)| phase.is_some()) {
+            Ok(false) => {}
+            Ok(true) => {
+                if let Some(live) = self.loops.get_mut(&a_loop.name) {
+                    live.astray = None;
+                }
             }
-            Err(_) => {}
+            Err(why) => self.tell_astray(a_loop, why, turn),
         }
+    }
+
+    fn tell_astray(&mut self, a_loop: &Loop, why: String, turn: &mut Turn) {
+        let Some(live) = self.loops.get_mut(&a_loop.name) else { return };
+        if live.astray.as_ref() == Some(&why) {
+            return;
+        }
+        live.astray = Some(why.clone());
+        turn.act(Action::Record(self.about_loop(&a_loop.name, EventKind::PhaseUnknown, &why, turn.now)));
     }
 
     fn read_plan_file(&mut self, a_loop: &Loop, turn: &mut Turn) {

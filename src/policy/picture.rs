@@ -46,7 +46,8 @@ impl Supervisor {
             (None, Some(_), PhaseStatus::AlmostDone) => "almost done",
             (None, Some(_), PhaseStatus::Done) => "done",
         };
-        let gone = self.current_phase(&a_loop.name).err();
+        let astray = self.loops.get(&a_loop.name).and_then(|live| live.astray.clone());
+        let gone = self.current_phase(&a_loop.name).err().or(astray);
         let trouble = state
             .trouble
             .as_ref()

@@ -38,7 +38,7 @@ impl Supervisor {
 
     fn adopted(&mut self, name: &str, run: u64, turn: &mut Turn) {
         let Some(state) = self.state.agents.get_mut(name) else { return };
-        let ready = matches!(state.session, Session::Running { ready: true });
+        let ready = matches!(state.session, Session::Running { ready: true } | Session::Unknown { .. });
         state.asked |= state.stopped.is_none();
         state.enter(Session::Running { ready }, turn.now);
         if let Some(live) = self.agents.get_mut(name) {
@@ -275,7 +275,7 @@ impl Supervisor {
             turn.due(retry.mono);
             return;
         }
-        if self.starting_count() >= self.fleet.watchdog.max_starting {
+        if self.starting_count() >= self.fleet.watchdog.max_starting || self.phase_is_open(&agent) {
             return;
         }
         match self.start_of(&agent) {
@@ -300,6 +300,14 @@ impl Supervisor {
         }
     }
 
+    /// Says whether the agent's loop has phases and it is not known yet which one it is in.
+    fn phase_is_open(&self, agent: &Agent) -> bool {
+        agent.in_loop().is_some_and(|in_loop| {
+            let has_phases = self.fleet.loop_named(in_loop).is_some_and(|a_loop| !a_loop.phases.is_empty());
+            has_phases && self.state.loops.get(in_loop).is_some_and(|state| state.phase.is_none())
+        })
+    }
+
     /// Returns what a start of `agent` is to be, or why there can be none.
     fn start_of(&self, agent: &Agent) -> Result<Start, String> {
         let overrides = self.agents.get(&agent.name).map(|live| live.overrides.clone()).unwrap_or_default();
@@ -310,11 +318,12 @@ impl Supervisor {
         let mut phase = None;
         if let Kind::Loop { in_loop, role } = &agent.kind {
             let (a_loop, current) = self.current_phase(in_loop)?;
+            if a_loop.phases.is_empty() {
+                return Err("its loop has no phases".to_owned());
+            }
             if let Some(current) = current {
                 model = current.models.get(role).cloned().or(model);
                 phase = Some(current.id.clone());
-            } else if !a_loop.phases.is_empty() {
-                return Err("its loop's phase is not known yet".to_owned());
             }
         }
         let run = self.state.agents.get(&agent.name).map_or(0, |state| state.run) + 1;
@@ -363,7 +372,9 @@ impl Supervisor {
         let settled = |(name, state): (&String, &AgentState)| {
             let unknown = matches!(state.session, Session::Unknown { .. });
             let found = self.agents.get(name).is_some_and(|live| live.found) || unknown;
-            let waits = state.retry.is_some() || state.blocked.is_some();
+            let in_loop = self.fleet.agent(name).and_then(Agent::in_loop);
+            let astray = in_loop.and_then(|in_loop| self.loops.get(in_loop)).is_some_and(|live| live.astray.is_some());
+            let waits = state.retry.is_some() || state.blocked.is_some() || astray;
             let under_way = match state.session {
                 Session::Preparing { .. } | Session::Starting | Session::Stopping { .. } => true,
                 Session::Absent => self.wanted(name) && state.asked && !waits,

@@ -1,0 +1,440 @@
+//! A host in memory that answers the supervisor's actions, and a clock that only the story moves.
+
+#![allow(dead_code, reason = "every test file uses another part of it")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use agent_orchestrator::config::{self, Where};
+use agent_orchestrator::policy::action::Action;
+use agent_orchestrator::policy::now::{Mono, Now};
+use agent_orchestrator::policy::observation::{Blob, Commit, Exit, Observation, Pushed, SessionSeen};
+use agent_orchestrator::policy::request::{Override, PhaseTarget, Reply, Request, RequestId};
+use agent_orchestrator::policy::screen::Screen;
+use agent_orchestrator::policy::state::State;
+use agent_orchestrator::policy::{Places, Supervisor};
+use chrono::{DateTime, TimeDelta, Utc};
+
+/// A pane of the host.
+#[derive(Debug, Clone, Default)]
+pub struct Pane {
+    pub run: u64,
+    pub alive: bool,
+    /// What stands in the input box; a person may have typed it.
+    pub input: String,
+    /// Texts that were submitted.
+    pub taken: Vec<String>,
+    /// So many submit keys are swallowed.
+    pub swallows: u32,
+    /// Shown above the input box.
+    pub above: String,
+    /// A dialog covers the input box.
+    pub dialog: bool,
+}
+
+/// The host, the supervisor on it and what was seen to happen.
+pub struct Story {
+    pub supervisor: Option<Supervisor>,
+    pub now: Now,
+    pub start: Now,
+    fleet: Arc<config::Parsed>,
+    pub panes: BTreeMap<String, Pane>,
+    /// Pushed commits, oldest first: id and subject.
+    pub commits: Vec<(String, String)>,
+    pub files: BTreeMap<String, String>,
+    pub disk: BTreeMap<PathBuf, String>,
+    watched: Vec<(String, PathBuf)>,
+    /// Agents whose files are missing, with the error.
+    pub missing: BTreeMap<String, String>,
+    /// Agents whose session cannot be asked.
+    pub hung: BTreeSet<String>,
+    pub saved: State,
+    pub deadline: Option<Mono>,
+    pub marker: Option<String>,
+    pub ready: bool,
+    pub ended: bool,
+    log: String,
+    requests: u64,
+    pub replies: BTreeMap<u64, Reply>,
+    /// Performing stops before the action of this number: the supervisor is killed there.
+    pub kill_before: Option<usize>,
+    performed: usize,
+}
+
+/// Returns the moment at which stories begin.
+fn beginning() -> Now {
+    let wall: DateTime<Utc> = "2026-06-13T04:00:00Z".parse().expect("a time");
+    Now { mono: Mono(Duration::from_secs(10_000)), wall, zone: chrono_tz::UTC }
+}
+
+/// Reads a config as a story's fleet; every backend gets an input box unless the text says otherwise.
+pub fn fleet(text: &str) -> Arc<config::Parsed> {
+    let at = Where { file: PathBuf::from("/p/agents.toml"), home: None };
+    Arc::new(config::parse(text, &at))
+}
+
+impl Story {
+    /// Begins with a supervisor on an empty host.
+    pub fn new(text: &str) -> Self {
+        let mut story = Self::asleep(text);
+        story.wake();
+        story
+    }
+
+    /// Begins with an empty host and no supervisor.
+    pub fn asleep(text: &str) -> Self {
+        Self {
+            supervisor: None,
+            now: beginning(),
+            start: beginning(),
+            fleet: fleet(text),
+            panes: BTreeMap::new(),
+            commits: vec![("c0".to_owned(), "init".to_owned())],
+            files: BTreeMap::new(),
+            disk: BTreeMap::new(),
+            watched: Vec::new(),
+            missing: BTreeMap::new(),
+            hung: BTreeSet::new(),
+            saved: State::new("boot-1"),
+            deadline: None,
+            marker: None,
+            ready: false,
+            ended: false,
+            log: String::new(),
+            requests: 0,
+            replies: BTreeMap::new(),
+            kill_before: None,
+            performed: 0,
+        }
+    }
+
+    /// Starts a supervisor on the saved state.
+    pub fn wake(&mut self) {
+        let parsed = self.fleet.fleet.clone().unwrap_or_else(|| panic!("{:?}", self.fleet.mistakes));
+        let places = Places { texts: PathBuf::from("/s/texts"), state: PathBuf::from("/s") };
+        self.saved = self.saved.clone().taken_up(&self.saved.boot.clone(), self.now);
+        self.supervisor = Some(Supervisor::new(Arc::new(parsed), self.saved.clone(), places, false));
+        self.ended = false;
+        self.watched.clear();
+        let heads = self.heads();
+        self.turn(heads);
+    }
+
+    /// The supervisor is gone; the agents go on.
+    pub fn kill_supervisor(&mut self) {
+        self.note("supervisor killed");
+        self.supervisor = None;
+    }
+
+    fn heads(&self) -> Vec<Observation> {
+        let Some((head, _)) = self.commits.last() else { return Vec::new() };
+        let fleet = self.fleet.fleet.as_ref().expect("a fleet");
+        fleet
+            .loops
+            .iter()
+            .map(|a_loop| Observation::Head { in_loop: a_loop.name.clone(), head: head.clone() })
+            .collect()
+    }
+
+    /// Writes a line of the story.
+    pub fn note(&mut self, what: &str) {
+        let at = self.now.mono.since(self.start.mono);
+        let _ = writeln!(self.log, "{:.1} {what}", at.as_secs_f64());
+    }
+
+    /// Returns the story so far and begins a new page.
+    pub fn told(&mut self) -> String {
+        std::mem::take(&mut self.log)
+    }
+
+    /// Lets time pass, with a turn at every deadline.
+    pub fn pass(&mut self, time: Duration) {
+        let until = self.now.mono + time;
+        let mut turns = 0;
+        while let Some(deadline) = self.deadline.filter(|deadline| *deadline <= until && self.supervisor.is_some()) {
+            self.to(deadline.max(self.now.mono));
+            self.turn(vec![Observation::Deadline]);
+            turns += 1;
+            assert!(turns < 10_000, "the supervisor does not rest: {}", self.log);
+        }
+        self.to(until);
+    }
+
+    pub fn pass_s(&mut self, seconds: u64) {
+        self.pass(Duration::from_secs(seconds));
+    }
+
+    fn to(&mut self, mono: Mono) {
+        let passed = mono.since(self.now.mono);
+        self.now.mono = mono;
+        self.now.wall += TimeDelta::from_std(passed).expect("a short time");
+    }
+
+    /// One turn, and those that follow from its actions at once.
+    pub fn turn(&mut self, seen: Vec<Observation>) {
+        let mut seen = seen;
+        for _ in 0..1000 {
+            let Some(supervisor) = &mut self.supervisor else { return };
+            let turn = supervisor.step(&seen, self.now);
+            self.deadline = turn.deadline;
+            self.saved =
+                serde_json::from_str(&serde_json::to_string(supervisor.state()).expect("json")).expect("state");
+            seen = Vec::new();
+            for action in turn.actions {
+                if self.kill_before == Some(self.performed) {
+                    self.kill_before = None;
+                    return self.kill_supervisor();
+                }
+                self.performed += 1;
+                seen.extend(self.perform(action));
+            }
+            if seen.is_empty() || self.ended {
+                return;
+            }
+        }
+        panic!("the turns come to no end: {}", self.log);
+    }
+
+    fn perform(&mut self, action: Action) -> Vec<Observation> {
+        match action {
+            Action::Find { agent } => vec![self.found(agent)],
+            Action::Prepare { agent, start } => {
+                let result = self.missing.get(&agent).map_or(Ok(()), |why| Err(why.clone()));
+                vec![Observation::Prepared { agent, run: start.run, result }]
+            }
+            Action::Start { agent, run } => {
+                self.note(&format!("host: {agent} starts, run {run}"));
+                let pane = self.panes.entry(agent.clone()).or_default();
+                assert!(!pane.alive, "two programs of `{agent}`");
+                *pane = Pane { run, alive: true, taken: std::mem::take(&mut pane.taken), ..Pane::default() };
+                vec![
+                    Observation::Session { agent: agent.clone(), seen: SessionSeen::Running { run } },
+                    Observation::Output { agent },
+                ]
+            }
+            Action::Stop { agent } => {
+                if self.hung.contains(&agent) {
+                    let seen = SessionSeen::Unknown { why: "no answer".to_owned() };
+                    return vec![Observation::Session { agent, seen }];
+                }
+                self.note(&format!("host: {agent} is ended"));
+                self.panes.remove(&agent);
+                vec![Observation::Session { agent, seen: SessionSeen::Absent }]
+            }
+            Action::Look { agent } => vec![self.look(agent)],
+            Action::Paste { agent, message, text } => {
+                if let Some(pane) = self.panes.get_mut(&agent) {
+                    pane.input.push_str(&text);
+                }
+                vec![
+                    Observation::Pasted { agent: agent.clone(), message, result: Ok(()) },
+                    Observation::Output { agent },
+                ]
+            }
+            Action::Press { agent, message, key: _ } => {
+                self.press(&agent);
+                vec![
+                    Observation::Pressed { agent: agent.clone(), message, result: Ok(()) },
+                    Observation::Output { agent },
+                ]
+            }
+            Action::ReadPushed { in_loop, since, paths } => vec![self.read_pushed(in_loop, since.as_deref(), &paths)],
+            Action::WatchFiles { in_loop, paths } => {
+                self.watched.retain(|(other, _)| *other != in_loop);
+                self.watched.extend(paths.iter().map(|path| (in_loop.clone(), path.clone())));
+                let file = |path: &PathBuf| Observation::File {
+                    in_loop: in_loop.clone(),
+                    path: path.clone(),
+                    content: Ok(self.disk.get(path).cloned()),
+                };
+                paths.iter().map(file).collect()
+            }
+            other => self.perform_quietly(other),
+        }
+    }
+
+    fn perform_quietly(&mut self, action: Action) -> Vec<Observation> {
+        match action {
+            Action::WriteText { path, text } => {
+                self.disk.insert(path, text);
+            }
+            Action::MarkComplete { text, .. } => {
+                self.note(if text.is_some() {
+                    "host: SEQUENCE-COMPLETE written"
+                } else {
+                    "host: SEQUENCE-COMPLETE removed"
+                });
+                self.marker = text;
+            }
+            Action::RemoveFile { path } => {
+                self.disk.remove(&path);
+            }
+            Action::Answer { id, reply } => {
+                self.note(&format!("answer {}: {}", id.0, brief(&reply)));
+                self.replies.insert(id.0, reply);
+            }
+            Action::Record(event) => {
+                let who = event.agent.or(event.in_loop.map(|name| format!("loop {name}"))).unwrap_or_default();
+                self.note(&format!("{who}: {}", event.text));
+            }
+            Action::Ready => self.ready = true,
+            Action::Exit => {
+                self.note("supervisor exits");
+                self.ended = true;
+                self.supervisor = None;
+            }
+            other => panic!("not a quiet action: {other:?}"),
+        }
+        Vec::new()
+    }
+
+    fn found(&self, agent: String) -> Observation {
+        let seen = match self.panes.get(&agent) {
+            _ if self.hung.contains(&agent) => SessionSeen::Unknown { why: "no answer".to_owned() },
+            None => SessionSeen::Absent,
+            Some(pane) if pane.alive => SessionSeen::Running { run: pane.run },
+            Some(pane) => {
+                SessionSeen::Died { run: pane.run, exit: Exit::Unknown, screen: None, last_lines: Vec::new() }
+            }
+        };
+        Observation::Session { agent, seen }
+    }
+
+    fn look(&self, agent: String) -> Observation {
+        let Some(pane) = self.panes.get(&agent).filter(|pane| pane.alive) else {
+            return Observation::Looked { agent, screen: Err("no session".to_owned()) };
+        };
+        let box_row = if pane.dialog { "Do you want to proceed?".to_owned() } else { format!("> {}", pane.input) };
+        let rows = pane.above.lines().map(str::to_owned).chain([box_row]).collect();
+        let screen = Screen { rows, command: "agent".to_owned(), ..Screen::default() };
+        Observation::Looked { agent, screen: Ok(screen) }
+    }
+
+    fn press(&mut self, agent: &str) {
+        let Some(pane) = self.panes.get_mut(agent) else { return };
+        if pane.swallows > 0 {
+            pane.swallows -= 1;
+            return;
+        }
+        let text = std::mem::take(&mut pane.input);
+        if !text.is_empty() {
+            pane.taken.push(text.clone());
+            self.note(&format!("host: {agent} takes: {text}"));
+        }
+    }
+
+    fn read_pushed(&self, in_loop: String, since: Option<&str>, paths: &[String]) -> Observation {
+        let at = since.and_then(|since| self.commits.iter().position(|(id, _)| id == since));
+        let new = at.map_or(&self.commits[self.commits.len()..], |at| &self.commits[at + 1..]);
+        let pushed = Pushed {
+            head: self.commits.last().expect("a commit").0.clone(),
+            commits: new.iter().map(|(id, subject)| Commit { id: id.clone(), subject: subject.clone() }).collect(),
+            files: paths
+                .iter()
+                .filter_map(|path| {
+                    let text = self.files.get(path)?.clone();
+                    Some((path.clone(), Blob { id: format!("blob {text}"), text }))
+                })
+                .collect(),
+        };
+        Observation::Pushed { in_loop, result: Ok(pushed) }
+    }
+
+    /// Somebody pushes a commit that leaves these files.
+    pub fn push(&mut self, subject: &str, files: &[(&str, Option<&str>)]) {
+        let id = format!("c{}", self.commits.len());
+        self.commits.push((id, subject.to_owned()));
+        for (path, text) in files {
+            match text {
+                Some(text) => self.files.insert((*path).to_owned(), (*text).to_owned()),
+                None => self.files.remove(*path),
+            };
+        }
+        let heads = self.heads();
+        self.turn(heads);
+    }
+
+    /// A file on disk changes.
+    pub fn write(&mut self, path: &str, text: &str) {
+        let path = Path::new(path);
+        self.disk.insert(path.to_path_buf(), text.to_owned());
+        let told = self.watched.iter().filter(|(_, other)| other == path).map(|(in_loop, path)| Observation::File {
+            in_loop: in_loop.clone(),
+            path: path.clone(),
+            content: Ok(Some(text.to_owned())),
+        });
+        let told = told.collect();
+        self.turn(told);
+    }
+
+    /// A program ends by itself.
+    pub fn dies(&mut self, agent: &str, exit: Exit) {
+        let Some(pane) = self.panes.get_mut(agent) else { panic!("no pane of {agent}") };
+        pane.alive = false;
+        let seen = SessionSeen::Died { run: pane.run, exit, screen: None, last_lines: vec!["last words".to_owned()] };
+        self.turn(vec![Observation::Session { agent: agent.to_owned(), seen }]);
+    }
+
+    /// A program writes something.
+    pub fn output(&mut self, agent: &str) {
+        self.turn(vec![Observation::Output { agent: agent.to_owned() }]);
+    }
+
+    /// Another config comes into force.
+    pub fn edit(&mut self, text: &str) {
+        self.fleet = fleet(text);
+        let seen = match &self.fleet.fleet {
+            Some(fleet) => Observation::Config { fleet: Arc::new(fleet.clone()), warnings: Vec::new() },
+            None => Observation::ConfigBroken { error: self.fleet.mistakes[0].message.clone() },
+        };
+        self.turn(vec![seen]);
+    }
+
+    /// Somebody asks; returns the number under which the answer will stand.
+    pub fn ask(&mut self, request: Request) -> u64 {
+        self.requests += 1;
+        let id = RequestId(self.requests);
+        self.turn(vec![Observation::Request { id, request }]);
+        id.0
+    }
+
+    pub fn up(&mut self, names: &[&str]) -> u64 {
+        let names = names.iter().map(|name| (*name).to_owned()).collect();
+        self.ask(Request::Up { names, overrides: BTreeMap::<String, Override>::new() })
+    }
+
+    pub fn down(&mut self, names: &[&str]) -> u64 {
+        self.ask(Request::Down { names: names.iter().map(|name| (*name).to_owned()).collect() })
+    }
+
+    pub fn send(&mut self, name: &str, text: &str, wait_s: u64) -> u64 {
+        let wait = Duration::from_secs(wait_s);
+        self.ask(Request::Send { name: name.to_owned(), text: text.to_owned(), wait, queue: false })
+    }
+
+    pub fn phase_set(&mut self, to: &str) -> u64 {
+        self.ask(Request::PhaseSet { in_loop: None, to: PhaseTarget::Named(to.to_owned()), restart: true })
+    }
+
+    pub fn state_of(&self, name: &str) -> String {
+        let picture = self.supervisor.as_ref().expect("a supervisor").picture(self.now);
+        let agent = picture.agents.into_iter().find(|agent| agent.name == name).expect("an agent");
+        format!("{}{}", agent.state, agent.detail.map(|detail| format!(": {detail}")).unwrap_or_default())
+    }
+
+    pub fn pane(&mut self, name: &str) -> &mut Pane {
+        self.panes.get_mut(name).unwrap_or_else(|| panic!("no pane of {name}"))
+    }
+}
+
+fn brief(reply: &Reply) -> String {
+    match reply {
+        Reply::Done { lines } => format!("done: {}", lines.join("; ")),
+        Reply::Failed { reason, error, .. } => format!("failed ({}): {error}", reason.exit_code()),
+        Reply::Status { .. } => "status".to_owned(),
+        Reply::Explanation { .. } => "explanation".to_owned(),
+    }
+}
