@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 /// Name of the tmux session option that holds the run's number.
 pub const RUN_OPTION: &str = "@agent_orchestrator_run";
 
+/// Name of the tmux session option that holds the id of the agent's own pane: people may add others.
+pub const PANE_OPTION: &str = "@agent_orchestrator_pane";
+
 /// Name of the variable that marks every process of an agent, also one that has left its session:
 /// the path of the agent's tmux socket.
 pub const MARK: &str = "AGENT_ORCHESTRATOR_SOCKET";

@@ -1,1 +1,0 @@
-//! The hidden verbs inside of a session: `session`, `pane`, `log`.

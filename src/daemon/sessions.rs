@@ -1,1 +1,0 @@
-//! The agents' tmux sessions: found, started, read, typed into, ended.
