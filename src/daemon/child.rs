@@ -1,17 +1,55 @@
-//! Starts every child process, with a deadline where it is not a long-lived one.
+//! Starts every child process: what speaks for the supervisor is not passed on.
 
 use std::ffi::OsStr;
 use std::os::unix::process::CommandExt;
-use std::process::Command;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 
-/// Returns a command in a process group of its own, without what systemd told the supervisor alone.
+use crate::protocol::launch::MARK;
+
+/// Variables that belong to the supervisor's own process: systemd's notifications, watchdog and sockets, and the mark of
+/// the agent that it may have been started by.
+const OWN_VARIABLES: [&str; 8] = [
+    "NOTIFY_SOCKET",
+    "WATCHDOG_USEC",
+    "WATCHDOG_PID",
+    "LISTEN_FDS",
+    "LISTEN_FDNAMES",
+    "LISTEN_PID",
+    "LISTEN_PIDFDID",
+    MARK,
+];
+
+/// Variables that tie a program to the tmux session that it was started in.
+const TMUX_VARIABLES: [&str; 2] = ["TMUX", "TMUX_PANE"];
+
+/// Prepares a child: in a process group of its own, with nothing to read, without the supervisor's variables.
 ///
-/// To be replaced by the whole function of this module.
+/// The standard library empties the signal mask that the child starts with. Who starts a child that is not a
+/// long-lived one sets a deadline for it.
 pub fn command(program: impl AsRef<OsStr>) -> Command {
+    let mut command = replacement(program);
+    for name in TMUX_VARIABLES {
+        command.env_remove(name);
+    }
+    command.process_group(0).stdin(Stdio::null());
+    command
+}
+
+/// Prepares the program that this process is to become (`exec`): as [`command`], but in the same process group, with the
+/// same standard input and in the same tmux pane.
+pub fn replacement(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
-    command.process_group(0);
-    for name in ["NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC", "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"] {
+    for name in OWN_VARIABLES {
         command.env_remove(name);
     }
     command
+}
+
+/// Returns the path of this program as it was when it was first asked for; to be called once at the start, because an
+/// upgrade may move the file.
+pub fn own_program() -> PathBuf {
+    static OWN: OnceLock<PathBuf> = OnceLock::new();
+    OWN.get_or_init(|| std::env::current_exe().unwrap_or_else(|_| PathBuf::from("agent-orchestrator"))).clone()
 }

@@ -1,0 +1,196 @@
+//! The hidden verbs inside of a session: `session`, `pane`, `log`.
+
+mod log;
+
+use std::convert::Infallible;
+use std::ffi::OsString;
+use std::io::{Read, Write};
+use std::os::fd::AsFd;
+use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, anyhow, bail};
+use nix::fcntl::OFlag;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::stat::Mode;
+
+use super::{child, clock};
+use crate::protocol::launch::{Launch, MARK, PANE_OPTION, RUN_OPTION};
+use crate::protocol::tmux::{argument, literal};
+
+pub use log::log;
+
+/// A detached pane's size, columns and rows: banners and dialogs stand on it as a whole.
+const SIZE: (&str, &str) = ("200", "50");
+
+/// How long a pane waits for its log writer before it goes on without.
+const LOG_READY_MAX: Duration = Duration::from_secs(10);
+
+/// What the log writer says when it can write; anything else is the reason why it cannot.
+const READY: &[u8] = b"\n";
+
+/// The most bytes of that reason.
+const READY_BYTES_MAX: u64 = 4096;
+
+/// The terminal that programs in the pane are told of, where its description is installed.
+const TERMINAL: &str = "tmux-256color";
+
+/// Becomes the tmux client that starts the session of `launch_file` on a server of its own.
+///
+/// # Errors
+/// When the file cannot be read, a folder cannot be made, or there is no tmux.
+pub fn session(launch_file: &Path) -> anyhow::Result<Infallible> {
+    let launch = read(launch_file)?;
+    std::fs::create_dir_all(&launch.dir).with_context(|| format!("cannot make folder `{}`", launch.dir.display()))?;
+    let fifo = fifo(launch_file);
+    if let Err(error) = std::fs::remove_file(&fifo)
+        && error.kind() != std::io::ErrorKind::NotFound
+    {
+        return Err(error).with_context(|| format!("cannot remove `{}`", fifo.display()));
+    }
+    nix::unistd::mkfifo(&fifo, Mode::S_IRUSR | Mode::S_IWUSR)
+        .with_context(|| format!("cannot make `{}`", fifo.display()))?;
+    let program = child::own_program();
+    let mut tmux = child::replacement("tmux");
+    tmux.env_remove("TMUX").env_remove("TMUX_PANE").current_dir("/");
+    tmux.arg("-S").arg(socket(launch_file, &launch)?).args(["-f", "/dev/null"]);
+    tmux.args(commands(&launch, &program, launch_file)?);
+    Err(anyhow!("cannot run `tmux`: {}", tmux.exec()))
+}
+
+/// Returns the commands that set up the server and its session, as arguments of one tmux client.
+///
+/// `window-size manual` stands behind `new-session`: before it, it ends tmux 3.3a.
+fn commands(launch: &Launch, program: &Path, launch_file: &Path) -> anyhow::Result<Vec<OsString>> {
+    let text = |path: &Path| {
+        path.to_str().map(str::to_owned).ok_or_else(|| anyhow!("`{}` is not valid UTF-8", path.display()))
+    };
+    let (program, launch_file, dir) = (text(program)?, text(launch_file)?, text(&launch.dir)?);
+    let target = format!("={}:", launch.session);
+    let run = launch.run.to_string();
+    let writer = format!("exec {} log {}", shell_quote(&program), shell_quote(&launch_file));
+    let writer = literal(&writer).replace('%', "%%");
+    let mut commands: Vec<Vec<&str>> = vec![
+        vec!["set-option", "-gq", "remain-on-exit", "on"],
+        vec!["set-option", "-gq", "history-limit", "5000"],
+        vec!["set-option", "-gq", "default-size", "200x50"],
+        vec!["set-option", "-gq", "escape-time", "10"],
+        vec!["set-option", "-gq", "focus-events", "on"],
+    ];
+    if terminal_is_known() {
+        commands.push(vec!["set-option", "-gq", "default-terminal", TERMINAL]);
+    }
+    let dir = literal(&dir);
+    commands.push(vec!["new-session", "-d", "-s", &launch.session, "-x", SIZE.0, "-y", SIZE.1, "-c", &dir]);
+    if let Some(new) = commands.last_mut() {
+        new.extend([program.as_str(), "pane", launch_file.as_str()]);
+    }
+    commands.extend([
+        vec!["set-option", "-gq", "window-size", "manual"],
+        vec!["set-option", "-F", "-t", &target, PANE_OPTION, "#{pane_id}"],
+        vec!["set-option", "-t", &target, RUN_OPTION, &run],
+        vec!["pipe-pane", "-t", &target, &writer],
+    ]);
+    let mut arguments = Vec::new();
+    for command in commands {
+        if !arguments.is_empty() {
+            arguments.push(OsString::from(";"));
+        }
+        arguments.extend(command.into_iter().map(|word| OsString::from(argument(word))));
+    }
+    Ok(arguments)
+}
+
+/// Becomes the agent, as soon as the log writer can take its first byte.
+///
+/// # Errors
+/// When the launch file cannot be read, or the working folder or the shell is not there.
+pub fn pane(launch_file: &Path) -> anyhow::Result<Infallible> {
+    let launch = read(launch_file)?;
+    if let Err(error) = wait_for_log(&fifo(launch_file)) {
+        let text = format!("agent-orchestrator: no log is written: {error:#}\r\n");
+        std::io::stdout().write_all(text.as_bytes()).context("cannot write to the terminal")?;
+    }
+    std::env::set_current_dir(&launch.dir).with_context(|| format!("cannot enter `{}`", launch.dir.display()))?;
+    let mut shell = child::replacement("/bin/sh");
+    shell.arg("-c").arg(&launch.command);
+    shell.env("PWD", &launch.dir).envs(&launch.env).env(MARK, socket(launch_file, &launch)?);
+    Err(anyhow!("cannot run `/bin/sh`: {}", shell.exec()))
+}
+
+/// Waits until the log writer is ready, at most [`LOG_READY_MAX`]; then nobody needs the FIFO any more.
+fn wait_for_log(fifo: &Path) -> anyhow::Result<()> {
+    let mut said = std::fs::OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(fifo)?;
+    let deadline = clock::mono() + LOG_READY_MAX;
+    let mut answer = Vec::new();
+    loop {
+        let left = deadline.since(clock::mono());
+        if left.is_zero() {
+            bail!("its writer did not come within {} s", LOG_READY_MAX.as_secs());
+        }
+        let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
+        match poll(&mut [PollFd::new(said.as_fd(), PollFlags::POLLIN)], timeout) {
+            Ok(0) | Err(nix::errno::Errno::EINTR) => continue,
+            Ok(_) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let mut piece = [0; 512];
+        let count = said.read(&mut piece)?;
+        answer.extend_from_slice(&piece[..count]);
+        if count == 0 || answer.ends_with(b"\n") || answer.len() as u64 >= READY_BYTES_MAX {
+            break;
+        }
+    }
+    // Left behind it would only lie there; the next start makes a new one.
+    let _ = std::fs::remove_file(fifo);
+    match answer.as_slice() {
+        READY => Ok(()),
+        reason => bail!("{}", String::from_utf8_lossy(reason).trim_end()),
+    }
+}
+
+fn read(launch_file: &Path) -> anyhow::Result<Launch> {
+    let name = launch_file.display();
+    let text = std::fs::read(launch_file).with_context(|| format!("cannot read launch file `{name}`"))?;
+    serde_json::from_slice(&text).with_context(|| format!("cannot understand launch file `{name}`"))
+}
+
+/// Returns the agent's tmux socket; the launch file lies in a folder beside the sockets' (`daemon::paths`).
+fn socket(launch_file: &Path, launch: &Launch) -> anyhow::Result<PathBuf> {
+    let runtime = launch_file.parent().and_then(Path::parent);
+    let runtime =
+        runtime.with_context(|| format!("launch file `{}` lies in no runtime folder", launch_file.display()))?;
+    Ok(runtime.join("tmux").join(&launch.agent))
+}
+
+/// Returns where the log writer says that it is ready.
+fn fifo(launch_file: &Path) -> PathBuf {
+    launch_file.with_extension("ready")
+}
+
+/// Quotes `text` as one word for a shell.
+fn shell_quote(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "'\\''"))
+}
+
+/// Tells whether terminfo describes [`TERMINAL`] where programs look for it (terminfo(5)).
+fn terminal_is_known() -> bool {
+    let named = |name| std::env::var_os(name).map(PathBuf::from);
+    let listed = std::env::var_os("TERMINFO_DIRS").unwrap_or_default();
+    let common = ["/etc/terminfo", "/lib/terminfo", "/usr/share/terminfo", "/run/current-system/sw/share/terminfo"];
+    let mut folders = named("TERMINFO").into_iter().chain(named("HOME").map(|home| home.join(".terminfo")));
+    let entry = |folder: PathBuf| folder.join("t").join(TERMINAL).exists();
+    folders.any(entry) || std::env::split_paths(&listed).any(entry) || common.map(PathBuf::from).into_iter().any(entry)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shell_word_stays_one_word() {
+        assert_eq!(shell_quote("a b'$(c)"), "'a b'\\''$(c)'");
+    }
+}
