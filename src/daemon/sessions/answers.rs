@@ -1,0 +1,283 @@
+//! What tmux's answers mean for an agent.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+
+use super::Context;
+use super::agent::Agent;
+use super::client::{Ask, Client};
+use super::descriptor::Watched;
+use super::life::{Attaching, Dying, Goal, Life, Pane};
+use super::row::{PANES, Row, rows};
+use crate::daemon::tree::Process;
+use crate::policy::observation::{Exit, Observation, SessionSeen};
+use crate::policy::screen::Screen;
+use crate::protocol::tmux::{Reply, quote};
+
+/// How often tmux is asked how a program ended. Every time it runs a small child first, whose end makes tmux 3.3a see the
+/// program's too.
+const DEATH_ROUNDS_MAX: u32 = 20;
+
+/// How many lines of the scrollback are kept of a dead program.
+const SCROLLBACK_LINES: u32 = 200;
+
+/// How many of its last lines are told.
+const LAST_LINES_MAX: usize = 3;
+
+/// The most characters of each.
+const LAST_LINE_CHARS_MAX: usize = 300;
+
+/// What the first half of a look shows.
+#[derive(Debug)]
+pub struct State {
+    in_mode: bool,
+    command: String,
+    title: String,
+}
+
+impl Agent {
+    /// Takes the answer to a command.
+    pub(super) fn answered(&mut self, ask: Ask, reply: &Reply, context: &mut Context) {
+        let result = if reply.ok { Ok(()) } else { Err(reply.first_line().to_owned()) };
+        let agent = self.name.clone();
+        match ask {
+            Ask::Attach => self.attached(result, context),
+            Ask::Panes => self.panes_seen(&rows(reply), context),
+            Ask::LookState => self.state = Some(result.and_then(|()| state(reply))),
+            Ask::LookScreen => {
+                let state = self.state.take().unwrap_or_else(|| Err("tmux told no state".to_owned()));
+                let screen = result.and(state).map(|state| Screen {
+                    rows: reply.lines.clone(),
+                    title: state.title,
+                    command: state.command,
+                    in_mode: state.in_mode,
+                });
+                context.told.push(Observation::Looked { agent, screen });
+            }
+            Ask::Paste(message, file) => {
+                drop(file);
+                context.told.push(Observation::Pasted { agent, message, result });
+            }
+            Ask::Press(message) => context.told.push(Observation::Pressed { agent, message, result }),
+            Ask::LastScreen => self.last_screen_seen(reply, context),
+            // A buffer that could not be loaded is missed by the paste.
+            Ask::Load | Ask::Aside => {}
+        }
+    }
+
+    /// Answers for a client that does not any more.
+    pub(super) fn refuse(&mut self, ask: Ask, why: &str, context: &mut Context) {
+        let (agent, why) = (self.name.clone(), why.to_owned());
+        match ask {
+            Ask::LookScreen => context.told.push(Observation::Looked { agent, screen: Err(why) }),
+            Ask::Paste(message, _) => context.told.push(Observation::Pasted { agent, message, result: Err(why) }),
+            Ask::Press(message) => context.told.push(Observation::Pressed { agent, message, result: Err(why) }),
+            Ask::LookState => self.state = None,
+            Ask::Attach | Ask::Panes | Ask::Load | Ask::LastScreen | Ask::Aside => {}
+        }
+    }
+
+    fn attached(&mut self, result: Result<(), String>, context: &mut Context) {
+        let Life::Attaching(mut attaching) = std::mem::replace(&mut self.life, Life::Absent) else {
+            unreachable!("only a client that attaches has asked to")
+        };
+        let Err(why) = result else {
+            let asked = attaching.client.tell(PANES, Ask::Panes, context.now);
+            self.life = Life::Attaching(attaching);
+            if let Err(error) = asked {
+                self.client_failed(format!("{error:#}"), context);
+            }
+            return;
+        };
+        let Attaching { client, goal, any, pane } = attaching;
+        self.let_go(client, &why, context);
+        match (why.starts_with("can't find session") || why.starts_with("no sessions"), any) {
+            (true, false) => self.attach(goal, true, pane, context),
+            (true, true) => self.not_there(goal, pane, context),
+            (false, _) => self.failed(goal, pane, why, context),
+        }
+    }
+
+    fn panes_seen(&mut self, rows: &[Row], context: &mut Context) {
+        let own = rows.iter().find(|row| row.is_agents && row.run.is_some());
+        if let Some(row) = own {
+            self.server = Process::read(row.server);
+        }
+        match (std::mem::replace(&mut self.life, Life::Absent), own) {
+            (Life::Attaching(Attaching { client, goal, .. }), Some(row)) => self.found(client, goal, row, context),
+            (Life::Attaching(attaching), None) => self.found_none(attaching, rows, context),
+            (Life::Running(client, pane), Some(row)) if !row.dead => {
+                self.life = Life::Running(client, pane);
+                if let Some(run) = row.run {
+                    self.tell(SessionSeen::Running { run }, context);
+                }
+            }
+            (Life::Running(client, pane), _) => {
+                let dying = Dying { pane: pane.id, run: pane.run, rounds: 0, exit: Exit::Unknown };
+                self.ask_death(client, dying, context);
+            }
+            (Life::Dying(client, dying), Some(row)) => self.death_seen(client, dying, row, context),
+            (Life::Dying(client, dying), None) => {
+                self.let_go(client, "its pane is gone", context);
+                self.died(dying.run, dying.exit, None, context);
+            }
+            (other @ (Life::Absent | Life::Starting(_) | Life::Lost(_) | Life::Stopping(_)), _) => self.life = other,
+        }
+    }
+
+    /// The agent's pane is there.
+    fn found(&mut self, client: Client, goal: Goal, row: &Row, context: &mut Context) {
+        let Some(there) = row.run else { unreachable!("a row of ours has a run") };
+        let tell = match goal {
+            Goal::Start { run, .. } if run != there => {
+                let what = if row.dead { "the session of run" } else { "run" };
+                let why = format!("{what} {there} is there already");
+                self.tell(SessionSeen::StartFailed { run, why }, context);
+                if row.dead {
+                    return self.let_go(client, "its program has ended", context);
+                }
+                false
+            }
+            // A start that came about is told even if its program has ended since: that is told next.
+            Goal::Start { .. } => true,
+            Goal::Find => !row.dead,
+            Goal::Again { told, .. } => told && !row.dead,
+        };
+        if tell {
+            self.tell(SessionSeen::Running { run: there }, context);
+        }
+        let end = if row.dead { None } else { pidfd_of(row) };
+        match end.and_then(|end| Watched::new(&context.reactor, &mut self.numbers, end).ok()) {
+            Some(end) => self.life = Life::Running(client, Pane { id: row.pane, run: there, end: Some(end) }),
+            None => {
+                let dying = Dying { pane: row.pane, run: there, rounds: 0, exit: Exit::Unknown };
+                self.death_seen(client, dying, row, context);
+            }
+        }
+    }
+
+    /// There is a session, but not the agent's pane.
+    fn found_none(&mut self, attaching: Attaching, rows: &[Row], context: &mut Context) {
+        let Attaching { client, goal, any, pane } = attaching;
+        self.let_go(client, "its pane is gone", context);
+        let run_there = rows.iter().find_map(|row| row.run);
+        match (run_there, goal) {
+            (Some(run), Goal::Find | Goal::Again { .. }) => self.died(run, Exit::Unknown, None, context),
+            (Some(there), Goal::Start { run, .. }) => {
+                let why = format!("the session of run {there} is there already");
+                self.tell(SessionSeen::StartFailed { run, why }, context);
+            }
+            (None, _) if any || rows.is_empty() => self.not_there(goal, pane, context),
+            (None, _) => {
+                let why = "a session of its name was started by somebody else".to_owned();
+                self.failed(goal, pane, why, context);
+            }
+        }
+    }
+
+    /// Asks tmux how the program ended.
+    pub(super) fn ask_death(&mut self, mut client: Client, dying: Dying, context: &mut Context) {
+        let asked = if dying.rounds == 0 { Ok(()) } else { client.tell("run-shell true", Ask::Aside, context.now) };
+        let asked = asked.and_then(|()| client.tell(PANES, Ask::Panes, context.now));
+        self.life = Life::Dying(client, Dying { rounds: dying.rounds + 1, ..dying });
+        if let Err(error) = asked {
+            self.client_failed(format!("{error:#}"), context);
+        }
+    }
+
+    fn death_seen(&mut self, mut client: Client, dying: Dying, row: &Row, context: &mut Context) {
+        let dying = Dying { exit: row.exit.unwrap_or(dying.exit), ..dying };
+        if !(row.dead && row.exit.is_some()) && dying.rounds < DEATH_ROUNDS_MAX {
+            return self.ask_death(client, dying, context);
+        }
+        let pane = quote(&dying.pane.to_string());
+        let capture = format!("capture-pane -p -S -{SCROLLBACK_LINES} -t {pane}");
+        let asked = client.tell(&capture, Ask::LastScreen, context.now);
+        self.life = Life::Dying(client, dying);
+        if let Err(error) = asked {
+            self.client_failed(format!("{error:#}"), context);
+        }
+    }
+
+    fn last_screen_seen(&mut self, reply: &Reply, context: &mut Context) {
+        if let Life::Dying(client, dying) = std::mem::replace(&mut self.life, Life::Absent) {
+            self.let_go(client, "its program has ended", context);
+            self.died(dying.run, dying.exit, reply.ok.then_some(reply.lines.as_slice()), context);
+        }
+    }
+
+    /// Tells a death, and keeps the last screen.
+    pub(super) fn died(&mut self, run: u64, exit: Exit, screen: Option<&[String]>, context: &mut Context) {
+        self.life = Life::Absent;
+        let lines = screen.map(last_screen).unwrap_or_default();
+        let mut kept = None;
+        if screen.is_some() {
+            let path = context.paths.last_screen(&self.name);
+            match replace(&path, &(lines.join("\n") + "\n")) {
+                Ok(()) => kept = Some(path),
+                Err(error) => {
+                    let what = format!("cannot keep the last screen in `{}`: {error}", path.display());
+                    context.told.push(Observation::Trouble { what });
+                }
+            }
+        }
+        let newest = lines.iter().rev().filter(|line| !line.trim().is_empty()).take(LAST_LINES_MAX);
+        let mut last_lines: Vec<String> =
+            newest.map(|line| line.trim().chars().take(LAST_LINE_CHARS_MAX).collect()).collect();
+        last_lines.reverse();
+        self.tell(SessionSeen::Died { run, exit, screen: kept, last_lines }, context);
+    }
+}
+
+/// Understands the first half of a look.
+fn state(reply: &Reply) -> Result<State, String> {
+    let line = reply.lines.first().map(String::as_str).unwrap_or_default();
+    let mut fields = line.splitn(3, '\t').map(str::to_owned);
+    let (Some(in_mode), Some(command), Some(title)) = (fields.next(), fields.next(), fields.next()) else {
+        return Err("tmux told a state of another form".to_owned());
+    };
+    Ok(State { in_mode: !matches!(in_mode.as_str(), "" | "0"), command, title })
+}
+
+/// Opens a descriptor of the pane's process; `None` when it has ended. Only a child of the tmux server can be it.
+fn pidfd_of(row: &Row) -> Option<OwnedFd> {
+    let end = pidfd_open(Pid::from_raw(row.pid)?, PidfdFlags::NONBLOCK).ok()?;
+    Process::read(row.pid).is_some_and(|process| process.parent == row.server).then_some(end)
+}
+
+/// Returns what the program left on the screen, without tmux's own line about its death and without the empty rest.
+fn last_screen(lines: &[String]) -> Vec<String> {
+    let mut lines: Vec<_> = lines.iter().map(|line| line.trim_end().to_owned()).collect();
+    let trim = |lines: &mut Vec<String>| {
+        while lines.last().is_some_and(String::is_empty) {
+            lines.pop();
+        }
+    };
+    trim(&mut lines);
+    lines.pop_if(|line| line.starts_with("Pane is dead ("));
+    trim(&mut lines);
+    lines
+}
+
+/// Replaces a file in one step.
+fn replace(path: &PathBuf, text: &str) -> io::Result<()> {
+    let draft = path.with_extension("draft");
+    std::fs::create_dir_all(path.parent().unwrap_or(Path::new("/")))?;
+    std::fs::write(&draft, text)?;
+    std::fs::rename(&draft, path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_screen_is_the_programs_own() {
+        let lines =
+            ["one", "", "two  ", "", "Pane is dead (status 3, Sat Nov 21 04:55:10 2026)", ""].map(str::to_owned);
+        assert_eq!(last_screen(&lines), ["one", "", "two"]);
+    }
+}

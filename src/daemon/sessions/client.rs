@@ -1,0 +1,274 @@
+//! One control-mode client: commands in, replies and notifications out, each reply with a deadline.
+
+use std::collections::VecDeque;
+use std::io::{ErrorKind, Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Stdio};
+use std::rc::Rc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+
+use super::descriptor::{Numbers, Watched};
+use crate::daemon::child;
+use crate::daemon::reactor::Reactor;
+use crate::policy::message::MessageId;
+use crate::policy::now::Mono;
+use crate::protocol::tmux::{FLAGS_ASKED, Notification, PaneId, Parser, Reply};
+
+/// How long tmux may take for an answer.
+pub const REPLY_MAX: Duration = Duration::from_secs(5);
+
+/// The most commands that may wait for their answers; with [`COMMAND_BYTES_MAX`] they fit into a pipe of 64 KiB, so that
+/// a write never waits.
+const QUEUE_MAX: usize = 64;
+
+/// The longest command, in bytes.
+const COMMAND_BYTES_MAX: usize = 1000;
+
+/// The most bytes that one turn reads from one client.
+const READ_BYTES_MAX: usize = 512 << 10;
+
+/// How long a client that was let go may take to end before it is killed (the client, not its server).
+const LEAVE_MAX: Duration = Duration::from_secs(2);
+
+/// The most bytes of an error message.
+const ERROR_BYTES_MAX: u64 = 4096;
+
+/// What a command was for.
+#[derive(Debug)]
+pub enum Ask {
+    /// The client's own `attach-session`.
+    Attach,
+    /// All panes of the session, in the form of `row.rs`.
+    Panes,
+    /// Mode, program and title, for `Looked`.
+    LookState,
+    /// The screen, for `Looked`.
+    LookScreen,
+    /// A text into a buffer.
+    Load,
+    /// The buffer into the pane, for `Pasted`.
+    Paste(MessageId, TextFile),
+    /// A key, for `Pressed`.
+    Press(MessageId),
+    /// The last screen of a dead program.
+    LastScreen,
+    /// Nobody waits for the answer.
+    Aside,
+}
+
+/// A file that is removed when nobody needs it any more.
+#[derive(Debug)]
+pub struct TextFile(pub PathBuf);
+
+impl Drop for TextFile {
+    fn drop(&mut self) {
+        // It lies in the runtime folder, where a later paste of that name replaces it.
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// What a client told in one turn.
+#[derive(Debug)]
+pub enum Told {
+    /// A command was answered.
+    Answer(Ask, Reply),
+    /// A pane wrote something.
+    Output(PaneId),
+    /// A pane's output is held back.
+    Paused(PaneId),
+}
+
+/// A control-mode client and the commands that it has not answered yet.
+#[derive(Debug)]
+pub struct Client {
+    child: Child,
+    input: ChildStdin,
+    output: Watched<ChildStdout>,
+    errors: ChildStderr,
+    parser: Parser,
+    queue: VecDeque<(Ask, Mono)>,
+}
+
+impl Client {
+    /// Attaches to `session` on `socket`, or to any session where none is named. Never starts a server.
+    ///
+    /// # Errors
+    /// When there is no tmux.
+    pub fn attach(
+        reactor: &Rc<Reactor>,
+        numbers: &mut Numbers,
+        socket: &Path,
+        session: Option<&str>,
+        now: Mono,
+    ) -> anyhow::Result<Self> {
+        let mut tmux = child::command("tmux");
+        tmux.args(["-N", "-u", "-S"]).arg(socket).args(["-C", "attach-session", "-f", "ignore-size,pause-after=5"]);
+        if let Some(session) = session {
+            tmux.arg("-t").arg(format!("={session}"));
+        }
+        tmux.current_dir("/").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = tmux.spawn().context("cannot run `tmux`")?;
+        let (Some(input), Some(output), Some(errors)) = (child.stdin.take(), child.stdout.take(), child.stderr.take())
+        else {
+            unreachable!("the child was given three pipes")
+        };
+        for pipe in [input.as_fd(), output.as_fd(), errors.as_fd()] {
+            rustix::io::ioctl_fionbio(pipe, true).context("cannot set up the pipes of `tmux`")?;
+        }
+        let output = Watched::new(reactor, numbers, output).context("cannot watch `tmux`")?;
+        let queue = VecDeque::from([(Ask::Attach, now + REPLY_MAX)]);
+        Ok(Self { child, input, output, errors, parser: Parser::default(), queue })
+    }
+
+    /// Tells whether the reactor's number `id` is this client's.
+    pub fn is(&self, id: u64) -> bool {
+        self.output.is(id)
+    }
+
+    /// Says when the oldest unanswered command has waited too long.
+    pub fn deadline(&self) -> Option<Mono> {
+        self.queue.front().map(|(_, deadline)| *deadline)
+    }
+
+    /// Writes one command; its answer comes as [`Told::Answer`] with `ask`.
+    ///
+    /// # Errors
+    /// When too many commands wait, or tmux does not take any.
+    pub fn tell(&mut self, command: &str, ask: Ask, now: Mono) -> anyhow::Result<()> {
+        if self.queue.len() >= QUEUE_MAX {
+            bail!("tmux has {QUEUE_MAX} unanswered commands");
+        }
+        if command.len() >= COMMAND_BYTES_MAX {
+            bail!("a command of {} bytes is too long for tmux", command.len());
+        }
+        assert!(!command.contains('\n'), "a command is one line");
+        self.input.write_all(format!("{command}\n").as_bytes()).context("cannot write to tmux")?;
+        self.queue.push_back((ask, now + REPLY_MAX));
+        Ok(())
+    }
+
+    /// Reads what there is. The second value says why the client has ended, if it has.
+    pub fn read(&mut self) -> (Vec<Told>, Option<String>) {
+        let mut told = Vec::new();
+        let mut piece = vec![0; 64 << 10];
+        for _ in 0..READ_BYTES_MAX / piece.len() {
+            match self.output.read(&mut piece) {
+                Ok(0) => return (told, Some(self.last_words())),
+                Ok(count) => {
+                    for notification in self.parser.feed(&piece[..count]) {
+                        told.extend(self.take(notification));
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return (told, Some(format!("cannot read from tmux: {error}"))),
+            }
+        }
+        (told, None)
+    }
+
+    fn take(&mut self, notification: Notification) -> Option<Told> {
+        match notification {
+            Notification::Output { pane } => Some(Told::Output(pane)),
+            Notification::Pause { pane } => Some(Told::Paused(pane)),
+            Notification::Reply(reply) => {
+                let of_attach = matches!(self.queue.front(), Some((Ask::Attach, _)));
+                if of_attach == (reply.flags == FLAGS_ASKED) {
+                    return None;
+                }
+                let (ask, _) = self.queue.pop_front()?;
+                Some(Told::Answer(ask, reply))
+            }
+            Notification::Continue
+            | Notification::SubscriptionChanged { .. }
+            | Notification::Exit { .. }
+            | Notification::Other => None,
+        }
+    }
+
+    /// Returns what the client printed as its reason for ending.
+    fn last_words(&mut self) -> String {
+        let text = first_line(&mut self.errors);
+        if text.is_empty() { "its tmux client has ended".to_owned() } else { text }
+    }
+
+    /// Lets the client go: its end of the pipes is closed, which ends it and nothing else. Returns what was not
+    /// answered.
+    pub fn leave(self, reactor: &Rc<Reactor>, numbers: &mut Numbers, now: Mono) -> (Leaving, Vec<Ask>) {
+        let leaving = Leaving::new(reactor, numbers, self.child, now + LEAVE_MAX);
+        (leaving, self.queue.into_iter().map(|(ask, _)| ask).collect())
+    }
+}
+
+/// Returns the first line that is not empty of what a child has printed so far; `errors` does not block.
+pub fn first_line(errors: &mut ChildStderr) -> String {
+    let mut bytes = Vec::new();
+    // Ends with an error where the pipe is empty and still open: what was read until then counts.
+    let _ = errors.take(ERROR_BYTES_MAX).read_to_end(&mut bytes);
+    let text = String::from_utf8_lossy(&bytes);
+    text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default().to_owned()
+}
+
+/// Opens a descriptor that becomes readable when `child`, which has not been waited for, ends.
+///
+/// # Errors
+/// When the kernel gives none.
+pub fn end_of(child: &Child) -> std::io::Result<OwnedFd> {
+    let pid = Pid::from_raw(i32::try_from(child.id()).unwrap_or_default());
+    Ok(pidfd_open(pid.ok_or(ErrorKind::InvalidInput)?, PidfdFlags::NONBLOCK)?)
+}
+
+/// A child that is about to end and must be waited for.
+#[derive(Debug)]
+pub struct Leaving {
+    child: Child,
+    end: Option<Watched<OwnedFd>>,
+    kill: Mono,
+}
+
+impl Leaving {
+    /// Waits for `child`, and kills it at `kill`.
+    pub fn new(reactor: &Rc<Reactor>, numbers: &mut Numbers, child: Child, kill: Mono) -> Self {
+        let end = end_of(&child).and_then(|end| Watched::new(reactor, numbers, end)).ok();
+        Self { child, end, kill }
+    }
+
+    /// Tells whether the reactor's number `id` is this child's.
+    pub fn is(&self, id: u64) -> bool {
+        self.end.as_ref().is_some_and(|end| end.is(id))
+    }
+
+    /// Says when it is to be killed.
+    pub fn deadline(&self) -> Mono {
+        self.kill
+    }
+
+    /// Tells whether it has ended; then it has been waited for.
+    pub fn has_ended(&mut self) -> bool {
+        !matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Kills it and waits for it; a killed client ends at once.
+    pub fn kill(&mut self) {
+        // Fails only for a child that has been waited for.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// Waits until it has ended by itself, at most until `deadline`, and kills it then.
+    pub fn finish(mut self, deadline: Mono) {
+        use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+        if let Some(end) = &self.end {
+            let left = deadline.since(crate::daemon::clock::mono());
+            let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::ZERO);
+            let _ = poll(&mut [PollFd::new(end.as_fd(), PollFlags::POLLIN)], timeout);
+        }
+        if !self.has_ended() {
+            self.kill();
+        }
+    }
+}

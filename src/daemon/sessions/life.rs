@@ -1,0 +1,139 @@
+//! What is known of an agent's session, and what is being done about it.
+
+use std::os::fd::OwnedFd;
+use std::process::{Child, ChildStderr};
+use std::time::Duration;
+
+use super::client::Client;
+use super::descriptor::Watched;
+use super::stopping::Stopping;
+use crate::policy::now::Mono;
+use crate::protocol::tmux::PaneId;
+
+/// The longest time between two attempts to reach a session that is lost.
+const RETRY_MAX: Duration = Duration::from_secs(30);
+
+/// Where an agent's session stands.
+#[derive(Debug)]
+pub enum Life {
+    /// Nothing is there, or nobody has looked.
+    Absent,
+    /// The `session` verb is at work.
+    Starting(Starting),
+    /// A client attaches and asks what there is.
+    Attaching(Attaching),
+    /// The program runs.
+    Running(Client, Pane),
+    /// The program has ended; how, and with what screen, is being asked.
+    Dying(Client, Dying),
+    /// It cannot be asked; it is tried again.
+    Lost(Lost),
+    /// Its processes are being ended.
+    Stopping(Stopping),
+}
+
+/// The agent's own pane.
+#[derive(Debug)]
+pub struct Pane {
+    /// Its id.
+    pub id: PaneId,
+    /// The number of its start.
+    pub run: u64,
+    /// Tells when its program ends; `None` when it has.
+    pub end: Option<Watched<OwnedFd>>,
+}
+
+/// A start that goes on.
+#[derive(Debug)]
+pub struct Starting {
+    /// Its number.
+    pub run: u64,
+    /// The `session` verb.
+    pub child: Child,
+    /// What it complains about.
+    pub errors: ChildStderr,
+    /// Tells when it ends.
+    pub end: Watched<OwnedFd>,
+    /// When it is given up.
+    pub deadline: Mono,
+    /// It is to be stopped as soon as that is safe: a server that is about to be born cannot be found.
+    pub then_stop: bool,
+}
+
+/// A look at what there is.
+#[derive(Debug)]
+pub struct Attaching {
+    /// Who asks.
+    pub client: Client,
+    /// What for.
+    pub goal: Goal,
+    /// It asks for any session: there is none of the agent's name.
+    pub any: bool,
+    /// The pane as it was known before.
+    pub pane: Option<Pane>,
+}
+
+/// What a session is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Goal {
+    /// An answer to `Find`.
+    Find,
+    /// An answer to `Start`.
+    Start {
+        /// The start's number.
+        run: u64,
+        /// It has been launched; otherwise this look only makes sure that nothing is there yet.
+        launched: bool,
+    },
+    /// A client was lost.
+    Again {
+        /// How often it has been tried.
+        tries: u32,
+        /// `Unknown` has been told.
+        told: bool,
+    },
+}
+
+/// A death that is being looked at.
+#[derive(Debug)]
+pub struct Dying {
+    /// The pane.
+    pub pane: PaneId,
+    /// The number of its start.
+    pub run: u64,
+    /// How often tmux was asked how it ended.
+    pub rounds: u32,
+    /// How it ended, as far as is known.
+    pub exit: crate::policy::observation::Exit,
+}
+
+/// A session that cannot be asked.
+#[derive(Debug)]
+pub struct Lost {
+    /// The pane as it was known before.
+    pub pane: Option<Pane>,
+    /// How often it has been tried.
+    pub tries: u32,
+    /// `Unknown` has been told.
+    pub told: bool,
+    /// When it is tried again.
+    pub retry: Mono,
+    /// Why it cannot be asked.
+    pub why: String,
+}
+
+/// Returns how long to wait after this many vain attempts: 1, 2, 4 s and so on, at most [`RETRY_MAX`].
+pub fn retry_delay(tries: u32) -> Duration {
+    Duration::from_secs(1 << tries.min(10)).min(RETRY_MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attempts_grow_rarer_and_never_stop() {
+        let delays: Vec<_> = [0, 1, 2, 3, 4, 5, 6, u32::MAX].map(|tries| retry_delay(tries).as_secs()).into();
+        assert_eq!(delays, [1, 2, 4, 8, 16, 30, 30, 30]);
+    }
+}

@@ -1,0 +1,142 @@
+//! The agents' tmux sessions: found, started, read, typed into, ended.
+
+mod agent;
+mod answers;
+mod client;
+mod descriptor;
+mod life;
+mod row;
+mod stopping;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::Duration;
+
+use agent::Agent;
+use descriptor::Numbers;
+
+use super::clock;
+use super::paths::Paths;
+use super::reactor::{Part, Reactor};
+use crate::policy::message::MessageId;
+use crate::policy::now::Mono;
+use crate::policy::observation::Observation;
+
+/// How long the clients may take to end when the supervisor does.
+const FINISH_MAX: Duration = Duration::from_secs(1);
+
+/// What the sessions of all agents share.
+#[derive(Debug)]
+struct Context {
+    reactor: Rc<Reactor>,
+    paths: Rc<Paths>,
+    program: PathBuf,
+    told: Vec<Observation>,
+    now: Mono,
+}
+
+/// The agents' tmux sessions, each with a control-mode client of ours.
+///
+/// Nothing here waits: what is asked is answered by an observation, after a bounded time. Dropping it leaves all agents
+/// running.
+#[derive(Debug)]
+pub struct Sessions {
+    context: Context,
+    agents: Vec<Agent>,
+    names: BTreeMap<String, String>,
+}
+
+impl Sessions {
+    /// Makes the part; `program` is this program's own path ([`super::child::own_program`]).
+    pub fn new(reactor: Rc<Reactor>, paths: Rc<Paths>, program: PathBuf) -> Self {
+        let context = Context { reactor, paths, program, told: Vec::new(), now: clock::mono() };
+        Self { context, agents: Vec::new(), names: BTreeMap::new() }
+    }
+
+    /// Says how the agents' sessions are called from now on: agent to session.
+    pub fn set_names(&mut self, names: BTreeMap<String, String>) {
+        for agent in &mut self.agents {
+            if let Some(session) = names.get(agent.name()) {
+                agent.set_session(session);
+            }
+        }
+        self.names = names;
+    }
+
+    /// Looks for the agent's session and adopts what runs. Answered by `Session`.
+    pub fn find(&mut self, agent: &str) {
+        self.with(agent, Agent::find);
+    }
+
+    /// Starts the run that the agent's launch file holds. Answered by `Session` (`Running` or `StartFailed`).
+    pub fn start(&mut self, agent: &str, run: u64) {
+        self.with(agent, |agent, context| agent.start(run, context));
+    }
+
+    /// Ends the agent's session and all of its processes. Answered by `Session` (`Absent`, or `Unknown`).
+    pub fn stop(&mut self, agent: &str) {
+        self.with(agent, Agent::stop);
+    }
+
+    /// Reads the agent's screen. Answered by `Looked`.
+    pub fn look(&mut self, agent: &str) {
+        self.with(agent, Agent::look);
+    }
+
+    /// Pastes `text` as a whole, without submitting it; control characters other than line feed and tab are left out, because
+    /// they could end the paste early. Answered by `Pasted`.
+    pub fn paste(&mut self, agent: &str, message: MessageId, text: &str) {
+        self.with(agent, |agent, context| agent.paste(message, text, context));
+    }
+
+    /// Presses a key that tmux knows by this name. Answered by `Pressed`.
+    pub fn press(&mut self, agent: &str, message: MessageId, key: &str) {
+        self.with(agent, |agent, context| agent.press(message, key, context));
+    }
+
+    fn with(&mut self, name: &str, act: impl FnOnce(&mut Agent, &mut Context)) {
+        self.context.now = clock::mono();
+        let index = self.agents.iter().position(|agent| agent.name() == name).unwrap_or_else(|| {
+            let number = u32::try_from(self.agents.len()).unwrap_or(u32::MAX);
+            let session = self.names.get(name).map_or(name, String::as_str);
+            self.agents.push(Agent::new(name, session, Numbers::new(number), &self.context.paths));
+            self.agents.len() - 1
+        });
+        act(&mut self.agents[index], &mut self.context);
+    }
+}
+
+impl Part for Sessions {
+    fn ready(&mut self, id: u64, seen: &mut Vec<Observation>) {
+        self.context.now = clock::mono();
+        if let Some(agent) = self.agents.get_mut(Numbers::agent(id)) {
+            agent.ready(id, &mut self.context);
+        }
+        seen.append(&mut self.context.told);
+    }
+
+    fn deadline(&self) -> Option<Mono> {
+        // What was answered without waiting is handed over with the next turn, which is at once.
+        let at_once = (!self.context.told.is_empty()).then_some(self.context.now);
+        self.agents.iter().filter_map(Agent::deadline).chain(at_once).min()
+    }
+
+    fn expire(&mut self, now: Mono, seen: &mut Vec<Observation>) {
+        self.context.now = now;
+        for agent in &mut self.agents {
+            agent.expire(&mut self.context);
+        }
+        seen.append(&mut self.context.told);
+    }
+}
+
+impl Drop for Sessions {
+    fn drop(&mut self) {
+        self.context.now = clock::mono();
+        let context = &mut self.context;
+        let leaving: Vec<_> = self.agents.drain(..).flat_map(|agent| agent.leave(context)).collect();
+        let deadline = clock::mono() + FINISH_MAX;
+        leaving.into_iter().for_each(|leaving| leaving.finish(deadline));
+    }
+}
