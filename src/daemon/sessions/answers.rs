@@ -73,7 +73,10 @@ impl Agent {
         let (agent, why) = (self.name.clone(), why.to_owned());
         match ask {
             Ask::LookScreen => context.told.push(Observation::Looked { agent, screen: Err(why) }),
-            Ask::Paste(message, _) => context.told.push(Observation::Pasted { agent, message, result: Err(why) }),
+            Ask::Paste(message, file) => {
+                drop(file);
+                context.told.push(Observation::Pasted { agent, message, result: Err(why) });
+            }
             Ask::Press(message) => context.told.push(Observation::Pressed { agent, message, result: Err(why) }),
             Ask::LookState => self.state = None,
             Ask::Attach | Ask::Panes | Ask::Load | Ask::LastScreen | Ask::Aside => {}
@@ -150,12 +153,12 @@ impl Agent {
             self.tell(SessionSeen::Running { run: there }, context);
         }
         let end = if row.dead { None } else { pidfd_of(row) };
-        match end.and_then(|end| Watched::new(&context.reactor, &mut self.numbers, end).ok()) {
-            Some(end) => self.life = Life::Running(client, Pane { id: row.pane, run: there, end: Some(end) }),
-            None => {
-                let dying = Dying { pane: row.pane, run: there, rounds: 0, exit: Exit::Unknown };
-                self.death_seen(client, dying, row, context);
-            }
+        let end = end.and_then(|end| Watched::new(&context.reactor, &mut self.numbers, end).ok());
+        if end.is_some() {
+            self.life = Life::Running(client, Pane { id: row.pane, run: there, end });
+        } else {
+            let dying = Dying { pane: row.pane, run: there, rounds: 0, exit: Exit::Unknown };
+            self.death_seen(client, dying, row, context);
         }
     }
 
@@ -257,7 +260,9 @@ fn last_screen(lines: &[String]) -> Vec<String> {
         }
     };
     trim(&mut lines);
-    lines.pop_if(|line| line.starts_with("Pane is dead ("));
+    if lines.last().is_some_and(|line| line.starts_with("Pane is dead (")) {
+        lines.pop();
+    }
     trim(&mut lines);
     lines
 }

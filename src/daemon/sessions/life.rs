@@ -95,7 +95,7 @@ pub enum Goal {
 }
 
 /// A death that is being looked at.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Dying {
     /// The pane.
     pub pane: PaneId,

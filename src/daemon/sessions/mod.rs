@@ -3,6 +3,7 @@
 mod agent;
 mod answers;
 mod client;
+mod course;
 mod descriptor;
 mod life;
 mod row;
@@ -137,6 +138,8 @@ impl Drop for Sessions {
         let context = &mut self.context;
         let leaving: Vec<_> = self.agents.drain(..).flat_map(|agent| agent.leave(context)).collect();
         let deadline = clock::mono() + FINISH_MAX;
-        leaving.into_iter().for_each(|leaving| leaving.finish(deadline));
+        for leaving in leaving {
+            leaving.finish(deadline);
+        }
     }
 }

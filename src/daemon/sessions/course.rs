@@ -1,0 +1,213 @@
+//! How an agent's session goes from one state to the next.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+
+use super::Context;
+use super::agent::Agent;
+use super::client::{Client, Leaving, end_of, first_line};
+use super::descriptor::{Server, Watched, server};
+use super::life::{Attaching, Dying, Goal, Life, Lost, Pane, Starting, retry_delay};
+use super::stopping::{Stopping, Whose};
+use crate::daemon::child;
+use crate::policy::observation::{Exit, SessionSeen};
+use crate::protocol::launch::Launch;
+
+/// How long the `session` verb may take.
+const START_MAX: Duration = Duration::from_secs(10);
+
+impl Agent {
+    /// Looks what there is on the socket, then asks it.
+    pub(super) fn look_for(&mut self, goal: Goal, pane: Option<Pane>, context: &mut Context) {
+        match server(&self.socket) {
+            Server::Gone => self.not_there(goal, pane, context),
+            Server::Listens(_) => self.attach(goal, false, pane, context),
+            Server::Unclear(why) => self.failed(goal, pane, why, context),
+        }
+    }
+
+    pub(super) fn attach(&mut self, goal: Goal, any: bool, pane: Option<Pane>, context: &mut Context) {
+        let session = (!any).then_some(self.session.as_str());
+        match Client::attach(&context.reactor, &mut self.numbers, &self.socket, session, context.now) {
+            Ok(client) => self.life = Life::Attaching(Attaching { client, goal, any, pane }),
+            Err(error) => self.failed(goal, pane, format!("{error:#}"), context),
+        }
+    }
+
+    /// There is no session of this agent on its socket.
+    pub(super) fn not_there(&mut self, goal: Goal, pane: Option<Pane>, context: &mut Context) {
+        match (goal, pane) {
+            (Goal::Start { run, launched: false }, _) => {
+                if let Err(error) = self.launch(run, context) {
+                    self.tell(SessionSeen::StartFailed { run, why: format!("{error:#}") }, context);
+                }
+            }
+            (Goal::Start { run, launched: true }, _) => {
+                let why = "its session vanished while it was started".to_owned();
+                self.tell(SessionSeen::StartFailed { run, why }, context);
+            }
+            (Goal::Find | Goal::Again { .. }, Some(pane)) if pane.end.is_some() => {
+                let why = "its tmux server is gone, but its program lives".to_owned();
+                match goal {
+                    // It has just been hung up: it is given the time until the next attempt to end.
+                    Goal::Again { tries: 0, told: false } => self.lose(Some(pane), 0, false, (why, context)),
+                    Goal::Find | Goal::Again { .. } | Goal::Start { .. } => self.failed(goal, Some(pane), why, context),
+                }
+            }
+            (Goal::Find | Goal::Again { .. }, Some(pane)) => self.died(pane.run, Exit::Unknown, None, context),
+            (Goal::Find | Goal::Again { .. }, None) => self.tell(SessionSeen::Absent, context),
+        }
+    }
+
+    /// The session cannot be asked: says so, and tries again later.
+    pub(super) fn failed(&mut self, goal: Goal, pane: Option<Pane>, why: String, context: &mut Context) {
+        let tries = match goal {
+            Goal::Find => {
+                self.tell(SessionSeen::Unknown { why: why.clone() }, context);
+                0
+            }
+            Goal::Start { run, .. } => {
+                self.tell(SessionSeen::StartFailed { run, why: why.clone() }, context);
+                0
+            }
+            Goal::Again { tries, told } => {
+                if !told {
+                    self.tell(SessionSeen::Unknown { why: why.clone() }, context);
+                }
+                tries
+            }
+        };
+        self.lose(pane, tries, true, (why, context));
+    }
+
+    fn lose(&mut self, pane: Option<Pane>, tries: u32, told: bool, (why, context): (String, &Context)) {
+        let retry = context.now + retry_delay(tries);
+        self.life = Life::Lost(Lost { pane, tries: tries.saturating_add(1), told, retry, why });
+    }
+
+    pub(super) fn try_again(&mut self, context: &mut Context) {
+        if let Life::Lost(lost) = std::mem::replace(&mut self.life, Life::Absent) {
+            let Lost { pane, tries, told, .. } = lost;
+            self.look_for(Goal::Again { tries, told }, pane, context);
+        }
+    }
+
+    /// The client has ended by itself: attaches once more.
+    pub(super) fn client_failed(&mut self, why: String, context: &mut Context) {
+        match std::mem::replace(&mut self.life, Life::Absent) {
+            Life::Running(client, pane) => {
+                self.let_go(client, &why, context);
+                self.look_for(Goal::Again { tries: 0, told: false }, Some(pane), context);
+            }
+            Life::Attaching(Attaching { client, goal, pane, .. }) => {
+                self.let_go(client, &why, context);
+                match server(&self.socket) {
+                    Server::Gone => self.not_there(goal, pane, context),
+                    Server::Listens(_) | Server::Unclear(_) => self.failed(goal, pane, why, context),
+                }
+            }
+            Life::Dying(client, dying) => {
+                self.let_go(client, &why, context);
+                self.died(dying.run, dying.exit, None, context);
+            }
+            other @ (Life::Absent | Life::Starting(_) | Life::Lost(_) | Life::Stopping(_)) => self.life = other,
+        }
+    }
+
+    /// The client has not answered in time.
+    pub(super) fn client_hangs(&mut self, why: String, context: &mut Context) {
+        match std::mem::replace(&mut self.life, Life::Absent) {
+            Life::Running(client, pane) => {
+                self.let_go(client, &why, context);
+                self.failed(Goal::Again { tries: 0, told: false }, Some(pane), why, context);
+            }
+            Life::Attaching(Attaching { client, goal, pane, .. }) => {
+                self.let_go(client, &why, context);
+                self.failed(goal, pane, why, context);
+            }
+            other @ (Life::Absent | Life::Starting(_) | Life::Dying(..) | Life::Lost(_) | Life::Stopping(_)) => {
+                self.life = other;
+                self.client_failed(why, context);
+            }
+        }
+    }
+
+    /// Starts the `session` verb; the launch file must be of this run.
+    fn launch(&mut self, run: u64, context: &mut Context) -> anyhow::Result<()> {
+        let name = self.launch_file.display();
+        let text = std::fs::read(&self.launch_file).with_context(|| format!("cannot read launch file `{name}`"))?;
+        let launch: Launch =
+            serde_json::from_slice(&text).with_context(|| format!("cannot understand launch file `{name}`"))?;
+        if launch.run != run {
+            bail!("launch file `{name}` is of run {}, not of run {run}", launch.run);
+        }
+        self.session = launch.session;
+        let mut verb = child::command(&context.program);
+        verb.arg("session").arg(&self.launch_file).current_dir("/").stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = verb.spawn().with_context(|| format!("cannot run `{}`", context.program.display()))?;
+        let Some(errors) = child.stderr.take() else { unreachable!("the child was given a pipe") };
+        rustix::io::ioctl_fionbio(&errors, true).context("cannot set up a pipe")?;
+        let end = end_of(&child).context("cannot watch a start")?;
+        let end = Watched::new(&context.reactor, &mut self.numbers, end).context("cannot watch a start")?;
+        let deadline = context.now + START_MAX;
+        self.life = Life::Starting(Starting { run, child, errors, end, deadline, then_stop: false });
+        Ok(())
+    }
+
+    /// The `session` verb has ended, or its time is over.
+    pub(super) fn started(&mut self, context: &mut Context) {
+        let Life::Starting(mut starting) = std::mem::replace(&mut self.life, Life::Absent) else { return };
+        let run = starting.run;
+        let ended = starting.child.try_wait();
+        let why = match ended {
+            Ok(Some(status)) if status.success() => None,
+            Ok(Some(status)) => {
+                let said = first_line(&mut starting.errors);
+                Some(if said.is_empty() { format!("the start ended with {status}") } else { said })
+            }
+            Ok(None) if starting.deadline > context.now => {
+                self.life = Life::Starting(starting);
+                return;
+            }
+            Ok(None) => {
+                let kill = context.now;
+                self.leaving.push(Leaving::new(&context.reactor, &mut self.numbers, starting.child, kill));
+                Some(format!("tmux did not start within {} s", START_MAX.as_secs()))
+            }
+            Err(error) => Some(format!("cannot wait for the start: {error}")),
+        };
+        match why {
+            _ if starting.then_stop => self.begin_stop(context),
+            None => self.look_for(Goal::Start { run, launched: true }, None, context),
+            Some(why) => self.tell(SessionSeen::StartFailed { run, why }, context),
+        }
+    }
+
+    /// The pane's process is no more: asks how it ended.
+    pub(super) fn program_ended(&mut self, context: &mut Context) {
+        if let Life::Running(client, pane) = std::mem::replace(&mut self.life, Life::Absent) {
+            let dying = Dying { pane: pane.id, run: pane.run, rounds: 0, exit: Exit::Unknown };
+            self.ask_death(client, dying, context);
+        }
+    }
+
+    pub(super) fn begin_stop(&mut self, context: &mut Context) {
+        self.life = Life::Stopping(Stopping::new(self.server, context, &mut self.numbers));
+        self.advance_stop(context);
+    }
+
+    pub(super) fn advance_stop(&mut self, context: &mut Context) {
+        let Life::Stopping(stopping) = &mut self.life else { return };
+        let whose = Whose { socket: &self.socket, launch_file: &self.launch_file };
+        match stopping.advance(whose, context, &mut self.numbers) {
+            None => {}
+            Some(Ok(())) => {
+                (self.life, self.server) = (Life::Absent, None);
+                self.tell(SessionSeen::Absent, context);
+            }
+            Some(Err(why)) => self.failed(Goal::Find, None, why, context),
+        }
+    }
+}

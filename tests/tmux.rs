@@ -1,0 +1,392 @@
+//! Sessions against real tmux servers, each on a socket of its own.
+#![expect(clippy::disallowed_methods, reason = "real processes and files")]
+
+mod tmux_driver;
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::os::unix::net::UnixListener;
+use std::process::Command;
+use std::rc::Rc;
+
+use agent_orchestrator::daemon::paths::SOCKET_PATH_MAX;
+use agent_orchestrator::daemon::reactor::Part;
+use agent_orchestrator::policy::message::MessageId;
+use agent_orchestrator::policy::observation::{Exit, Observation, SessionSeen};
+use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, pthread_sigmask};
+use nix::unistd::Pid;
+use tmux_driver::{Driver, pids_with, until_file};
+
+const ECHO: &str = "echo hello; while read -r line; do [ \"$line\" = quit ] && exit 3; echo \"got $line\"; done";
+
+fn running(run: u64) -> SessionSeen {
+    SessionSeen::Running { run }
+}
+
+fn signal(pid: i32, signal: Signal) {
+    kill(Pid::from_raw(pid), signal).unwrap();
+}
+
+#[test]
+fn a_session_is_started_adopted_read_typed_into_and_ended() {
+    let mut driver = Driver::new();
+    driver.sessions.find("bob");
+    assert_eq!(driver.session("bob"), SessionSeen::Absent);
+    driver.sessions.stop("bob");
+    assert_eq!(driver.session("bob"), SessionSeen::Absent, "nothing is to be stopped");
+
+    driver.start("bob", 1, ECHO);
+    assert_eq!(driver.session("bob"), running(1));
+    let screen = driver.screen_with("bob", "hello");
+    assert_eq!((screen.rows.len(), screen.in_mode, screen.command.as_str()), (50, false, "sh"));
+    driver.sessions.start("bob", 1);
+    assert_eq!(driver.session("bob"), running(1), "a start bears being done twice");
+    driver.sessions.start("bob", 2);
+    let refused = SessionSeen::StartFailed { run: 2, why: "run 1 is there already".into() };
+    assert_eq!(driver.session("bob"), refused);
+
+    driver.restart_supervisor();
+    driver.sessions.find("bob");
+    assert_eq!(driver.session("bob"), running(1), "what runs is adopted");
+    driver.sessions.start("bob", 1);
+    assert_eq!(driver.session("bob"), running(1));
+    driver.type_line("bob", "it's me");
+    driver.screen_with("bob", "got it's me");
+    driver.type_line("bob", "quit");
+    let SessionSeen::Died { run, exit, screen, last_lines } = driver.session("bob") else { panic!("it has died") };
+    assert_eq!((run, exit), (1, Exit::Code(3)));
+    assert_eq!(last_lines, ["it's me", "got it's me", "quit"]);
+    assert_eq!(std::fs::read_to_string(screen.unwrap()).unwrap(), "hello\nit's me\ngot it's me\nquit\n");
+
+    driver.restart_supervisor();
+    driver.sessions.find("bob");
+    let SessionSeen::Died { run, exit, .. } = driver.session("bob") else { panic!("it is dead") };
+    assert_eq!((run, exit), (1, Exit::Code(3)), "a death while nobody looked is told too");
+    driver.start("bob", 2, ECHO);
+    let refused = SessionSeen::StartFailed { run: 2, why: "the session of run 1 is there already".into() };
+    assert_eq!(driver.session("bob"), refused);
+    driver.sessions.stop("bob");
+    assert_eq!(driver.session("bob"), SessionSeen::Absent);
+    assert!(!driver.paths.tmux_socket("bob").exists());
+    driver.start("bob", 2, ECHO);
+    assert_eq!(driver.session("bob"), running(2));
+}
+
+#[test]
+fn an_idle_session_wakes_nobody() {
+    let mut driver = Driver::new();
+    driver.start("idle", 1, ECHO);
+    assert_eq!(driver.session("idle"), running(1));
+    driver.screen_with("idle", "hello");
+    driver.settle();
+    assert_eq!(driver.sessions.deadline(), None);
+}
+
+#[test]
+fn every_kill_is_told_with_its_signal() {
+    let mut driver = Driver::new();
+    let names: Vec<_> = (0..8).map(|number| format!("victim-{number}")).collect();
+    for name in &names {
+        driver.start(name, 1, "echo pid $$; exec sleep 1000");
+    }
+    for name in &names {
+        assert_eq!(driver.session(name), running(1));
+        let screen = driver.screen_with(name, "pid ");
+        let pid = screen.rows[0].trim().trim_start_matches("pid ").parse().unwrap();
+        signal(pid, Signal::SIGKILL);
+        let SessionSeen::Died { exit, .. } = driver.session(name) else { panic!("it was killed") };
+        assert_eq!(exit, Exit::Signal(9));
+    }
+}
+
+#[test]
+fn the_log_begins_with_the_first_byte_and_has_no_hole() {
+    let mut driver = Driver::new();
+    let count = "i=0; while [ $i -lt 3000 ]; do i=$((i+1)); echo line $i; done";
+    driver.start("writer", 1, &format!("printf FIRST; {count}; read x; {count}; echo LAST; read x"));
+    assert_eq!(driver.session("writer"), running(1));
+    driver.restart_supervisor();
+    driver.sessions.find("writer");
+    assert_eq!(driver.session("writer"), running(1));
+    driver.screen_with("writer", "line 3000");
+    driver.sessions.press("writer", MessageId(1), "Enter");
+    driver.pressed("writer").unwrap();
+    driver.restart_supervisor();
+
+    let log = until_file(&driver.paths.session_log("ao-writer"), |text| text.ends_with(b"LAST\r\n"));
+    let mut expected = "FIRST".to_owned();
+    for round in ["\r\n", "LAST\r\n"] {
+        for line in 1..=3000 {
+            write!(expected, "line {line}\r\n").unwrap();
+        }
+        expected += round;
+    }
+    assert_eq!(String::from_utf8(log).unwrap(), expected);
+}
+
+#[test]
+fn a_stubborn_agent_is_ended_whole() {
+    let mut driver = Driver::new();
+    let stay = "trap '' HUP TERM; while :; do sleep 1000; done";
+    let daemon = format!("setsid sh -c \"{stay}\" &");
+    let bare = format!("env -i setsid sh -c \"{stay}\" &");
+    driver.start("mule", 1, &format!("trap '' HUP TERM; ({daemon}) ; {bare} echo ready; {stay}"));
+    assert_eq!(driver.session("mule"), running(1));
+    driver.screen_with("mule", "ready");
+    let server = driver.server("mule");
+    let mut all: BTreeSet<_> = pids_with(&driver.mark("mule"));
+    assert!(all.len() >= 2, "the agent and its daemon bear the mark: {all:?}");
+    all.extend([server]);
+    driver.sessions.stop("mule");
+    assert_eq!(driver.session("mule"), SessionSeen::Absent);
+    assert_eq!(pids_with(&driver.mark("mule")), BTreeSet::new());
+    assert_eq!(all.iter().filter(|pid| tmux_driver::lives(**pid)).count(), 0);
+    assert_eq!(tmux_driver::sleepers_of(&driver), 0, "also what has cleared its environment is gone");
+    assert!(!driver.paths.tmux_socket("mule").exists());
+}
+
+#[test]
+fn what_outlived_its_tmux_server_is_found_by_its_mark() {
+    let mut driver = Driver::new();
+    driver.start("codex", 1, "setsid sh -c 'trap \"\" HUP; while :; do sleep 1000; done' & echo ready; read x");
+    assert_eq!(driver.session("codex"), running(1));
+    driver.screen_with("codex", "ready");
+    signal(driver.server("codex"), Signal::SIGKILL);
+    let SessionSeen::Died { run: 1, exit: Exit::Unknown, screen: None, .. } = driver.session("codex") else {
+        panic!("it died with its server")
+    };
+    assert_ne!(pids_with(&driver.mark("codex")), BTreeSet::new());
+    driver.sessions.stop("codex");
+    assert_eq!(driver.session("codex"), SessionSeen::Absent);
+    assert_eq!(pids_with(&driver.mark("codex")), BTreeSet::new());
+}
+
+#[test]
+fn the_terminal_has_its_own_size_and_no_signal_is_blocked() {
+    let mut driver = Driver::new();
+    let mut blocked = SigSet::empty();
+    [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGCHLD].map(|signal| blocked.add(signal));
+    pthread_sigmask(SigmaskHow::SIG_BLOCK, Some(&blocked), None).unwrap();
+    driver.start("size", 1, "stty size; grep -E 'Sig(Blk|Ign)' /proc/self/status; echo $TERM; read x");
+    assert_eq!(driver.session("size"), running(1));
+    let screen = driver.screen_with("size", "SigIgn");
+    let rows: Vec<_> = screen.rows[..3].iter().map(|row| row.trim_end()).collect();
+    assert_eq!(rows[0], "50 200");
+    assert!(rows[1].ends_with(" 0000000000000000"), "SigBlk: {rows:?}");
+    assert!(rows[2].ends_with(" 0000000000000000"), "SigIgn: {rows:?}");
+}
+
+#[test]
+fn any_folder_and_any_text_is_taken_as_it_is() {
+    let mut driver = Driver::odd();
+    let paths = Rc::clone(&driver.paths);
+    assert!(paths.tmux_socket("odd_1-x").as_os_str().len() < SOCKET_PATH_MAX);
+    let mut launch = driver.launch("odd_1-x", 7, "pwd > where; printf %s \"$ODD\" > odd; echo \"$PWD\"; cat");
+    launch.env.insert("ODD".into(), "a 'b' \"c\" $(d)\n#{e} %Y;".into());
+    launch.dir = paths.state.join("new 'dir' \"x\" #(touch pwned) ##[y] %Y;");
+    driver.write_launch(&launch);
+    driver.sessions.start("odd_1-x", 7);
+    assert_eq!(driver.session("odd_1-x"), running(7));
+    driver.screen_with("odd_1-x", "pwned");
+    let text = |name: &str| String::from_utf8(until_file(&launch.dir.join(name), |text| !text.is_empty())).unwrap();
+    assert_eq!(text("where").trim_end(), launch.dir.to_str().unwrap());
+    assert_eq!(text("odd"), launch.env["ODD"]);
+    until_file(&launch.log, |text| text.starts_with(b"/"));
+    driver.type_line("odd_1-x", "it's; #{pane_id} $HOME");
+    driver.screen_with("odd_1-x", "it's; #{pane_id} $HOME");
+    let tmux = driver.tmux("odd_1-x", &["display-message", "-p", "-t", "=ao-odd_1-x:", "#{session_path}"]);
+    assert_eq!(tmux, launch.dir.to_str().unwrap(), "a person's new window opens in the same folder");
+}
+
+#[test]
+fn the_supervisors_own_variables_do_not_reach_the_agent() {
+    let mut driver = Driver::new();
+    let launch = driver.launch("plain", 4, "env; echo END; read x");
+    driver.write_launch(&launch);
+    let started = Command::new(&driver.program)
+        .arg("session")
+        .arg(driver.paths.launch_file("plain"))
+        .envs(["NOTIFY_SOCKET", "WATCHDOG_USEC", "LISTEN_FDS", "TMUX", "TMUX_PANE"].map(|name| (name, "/leak,1,2")))
+        .env("AGENT_ORCHESTRATOR_SOCKET", "/leak")
+        .status();
+    assert!(started.unwrap().success());
+    driver.sessions.find("plain");
+    assert_eq!(driver.session("plain"), running(4), "what a unit has started is adopted");
+    driver.screen_with("plain", "END");
+    let log = until_file(&launch.log, |text| text.ends_with(b"END\r\n"));
+    let log = String::from_utf8(log).unwrap();
+    assert!(!log.contains("leak"), "{log}");
+    let socket = driver.paths.tmux_socket("plain").display().to_string();
+    assert!(log.contains(&format!("AGENT_ORCHESTRATOR_SOCKET={socket}\r\n")), "{log}");
+    assert!(log.contains(&format!("TMUX={socket},")), "{log}");
+}
+
+#[test]
+fn a_stale_socket_is_no_session() {
+    let mut driver = Driver::new();
+    let socket = driver.paths.tmux_socket("stale");
+    drop(UnixListener::bind(&socket).unwrap());
+    assert!(socket.exists());
+    driver.sessions.find("stale");
+    assert_eq!(driver.session("stale"), SessionSeen::Absent);
+    assert!(!socket.exists());
+    drop(UnixListener::bind(&socket).unwrap());
+    driver.start("stale", 1, ECHO);
+    assert_eq!(driver.session("stale"), running(1));
+}
+
+#[test]
+fn a_server_that_hangs_is_unknown_and_delays_nobody() {
+    let mut driver = Driver::new();
+    for name in ["hung", "well"] {
+        driver.start(name, 1, ECHO);
+        assert_eq!(driver.session(name), running(1));
+        driver.screen_with(name, "hello");
+    }
+    let server = driver.server("hung");
+    signal(server, Signal::SIGSTOP);
+    driver.sessions.look("hung");
+    driver.sessions.paste("hung", MessageId(1), "never");
+    driver.type_line("well", "meanwhile");
+    driver.screen_with("well", "got meanwhile");
+    assert!(driver.looked("hung").is_err());
+    assert!(driver.pasted("hung").is_err());
+    assert!(matches!(driver.session("hung"), SessionSeen::Unknown { .. }));
+    driver.sessions.press("hung", MessageId(2), "Enter");
+    assert!(driver.pressed("hung").is_err());
+
+    driver.restart_supervisor();
+    driver.sessions.find("hung");
+    driver.sessions.find("well");
+    assert_eq!(driver.session("well"), running(1));
+    let SessionSeen::Unknown { why } = driver.session("hung") else { panic!("it is not known to be absent") };
+    assert!(why.contains("does not answer"), "{why}");
+    signal(server, Signal::SIGCONT);
+    assert_eq!(driver.session("hung"), running(1), "it is found again by itself");
+    let screen = driver.screen_with("hung", "hello");
+    assert!(!screen.rows.concat().contains("never"), "what was given up is not typed later");
+
+    signal(server, Signal::SIGSTOP);
+    driver.sessions.stop("hung");
+    assert_eq!(driver.session("hung"), SessionSeen::Absent, "a server that hangs can be ended");
+}
+
+#[test]
+fn a_socket_that_accepts_and_says_nothing_is_unknown() {
+    let mut driver = Driver::new();
+    let _mute = UnixListener::bind(driver.paths.tmux_socket("mute")).unwrap();
+    driver.sessions.find("mute");
+    assert!(matches!(driver.session("mute"), SessionSeen::Unknown { .. }));
+}
+
+#[test]
+fn a_long_text_arrives_whole() {
+    let mut driver = Driver::new();
+    driver.start("raw", 1, "stty raw -echo; printf '\\033[?2004hREADY'; exec cat > got");
+    assert_eq!(driver.session("raw"), running(1));
+    driver.screen_with("raw", "READY");
+    let mut text = String::new();
+    for line in 0.. {
+        if text.len() > 100_000 {
+            break;
+        }
+        writeln!(text, "line {line}: it's \"é\" \\ $HOME #{{x}} ;\tend").unwrap();
+    }
+    driver.sessions.paste("raw", MessageId(12), &format!("\u{1b}[201~{text}"));
+    driver.pasted("raw").unwrap();
+    let got = until_file(&driver.dir("raw").join("got"), |got| got.ends_with(b"\x1b[201~"));
+    let expected = format!("\u{1b}[200~[201~{}\u{1b}[201~", text.replace('\n', "\r"));
+    assert!(got == expected.as_bytes(), "got {} bytes of {}", got.len(), expected.len());
+    let launches = std::fs::read_dir(driver.paths.runtime.join("launch")).unwrap();
+    let left: Vec<_> = launches.map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["raw.json"], "nothing is left behind");
+}
+
+#[test]
+fn the_agents_own_pane_is_meant_whatever_people_add() {
+    let mut driver = Driver::new();
+    driver.start("mine", 1, ECHO);
+    assert_eq!(driver.session("mine"), running(1));
+    driver.screen_with("mine", "hello");
+    driver.tmux("mine", &["split-window", "-t", "=ao-mine:", "cat"]);
+    driver.tmux("mine", &["new-window", "-t", "=ao-mine:", "cat"]);
+    driver.tmux("mine", &["rename-session", "-t", "=ao-mine", "theirs"]);
+    driver.sessions.find("mine");
+    assert_eq!(driver.session("mine"), running(1));
+    driver.restart_supervisor();
+    driver.sessions.find("mine");
+    assert_eq!(driver.session("mine"), running(1), "also under another name");
+    driver.type_line("mine", "you");
+    driver.screen_with("mine", "got you");
+    let pane = driver.tmux("mine", &["list-panes", "-s", "-t", "=theirs:", "-F", "#{pane_id}"]);
+    assert!(pane.starts_with("%0"), "{pane}");
+    driver.tmux("mine", &["kill-pane", "-t", "%0"]);
+    let SessionSeen::Died { run: 1, .. } = driver.session("mine") else { panic!("its pane is gone") };
+}
+
+#[test]
+fn a_lost_client_is_replaced_without_a_word() {
+    let mut driver = Driver::new();
+    driver.start("bob", 1, ECHO);
+    assert_eq!(driver.session("bob"), running(1));
+    driver.screen_with("bob", "hello");
+    for client in driver.clients("bob") {
+        signal(client, Signal::SIGKILL);
+    }
+    driver.type_line_when_back("bob", "again");
+    driver.screen_with("bob", "got again");
+    assert_eq!(driver.unheard_sessions("bob"), [], "nothing was to be told");
+}
+
+#[test]
+fn a_start_that_fails_says_why() {
+    let mut driver = Driver::new();
+    driver.sessions.start("none", 1);
+    let SessionSeen::StartFailed { run: 1, why } = driver.session("none") else { panic!("it has no launch file") };
+    assert!(why.starts_with("cannot read launch file"), "{why}");
+    driver.start("none", 2, "true");
+    driver.sessions.start("none", 3);
+    driver.session("none");
+    driver.restart_supervisor();
+
+    let launch = driver.launch("bad", 1, "true");
+    driver.write_launch(&launch);
+    driver.sessions.start("bad", 2);
+    let SessionSeen::StartFailed { run: 2, why } = driver.session("bad") else { panic!("it is another run's") };
+    assert!(why.contains("is of run 1, not of run 2"), "{why}");
+    let blocked = driver.dir("bad");
+    std::fs::remove_dir_all(&blocked).unwrap();
+    std::fs::write(&blocked, "").unwrap();
+    driver.sessions.start("bad", 1);
+    let SessionSeen::StartFailed { run: 1, why } = driver.session("bad") else { panic!("its folder is a file") };
+    assert!(why.contains("cannot make folder"), "{why}");
+
+    driver.start("gone", 1, "exec /no/such/program");
+    assert_eq!(driver.session("gone"), running(1));
+    let SessionSeen::Died { exit, last_lines, .. } = driver.session("gone") else { panic!("there is no such program") };
+    assert_eq!(exit, Exit::Code(127));
+    assert!(last_lines.concat().contains("/no/such/program"), "{last_lines:?}");
+}
+
+#[test]
+fn a_stop_during_a_start_leaves_nothing() {
+    let mut driver = Driver::new();
+    driver.start("brief", 1, ECHO);
+    driver.sessions.stop("brief");
+    assert_eq!(driver.session("brief"), SessionSeen::Absent);
+    assert_eq!(pids_with(&driver.mark("brief")), BTreeSet::new());
+    assert!(!driver.paths.tmux_socket("brief").exists());
+}
+
+#[test]
+fn output_is_told_rarely_and_once_after_its_end() {
+    let mut driver = Driver::new();
+    driver.start("chatty", 1, "read x; i=0; while [ $i -lt 20000 ]; do i=$((i+1)); echo $i; done; printf END; read x");
+    assert_eq!(driver.session("chatty"), running(1));
+    driver.sessions.press("chatty", MessageId(1), "Enter");
+    driver.pressed("chatty").unwrap();
+    driver.screen_with("chatty", "END");
+    driver.settle();
+    let told = driver.all.iter().filter(|seen| matches!(seen, Observation::Output { .. })).count();
+    assert!((1..200).contains(&told), "20000 lines were told {told} times");
+}
