@@ -115,16 +115,16 @@ impl Driver {
         let mut seen = Vec::new();
         let now = mono();
         let deadline = self.sessions.deadline();
-        if deadline.is_some_and(|deadline| deadline <= now) {
+        let late = deadline.is_some_and(|deadline| deadline <= now);
+        if late {
             self.sessions.expire(now, &mut seen);
-        } else {
-            let next = deadline.map_or(bound, |deadline| deadline.min(bound));
-            let expiration = Expiration::OneShot(next.0.into());
-            self.timer.set(expiration, TimerSetTimeFlags::TFD_TIMER_ABSTIME).unwrap();
-            for (owner, id) in self.reactor.wait(true).unwrap() {
-                if owner == Owner::Sessions {
-                    self.sessions.ready(id, &mut seen);
-                }
+        }
+        let next = deadline.map_or(bound, |deadline| deadline.min(bound));
+        let expiration = Expiration::OneShot(next.0.into());
+        self.timer.set(expiration, TimerSetTimeFlags::TFD_TIMER_ABSTIME).unwrap();
+        for (owner, id) in self.reactor.wait(!late).unwrap() {
+            if owner == Owner::Sessions {
+                self.sessions.ready(id, &mut seen);
             }
         }
         self.all.extend(seen.iter().cloned());

@@ -62,7 +62,8 @@ pub fn session(launch_file: &Path) -> anyhow::Result<Infallible> {
 
 /// Returns the commands that set up the server and its session, as arguments of one tmux client.
 ///
-/// `window-size manual` stands behind `new-session`: before it, it ends tmux 3.3a.
+/// Only the agent's own window has `window-size manual`: as a default for windows still to come it ends tmux 3.3a when
+/// the next one is made.
 fn commands(launch: &Launch, program: &Path, launch_file: &Path) -> anyhow::Result<Vec<OsString>> {
     let text = |path: &Path| {
         path.to_str().map(str::to_owned).ok_or_else(|| anyhow!("`{}` is not valid UTF-8", path.display()))
@@ -88,7 +89,7 @@ fn commands(launch: &Launch, program: &Path, launch_file: &Path) -> anyhow::Resu
         new.extend([program.as_str(), "pane", launch_file.as_str()]);
     }
     commands.extend([
-        vec!["set-option", "-gq", "window-size", "manual"],
+        vec!["set-option", "-wq", "-t", &target, "window-size", "manual"],
         vec!["set-option", "-F", "-t", &target, PANE_OPTION, "#{pane_id}"],
         vec!["set-option", "-t", &target, RUN_OPTION, &run],
         vec!["pipe-pane", "-t", &target, &writer],
