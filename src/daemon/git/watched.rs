@@ -33,8 +33,8 @@ pub(super) struct Watched {
     unasked: VecDeque<PathBuf>,
     /// A config changed: everything is to be found out anew.
     stale: bool,
-    /// When the origin of another host was asked last, with success.
-    asked: Option<Mono>,
+    /// When the origin is to be asked, if this look finds it to be the same one.
+    not_before: Option<Mono>,
     /// The child of the look under way.
     looking: Option<u64>,
     look_again: bool,
@@ -76,7 +76,7 @@ impl Watched {
             trackers: Vec::new(),
             unasked: VecDeque::new(),
             stale: true,
-            asked: None,
+            not_before: None,
             looking: None,
             look_again: false,
             look_due: None,
@@ -111,6 +111,7 @@ impl Watched {
     /// Does what is due.
     pub fn expire(&mut self, now: Mono, shared: &mut Shared) {
         if self.look_due.is_some_and(|due| due <= now) {
+            self.not_before = None;
             self.look(shared);
         }
     }
@@ -120,6 +121,7 @@ impl Watched {
         match about {
             About::Clones => {
                 self.stale = true;
+                self.not_before = self.look_due;
                 self.look(shared);
             }
             About::Origin => self.look(shared),
@@ -200,11 +202,10 @@ impl Watched {
         self.trackers.clear();
         if self.origin.as_ref() != Some(&origin) {
             self.branch = None;
-            self.has_events = false;
             self.watch(About::Origin, &[], shared);
             self.watch(About::Tracking, &[], shared);
             self.failures = 0;
-            self.asked = None;
+            self.not_before = None;
         }
         self.origin = Some(origin);
         self.go_on(shared);
@@ -274,13 +275,12 @@ impl Watched {
 
     fn ask_origin(&mut self, shared: &mut Shared) {
         let Some(origin) = &self.origin else { return };
-        if let (None, Some(asked), Some(_), 0) = (&origin.local, self.asked, &self.branch, self.failures)
-            && clock::mono() < asked + self.setup.signal_interval
-        {
-            // A clone's config changed, and the origin is as it was.
+        if let (None, Some(due), Some(_), 0) = (&origin.local, self.not_before.take(), &self.branch, self.failures) {
             self.watch_trackers(shared);
             self.end_look(shared);
-            self.look_due = Some(asked + self.setup.signal_interval);
+            if !self.stale {
+                self.look_due = Some(due);
+            }
             return;
         }
         let remembered = || Repository::around(&self.setup.repo)?.default_of_origin();
@@ -294,7 +294,6 @@ impl Watched {
             Ok(sink) => String::from_utf8_lossy(&sink.answer()).into_owned(),
             Err(why) => return self.fail(why, shared),
         };
-        self.asked = Some(clock::mono());
         let mut default = None;
         let mut branches = Vec::new();
         for (value, name) in text.lines().filter_map(|line| line.split_once('\t')) {
@@ -329,6 +328,7 @@ impl Watched {
     fn fail(&mut self, why: String, shared: &mut Shared) {
         let why = if why.is_empty() { "git failed without a word".to_owned() } else { why };
         self.failures = self.failures.saturating_add(1);
+        self.not_before = None;
         self.told.trouble(&self.setup.in_loop, why, shared);
         self.end_look(shared);
     }
@@ -376,7 +376,7 @@ impl Watched {
         let key = Key { in_loop: self.setup.in_loop.clone(), about };
         let watched = shared.watcher.watch(&key, spots);
         if about == About::Origin {
-            self.has_events = watched.is_ok();
+            self.has_events = watched.is_ok() && !spots.is_empty();
         }
     }
 
