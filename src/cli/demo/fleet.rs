@@ -1,9 +1,10 @@
 //! Starts and ends the demo's fleet through the program's own verbs.
 
 use std::fs::File;
+use std::io::Read;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -19,6 +20,9 @@ use crate::daemon::paths::Paths;
 
 /// How long `down` may take before everything is killed.
 const DOWN_MAX: Duration = Duration::from_secs(20);
+
+/// How long a process that `down` has ended may take to be gone.
+const ENDING_MAX: Duration = Duration::from_secs(2);
 
 /// The demo's fleet.
 pub struct Fleet {
@@ -68,21 +72,24 @@ impl Fleet {
     /// Ends agents and supervisor, by force where they do not, and removes their sockets.
     pub fn end(&self) -> anyhow::Result<()> {
         let down = bounded::run(&mut self.verb("down"), DOWN_MAX).context("`down` did not work");
-        if down.is_err() {
-            self.kill()?;
+        // The supervisor first, so that it starts nothing again.
+        let mut killed = kill_listener(&self.paths.control_socket())?;
+        for agent in AGENTS {
+            killed |= kill_listener(&self.paths.tmux_socket(agent))?;
         }
-        let left = std::fs::remove_dir_all(&self.paths.runtime);
+        let removed = match std::fs::remove_dir_all(&self.paths.runtime) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        };
         if let Some(parent) = self.paths.runtime.parent() {
             // Other fleets may have theirs in it.
             let _shared = std::fs::remove_dir(parent);
         }
         down?;
-        match left {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(error).with_context(|| format!("cannot remove `{}`", self.paths.runtime.display()))
-            }
-            _ => Ok(()),
+        if killed {
+            bail!("`down` left something running; it has been killed");
         }
+        removed.with_context(|| format!("cannot remove `{}`", self.paths.runtime.display()))
     }
 
     fn verb(&self, verb: &str) -> Command {
@@ -93,22 +100,20 @@ impl Fleet {
         }
         command
     }
+}
 
-    /// Kills the supervisor first, so that it starts nothing again, then the agents' tmux servers.
-    fn kill(&self) -> anyhow::Result<()> {
-        if let Ok(supervisor) = UnixStream::connect(self.paths.control_socket()) {
-            let who = getsockopt(&supervisor, PeerCredentials).context("cannot tell the supervisor's process")?;
-            kill(Pid::from_raw(who.pid()), Signal::SIGKILL).context("cannot kill the supervisor")?;
-        }
-        for agent in AGENTS {
-            let socket = self.paths.tmux_socket(agent);
-            if socket.exists() {
-                // A socket without a server is what is wanted.
-                let _gone = bounded::tmux(&socket, &["kill-server"]);
-            }
-        }
-        Ok(())
-    }
+/// Waits for the end of the process that listens on `socket`, if one does, and kills it if it goes on; tells whether
+/// it had to. A pane ends with its tmux server.
+fn kill_listener(socket: &Path) -> anyhow::Result<bool> {
+    let Ok(mut listener) = UnixStream::connect(socket) else { return Ok(false) };
+    let cannot = || format!("cannot kill who listens on `{}`", socket.display());
+    listener.set_read_timeout(Some(ENDING_MAX)).with_context(cannot)?;
+    // Its end is an end of this connection, or an error, or else the time runs out.
+    let _ended = listener.read(&mut [0]);
+    let Ok(listener) = UnixStream::connect(socket) else { return Ok(false) };
+    let who = getsockopt(&listener, PeerCredentials).with_context(cannot)?;
+    kill(Pid::from_raw(who.pid()), Signal::SIGKILL).with_context(cannot)?;
+    Ok(true)
 }
 
 impl Starting {
