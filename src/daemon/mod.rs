@@ -3,12 +3,15 @@
 
 pub mod child;
 pub mod clock;
+pub mod config_file;
 pub mod event_log;
 pub mod event_loop;
 pub mod files;
 pub mod git;
 pub mod journal;
 pub mod listener;
+pub mod lock;
+pub mod notify;
 pub mod offline;
 pub mod pane;
 pub mod paths;
@@ -18,5 +21,6 @@ pub mod reactor;
 pub mod sessions;
 pub mod start;
 pub mod state_file;
+pub mod timer;
 pub mod tree;
 pub mod watch;
