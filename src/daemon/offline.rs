@@ -1,1 +1,335 @@
-//! What can be done while no supervisor runs.
+//! Acts in the supervisor's place while there is none: looks, moves a phase, ends agents.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+
+use super::clock;
+use super::event_log::EventLog;
+use super::journal::Journal;
+use super::lock::{Lock, Role};
+use super::paths::Paths;
+use super::perform::{MODE, Telling, mark_complete, remove_file};
+use super::reactor::{Owner, Part, Reactor};
+use super::sessions::Sessions;
+use super::start::{open_fleet, open_state, places, supervisor_pid};
+use super::state_file::Keeper;
+use super::timer::Timer;
+use crate::policy::action::Action;
+use crate::policy::now::{Mono, Now};
+use crate::policy::observation::Observation;
+use crate::policy::request::{PhaseTarget, Reason, Reply, Request, RequestId};
+use crate::policy::state::State;
+use crate::policy::status::Picture;
+use crate::policy::{Supervisor, Turn};
+
+/// How long tmux may take to tell of all sessions.
+const FIND_MAX: Duration = Duration::from_secs(2);
+
+/// How long an order may take.
+const ORDER_MAX: Duration = Duration::from_secs(30);
+
+/// The most turns that an order takes.
+const TURNS_MAX: usize = 1000;
+
+const TIMER_ID: u64 = 0;
+const REQUEST: RequestId = RequestId(1);
+
+/// Answers a request as far as that can be done without a supervisor.
+pub fn ask(config: &Path, request: Request) -> Reply {
+    let answer = match request {
+        Request::Status => picture(config).map(|picture| Reply::Status { picture: Box::new(picture) }),
+        Request::Explain { name } => explain(config, &name),
+        Request::PhaseShow { in_loop } => phase_show(config, in_loop),
+        Request::PhaseSet { in_loop, to, restart } => phase_set(config, in_loop, to, restart),
+        Request::Down { names } => down(config, names),
+        Request::Up { .. } | Request::Restart { .. } | Request::Send { .. } => Ok(no_supervisor()),
+    };
+    answer.unwrap_or_else(|error| failed(&error))
+}
+
+/// Returns the fleet's picture as disk and tmux show it.
+///
+/// # Errors
+/// When config or state cannot be used.
+pub fn picture(config: &Path) -> anyhow::Result<Picture> {
+    let mut offline = Offline::open(config, Purpose::Look)?;
+    offline.find_all()?;
+    Ok(offline.picture())
+}
+
+/// Answers `explain` as disk and tmux show it.
+///
+/// # Errors
+/// When config or state cannot be used.
+pub fn explain(config: &Path, name: &str) -> anyhow::Result<Reply> {
+    let mut offline = Offline::open(config, Purpose::Look)?;
+    offline.find_all()?;
+    let explanation = offline.supervisor.explain(name, offline.now());
+    Ok(explanation.map_or_else(
+        || Reply::Failed { reason: Reason::Usage, error: format!("there is no agent `{name}`"), hint: None },
+        |explanation| Reply::Explanation { explanation: Box::new(explanation) },
+    ))
+}
+
+/// Answers `phase show` from disk; nothing is changed.
+///
+/// # Errors
+/// When config or state cannot be used.
+pub fn phase_show(config: &Path, in_loop: Option<String>) -> anyhow::Result<Reply> {
+    let mut offline = Offline::open(config, Purpose::Look)?;
+    let now = offline.now();
+    offline.supervisor.step(&[], now);
+    let turn = offline.supervisor.step(&[asked(Request::PhaseShow { in_loop })], now);
+    let answer = turn.actions.into_iter().find_map(|action| match action {
+        Action::Answer { reply, .. } => Some(reply),
+        Action::Find { .. }
+        | Action::Prepare { .. }
+        | Action::Start { .. }
+        | Action::Stop { .. }
+        | Action::Look { .. }
+        | Action::Paste { .. }
+        | Action::Press { .. }
+        | Action::WriteText { .. }
+        | Action::ReadPushed { .. }
+        | Action::WatchFiles { .. }
+        | Action::MarkComplete { .. }
+        | Action::RemoveFile { .. }
+        | Action::Record(_)
+        | Action::Ready
+        | Action::Exit => None,
+    });
+    Ok(answer.unwrap_or_else(no_supervisor))
+}
+
+/// Moves a loop; with `restart` its agents are stopped, and started by the next supervisor.
+///
+/// # Errors
+/// When config or state cannot be used, the fleet's lock is held, or sessions do not end in time.
+pub fn phase_set(config: &Path, in_loop: Option<String>, to: PhaseTarget, restart: bool) -> anyhow::Result<Reply> {
+    Offline::open(config, Purpose::Order)?.order(Request::PhaseSet { in_loop, to, restart })
+}
+
+/// Stops these agents and remembers it; all of them, without remembering, if `names` is empty.
+///
+/// # Errors
+/// When config or state cannot be used, the fleet's lock is held, or sessions do not end in time.
+pub fn down(config: &Path, names: Vec<String>) -> anyhow::Result<Reply> {
+    Offline::open(config, Purpose::Order)?.order(Request::Down { names })
+}
+
+fn asked(request: Request) -> Observation {
+    Observation::Request { id: REQUEST, request }
+}
+
+fn failed(error: &anyhow::Error) -> Reply {
+    let text = format!("{error:#}");
+    let (error, hint) = match text.split_once("\nhint: ") {
+        Some((error, hint)) if !hint.contains('\n') => (error.to_owned(), Some(hint.to_owned())),
+        Some(_) | None => (text, None),
+    };
+    Reply::Failed { reason: Reason::Failed, error, hint }
+}
+
+fn no_supervisor() -> Reply {
+    Reply::Failed {
+        reason: Reason::NoSupervisor,
+        error: "no supervisor of this fleet runs".to_owned(),
+        hint: Some("`agent-orchestrator up` starts one".to_owned()),
+    }
+}
+
+/// What a fleet without its supervisor is opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// Nothing is done, nothing is saved.
+    Look,
+    /// Something is; nobody else may do so meanwhile.
+    Order,
+}
+
+/// A fleet without its supervisor.
+struct Offline {
+    _lock: Option<Lock>,
+    supervisor: Supervisor,
+    saved: Option<State>,
+    paths: Rc<Paths>,
+    zone: chrono_tz::Tz,
+    reactor: Rc<Reactor>,
+    timer: Timer,
+    sessions: Sessions,
+}
+
+impl Offline {
+    fn open(config: &Path, purpose: Purpose) -> anyhow::Result<Self> {
+        let (fleet, paths) = open_fleet(config)?;
+        paths.make(fleet.agents.iter().map(|agent| &agent.name))?;
+        let paths = Rc::new(paths);
+        let now = clock::now(clock::host_zone());
+        let lock = match purpose {
+            Purpose::Look => None,
+            Purpose::Order => Some(Lock::take(&paths.lock(), Role::Verb, now.wall)?),
+        };
+        let (saved, state) = open_state(&paths, now)?;
+        let supervisor = Supervisor::new(Arc::new(fleet), state, places(&paths), true);
+        let reactor = Rc::new(Reactor::new().context("cannot wait for events")?);
+        let timer = Timer::new(&reactor, TIMER_ID).context("cannot make a timer")?;
+        let program = std::env::current_exe().context("cannot find this program's own file")?;
+        let mut sessions = Sessions::new(Rc::clone(&reactor), Rc::clone(&paths), program);
+        let remembered = supervisor.picture(now).agents.into_iter().map(|agent| (agent.name, agent.session));
+        let named = supervisor.fleet().agents.iter().map(|agent| (agent.name.clone(), agent.session.clone()));
+        sessions.set_names(remembered.chain(named).collect());
+        Ok(Self { _lock: lock, supervisor, saved, paths, zone: now.zone, reactor, timer, sessions })
+    }
+
+    fn now(&self) -> Now {
+        clock::now(self.zone)
+    }
+
+    /// Returns the picture, with what only the daemon knows.
+    fn picture(&self) -> Picture {
+        Picture {
+            supervised: false,
+            supervisor_pid: supervisor_pid(&self.paths),
+            mode: MODE.to_owned(),
+            config: self.paths.config.display().to_string(),
+            ..self.supervisor.picture(self.now())
+        }
+    }
+
+    /// Takes the first turn and tells the supervisor which sessions there are; who does not answer in time stays
+    /// unknown. Returns what is to be done of it.
+    fn find_all(&mut self) -> anyhow::Result<Vec<Action>> {
+        let now = self.now();
+        self.supervisor.step(&[], now);
+        let mut waited: BTreeSet<String> =
+            self.supervisor.picture(now).agents.into_iter().map(|agent| agent.name).collect();
+        waited.extend(self.supervisor.fleet().agents.iter().map(|agent| agent.name.clone()));
+        for agent in &waited {
+            self.sessions.find(agent);
+        }
+        let mut actions = Vec::new();
+        let until = now.mono + FIND_MAX;
+        while !waited.is_empty() && clock::mono() < until {
+            let seen = self.wait(until)?;
+            for one in &seen {
+                if let Observation::Session { agent, .. } = one {
+                    waited.remove(agent);
+                }
+            }
+            if !seen.is_empty() {
+                actions.extend(self.supervisor.step(&seen, self.now()).actions);
+            }
+        }
+        Ok(actions)
+    }
+
+    /// Waits until the sessions have told something or wanted to be called, at the latest until `until`.
+    fn wait(&mut self, until: Mono) -> anyhow::Result<Vec<Observation>> {
+        let mut seen = Vec::new();
+        let wake = self.sessions.deadline().map_or(until, |deadline| deadline.min(until));
+        self.timer.set(Some(wake)).context("cannot set the timer")?;
+        for (owner, id) in self.reactor.wait(true).context("cannot wait for events")? {
+            match owner {
+                Owner::Loop => self.timer.rang(),
+                Owner::Sessions => self.sessions.ready(id, &mut seen),
+                Owner::Git | Owner::Files | Owner::Listener => unreachable!("there is no such part without a loop"),
+            }
+        }
+        let now = clock::mono();
+        if self.sessions.deadline().is_some_and(|deadline| deadline <= now) {
+            self.sessions.expire(now, &mut seen);
+        }
+        Ok(seen)
+    }
+
+    /// Lets the supervisor carry out an order, as far as that starts nothing.
+    fn order(mut self, request: Request) -> anyhow::Result<Reply> {
+        let found = self.find_all()?;
+        let mut doing = Doing {
+            keeper: Keeper::new(self.paths.state_file(), self.saved.take()),
+            telling: Telling { event_log: EventLog::new(self.paths.events()), journal: Journal::silent() },
+            paths: Rc::clone(&self.paths),
+        };
+        let until = clock::mono() + ORDER_MAX;
+        let mut seen = vec![asked(request)];
+        let mut turn = Turn { actions: found, deadline: None };
+        for _ in 0..TURNS_MAX {
+            let decided = self.supervisor.step(&seen, self.now());
+            turn.actions.extend(decided.actions);
+            turn.deadline = decided.deadline;
+            seen.clear();
+            if let Err(what) = doing.keeper.keep(self.supervisor.state()) {
+                return Err(anyhow!(what.unwrap_or_default()));
+            }
+            let due = turn.deadline;
+            if let Some(reply) = doing.perform(std::mem::take(&mut turn), &mut self.sessions, &mut seen) {
+                return Ok(reply);
+            }
+            while seen.is_empty() {
+                if clock::mono() >= until {
+                    return Err(anyhow!("not done after {} s; what was done stays", ORDER_MAX.as_secs()));
+                }
+                seen = self.wait(due.map_or(until, |due| due.min(until)))?;
+                if seen.is_empty() && due.is_some_and(|due| due <= clock::mono()) {
+                    seen.push(Observation::Deadline);
+                }
+            }
+        }
+        Err(anyhow!("not done after {TURNS_MAX} turns; what was done stays"))
+    }
+}
+
+/// What an order may use.
+struct Doing {
+    keeper: Keeper,
+    telling: Telling,
+    paths: Rc<Paths>,
+}
+
+impl Doing {
+    /// Performs what stops, removes and tells; a start, a message and a look are the next supervisor's. Returns the
+    /// answer when it is given.
+    fn perform(&mut self, turn: Turn, sessions: &mut Sessions, seen: &mut Vec<Observation>) -> Option<Reply> {
+        let mut answer = None;
+        for action in turn.actions {
+            let done = match action {
+                Action::Find { agent } => {
+                    sessions.find(&agent);
+                    Ok(())
+                }
+                Action::Stop { agent } => {
+                    sessions.stop(&agent);
+                    Ok(())
+                }
+                Action::MarkComplete { in_loop, text } => {
+                    mark_complete(&self.paths.complete_marker(&in_loop), text.as_deref())
+                }
+                Action::RemoveFile { path } => remove_file(&path),
+                Action::Record(event) => self.telling.tell(&event).map_or(Ok(()), |what| Err(anyhow!(what))),
+                Action::Answer { reply, .. } => {
+                    answer = Some(reply);
+                    Ok(())
+                }
+                Action::Prepare { .. }
+                | Action::Start { .. }
+                | Action::Look { .. }
+                | Action::Paste { .. }
+                | Action::Press { .. }
+                | Action::WriteText { .. }
+                | Action::ReadPushed { .. }
+                | Action::WatchFiles { .. }
+                | Action::Ready
+                | Action::Exit => Ok(()),
+            };
+            if let Err(error) = done {
+                seen.push(Observation::Trouble { what: format!("{error:#}") });
+            }
+        }
+        answer
+    }
+}

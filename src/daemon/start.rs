@@ -1,1 +1,227 @@
-//! Starts the supervisor: in the foreground, or detached; one per fleet.
+//! Begins to supervise: in the foreground, or detached from who asked for it.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow, bail};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use super::event_log::EventLog;
+use super::event_loop::{EventLoop, block_signals};
+use super::journal::Journal;
+use super::lock::{self, Holder, Lock, Role};
+use super::notify::Notify;
+use super::paths::Paths;
+use super::perform::{Parts, Telling};
+use super::reactor::Reactor;
+use super::state_file::{self, Keeper};
+use super::{clock, config_file};
+use crate::policy::fleet::Fleet;
+use crate::policy::now::Now;
+use crate::policy::state::State;
+use crate::policy::{Places, Supervisor};
+
+/// How long a detached supervisor may take until it listens.
+const LISTENING_MAX: Duration = Duration::from_secs(20);
+
+/// The line by which a detached supervisor says that it listens.
+const LISTENING: &str = "listening";
+
+/// The most that is read of what a detached supervisor says before it listens.
+const WORDS_BYTES_MAX: usize = 64 << 10;
+
+/// Variables that speak for whoever set them and mean nothing to a detached supervisor.
+const FOREIGN_VARIABLES: [&str; 7] =
+    ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "JOURNAL_STREAM"];
+
+/// How to supervise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// The config file.
+    pub config: PathBuf,
+    /// Leave the session of who started it, tell them on standard output when it listens, and log to a file.
+    pub detached: bool,
+    /// Start nothing until the first `Up` request.
+    pub hold: bool,
+}
+
+/// Supervises the fleet until it is told to end; agents are found and left running at both ends.
+///
+/// # Errors
+/// Whatever keeps it from starting: an unusable config, a supervisor that runs already, an unusable state. Once it
+/// supervises, only a kernel that lets nobody wait.
+pub fn supervise(options: &Options) -> anyhow::Result<()> {
+    if !options.detached {
+        return run(options, || Ok(()));
+    }
+    // Fails only for a leader of its process group, who has left the session of who started it already.
+    let _ = nix::unistd::setsid();
+    let mut has_listened = false;
+    let result = run(options, || {
+        has_listened = true;
+        leave_standard_output()
+    });
+    if let (Err(error), false) = (&result, has_listened) {
+        // Who waits at the other end may have gone; the error is returned all the same.
+        let _ = io::stdout().write_all(format!("{error:#}\n").as_bytes());
+    }
+    result
+}
+
+/// Says that the supervisor listens and lets go of standard output.
+fn leave_standard_output() -> anyhow::Result<()> {
+    let mut output = io::stdout();
+    // Who asked may have gone meanwhile: that ends nothing.
+    let _ = output.write_all(format!("{LISTENING}\n").as_bytes()).and_then(|()| output.flush());
+    let null = OpenOptions::new().write(true).open("/dev/null").context("cannot open `/dev/null`")?;
+    nix::unistd::dup2(null.as_raw_fd(), output.as_raw_fd()).context("cannot close standard output")?;
+    Ok(())
+}
+
+fn run(options: &Options, listening: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<()> {
+    block_signals()?;
+    let program = std::env::current_exe().context("cannot find this program's own file")?;
+    let (fleet, paths) = open_fleet(&options.config)?;
+    paths.make(fleet.agents.iter().map(|agent| &agent.name))?;
+    let paths = Rc::new(paths);
+    let now = clock::now(clock::host_zone());
+    let _lock = Lock::take(&paths.lock(), Role::Supervisor, now.wall)?;
+    let journal = if options.detached {
+        let log = paths.supervisor_log();
+        let what = format!("cannot write log `{}`", log.display());
+        Journal::in_file(log, now.zone).context(what)?
+    } else {
+        Journal::new(now.zone)
+    };
+    let (saved, state) = open_state(&paths, now)?;
+    let telling = Telling { event_log: EventLog::new(paths.events()), journal };
+    let reactor = Rc::new(Reactor::new().context("cannot wait for events")?);
+    let mut parts = Parts::new(&reactor, &paths, program, telling, Notify::new(now.mono))?;
+    parts.files.watch_config(&paths.config);
+    listening()?;
+    let supervisor = Supervisor::new(Arc::new(fleet), state, places(&paths), options.hold);
+    let keeper = Keeper::new(paths.state_file(), saved);
+    EventLoop::new(reactor, parts, supervisor, keeper)?.run()
+}
+
+/// Reads the config at `config` and names the fleet's folders.
+///
+/// # Errors
+/// All mistakes of an unusable config.
+pub(super) fn open_fleet(config: &Path) -> anyhow::Result<(Fleet, Paths)> {
+    let config = Paths::new(config, Path::new(""))?.config;
+    let fleet = config_file::read(&config).map_err(|unusable| anyhow!(unusable.mistakes))?.fleet;
+    let paths = Paths::new(&config, &fleet.log_dir)?;
+    Ok((fleet, paths))
+}
+
+/// Reads the state: as it is on disk, and as it is taken up.
+///
+/// # Errors
+/// When it is there and cannot be used.
+pub(super) fn open_state(paths: &Paths, now: Now) -> anyhow::Result<(Option<State>, State)> {
+    let boot = state_file::boot_id()?;
+    let saved = state_file::load(&paths.state_file())?;
+    let state = saved.clone().map_or_else(|| State::new(&boot), |saved| saved.taken_up(&boot, now));
+    Ok((saved, state))
+}
+
+/// Returns the folders that messages point to.
+pub(super) fn places(paths: &Paths) -> Places {
+    Places { texts: paths.texts(), state: paths.state.clone() }
+}
+
+/// Returns the process of the fleet's supervisor, if there is one.
+pub fn supervisor_pid(paths: &Paths) -> Option<u32> {
+    match lock::holder(&paths.lock())? {
+        Holder { role: Role::Supervisor, pid, .. } => Some(pid),
+        Holder { role: Role::Verb, .. } => None,
+    }
+}
+
+/// Starts a supervisor of its own session that holds until the first `Up` request, and returns when it listens.
+///
+/// # Errors
+/// What it said before it ended, or that it did not listen in time; then it has been ended.
+pub fn detached(config: &Path) -> anyhow::Result<()> {
+    let program = std::env::current_exe().context("cannot find this program's own file")?;
+    detached_from(&program, config)
+}
+
+/// As [`detached`], with `program` as the supervisor.
+///
+/// # Errors
+/// The same.
+pub fn detached_from(program: &Path, config: &Path) -> anyhow::Result<()> {
+    let (fleet, paths) = open_fleet(config)?;
+    paths.make(fleet.agents.iter().map(|agent| &agent.name))?;
+    let log = open_log(&paths.supervisor_log())?;
+    let mut command = Command::new(program);
+    command.args(["supervise", "--detached", "--hold", "--config"]).arg(&paths.config);
+    command.current_dir("/").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
+    for variable in FOREIGN_VARIABLES {
+        command.env_remove(variable);
+    }
+    let mut child = command.spawn().with_context(|| format!("cannot start `{}`", program.display()))?;
+    let Some(output) = child.stdout.take() else { unreachable!("standard output was asked to be a pipe") };
+    let result = await_listening(output, &paths.supervisor_log());
+    if result.is_err() {
+        end(&mut child);
+    }
+    result
+}
+
+fn open_log(path: &Path) -> anyhow::Result<File> {
+    OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .open(path)
+        .with_context(|| format!("cannot write log `{}`", path.display()))
+}
+
+/// Waits until the supervisor at the other end listens.
+fn await_listening(mut output: ChildStdout, log: &Path) -> anyhow::Result<()> {
+    let until = clock::mono() + LISTENING_MAX;
+    let mut words = Vec::new();
+    let mut buffer = [0; 4096];
+    while words.len() < WORDS_BYTES_MAX {
+        let left = until.since(clock::mono());
+        if left.is_zero() {
+            let log = log.display();
+            bail!("the supervisor does not listen after {} s\nhint: its log is `{log}`", LISTENING_MAX.as_secs());
+        }
+        let mut waited = [PollFd::new(output.as_fd(), PollFlags::POLLIN)];
+        match poll(&mut waited, PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)) {
+            Ok(0) | Err(nix::errno::Errno::EINTR) => continue,
+            Ok(_) => {}
+            Err(error) => return Err(error).context("cannot wait for the supervisor"),
+        }
+        match output.read(&mut buffer).context("cannot hear the supervisor")? {
+            0 => break,
+            count => words.extend_from_slice(&buffer[..count]),
+        }
+        if words.split_inclusive(|byte| *byte == b'\n').any(|line| line == format!("{LISTENING}\n").as_bytes()) {
+            return Ok(());
+        }
+    }
+    let words = String::from_utf8_lossy(&words);
+    match words.trim() {
+        "" => bail!("the supervisor ended without a word\nhint: its log is `{}`", log.display()),
+        words => bail!("{words}"),
+    }
+}
+
+/// Ends a supervisor that has started nothing yet.
+fn end(child: &mut Child) {
+    // It may have ended by itself. It is not waited for: it is init's as soon as we end.
+    let _ = child.kill();
+    let _ = child.try_wait();
+}
