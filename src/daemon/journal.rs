@@ -258,13 +258,14 @@ mod tests {
     fn the_journal_gets_fields_to_select_by() {
         let fields = fields(&event(Some("builder"), Some("web"), "ready"));
         let lines: Vec<String> = fields.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        expect_test::expect![[r#"
+        expect_test::expect![[r"
             SYSLOG_IDENTIFIER=agent-orchestrator
             MESSAGE_ID=bf2abecd02c748609e71c3f3d1bb456e
             EVENT=agent-ready
             AGENT=builder
             LOOP=web
-            PHASE=p1"#]].assert_eq(&lines.join("\n"));
+            PHASE=p1"]]
+        .assert_eq(&lines.join("\n"));
     }
 
     #[test]
