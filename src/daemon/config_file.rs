@@ -5,11 +5,8 @@ use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use crate::config::{Where, parse};
+use crate::config::{Mistake, Severity, TEXT_MAX_BYTES, Where, parse, render};
 use crate::policy::fleet::Fleet;
-
-/// The largest config.
-pub const CONFIG_BYTES_MAX: u64 = 4 << 20;
 
 /// A usable config.
 #[derive(Debug)]
@@ -23,15 +20,10 @@ pub struct Loaded {
 /// A config that cannot be used.
 #[derive(Debug)]
 pub struct Unusable {
+    /// The first mistake in one line.
+    pub first: String,
     /// All mistakes as `check` prints them.
     pub mistakes: String,
-}
-
-impl Unusable {
-    /// Returns the first mistake in one line.
-    pub fn first_line(&self) -> String {
-        first_line(&self.mistakes)
-    }
 }
 
 /// Reads and checks the config at the absolute path `path`.
@@ -39,38 +31,45 @@ impl Unusable {
 /// # Errors
 /// When it cannot be read or is not usable; an empty file (one that is just being written) is not.
 pub fn read(path: &Path) -> Result<Loaded, Unusable> {
-    let unreadable =
-        |why: &dyn std::fmt::Display| Unusable { mistakes: format!("cannot read config `{}`: {why}", path.display()) };
     let text = match read_text(path) {
         Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let hint = "hint: `agent-orchestrator init` writes one";
-            return Err(Unusable { mistakes: format!("there is no config `{}`\n{hint}", path.display()) });
-        }
-        Err(error) => return Err(unreadable(&error)),
+        Err(error) => return Err(unreadable(path, &error)),
     };
-    if text.trim().is_empty() {
-        return Err(unreadable(&"it is empty"));
-    }
     let home = std::env::var_os("HOME").map(PathBuf::from);
     let parsed = parse(&text, &Where { file: path.to_owned(), home });
-    let rendered: Vec<String> = parsed.mistakes.iter().map(ToString::to_string).collect();
-    match parsed.fleet {
-        Some(fleet) => Ok(Loaded { fleet, warnings: rendered.iter().map(|mistake| first_line(mistake)).collect() }),
-        None => Err(Unusable { mistakes: rendered.join("\n") }),
+    if let Some(fleet) = parsed.fleet {
+        return Ok(Loaded { fleet, warnings: parsed.mistakes.iter().map(one_line).collect() });
     }
+    let worst = parsed.mistakes.iter().find(|mistake| mistake.severity == Severity::Fatal);
+    let first = worst.or(parsed.mistakes.first()).map(one_line).unwrap_or_default();
+    Err(Unusable { first, mistakes: render(&parsed.mistakes, &text, path) })
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> Unusable {
+    let path = path.display();
+    if error.kind() == io::ErrorKind::NotFound {
+        let first = format!("there is no config `{path}`");
+        return Unusable { mistakes: format!("{first}\nhint: `agent-orchestrator init` writes one"), first };
+    }
+    let first = format!("cannot read config `{path}`: {error}");
+    Unusable { mistakes: first.clone(), first }
+}
+
+fn one_line(mistake: &Mistake) -> String {
+    format!("line {}: {}", mistake.line, mistake.message.replace(char::is_control, " "))
 }
 
 fn read_text(path: &Path) -> io::Result<String> {
     let file = OpenOptions::new().read(true).custom_flags(nix::libc::O_NONBLOCK).open(path)?;
     let mut bytes = Vec::new();
-    file.take(CONFIG_BYTES_MAX + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > CONFIG_BYTES_MAX {
-        return Err(io::Error::other(format!("it is larger than {CONFIG_BYTES_MAX} bytes")));
+    file.take(TEXT_MAX_BYTES as u64 + 1).read_to_end(&mut bytes)?;
+    if bytes.len() > TEXT_MAX_BYTES {
+        return Err(io::Error::other(format!("it is larger than {TEXT_MAX_BYTES} bytes")));
     }
-    String::from_utf8(bytes).map_err(|_| io::Error::other("it is not UTF-8"))
-}
-
-fn first_line(text: &str) -> String {
-    text.lines().next().unwrap_or_default().to_owned()
+    let text = String::from_utf8(bytes).map_err(|_| io::Error::other("it is not UTF-8"))?;
+    // Whoever saves it in two steps is between them.
+    if text.trim().is_empty() {
+        return Err(io::Error::other("it is empty"));
+    }
+    Ok(text)
 }

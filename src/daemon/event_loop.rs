@@ -147,7 +147,8 @@ impl EventLoop {
                 After::End => self.end = Some(End::Decided),
             }
         }
-        self.parts.expire(now.mono, seen);
+        // What a part could tell at once is the next turn's, without a wait in between.
+        self.parts.expire(clock::mono(), seen);
     }
 
     /// Saves the state if it has changed.
@@ -217,7 +218,7 @@ impl EventLoop {
         let paths = Rc::clone(&self.parts.paths);
         let Loaded { fleet, mut warnings } = match config_file::read(&paths.config) {
             Ok(loaded) => loaded,
-            Err(unusable) => return seen.push(Observation::ConfigBroken { error: unusable.first_line() }),
+            Err(unusable) => return seen.push(Observation::ConfigBroken { error: unusable.first }),
         };
         if let Err(error) = paths.check_sockets(fleet.agents.iter().map(|agent| &agent.name)) {
             return seen.push(Observation::ConfigBroken { error: format!("{error:#}").replace('\n', "; ") });

@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdout, Stdio};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +22,7 @@ use super::paths::Paths;
 use super::perform::{Parts, Telling};
 use super::reactor::Reactor;
 use super::state_file::{self, Keeper};
-use super::{clock, config_file};
+use super::{child, clock, config_file};
 use crate::policy::fleet::Fleet;
 use crate::policy::now::Now;
 use crate::policy::state::State;
@@ -36,10 +36,6 @@ const LISTENING: &str = "listening";
 
 /// The most that is read of what a detached supervisor says before it listens.
 const WORDS_BYTES_MAX: usize = 64 << 10;
-
-/// Variables that speak for whoever set them and mean nothing to a detached supervisor.
-const FOREIGN_VARIABLES: [&str; 7] =
-    ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "JOURNAL_STREAM"];
 
 /// How to supervise.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,7 +83,7 @@ fn leave_standard_output() -> anyhow::Result<()> {
 
 fn run(options: &Options, listening: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<()> {
     block_signals()?;
-    let program = std::env::current_exe().context("cannot find this program's own file")?;
+    let program = child::own_program();
     let (fleet, paths) = open_fleet(&options.config)?;
     paths.make(fleet.agents.iter().map(|agent| &agent.name))?;
     let paths = Rc::new(paths);
@@ -117,7 +113,7 @@ fn run(options: &Options, listening: impl FnOnce() -> anyhow::Result<()>) -> any
 /// All mistakes of an unusable config.
 pub(super) fn open_fleet(config: &Path) -> anyhow::Result<(Fleet, Paths)> {
     let config = Paths::new(config, Path::new(""))?.config;
-    let fleet = config_file::read(&config).map_err(|unusable| anyhow!(unusable.mistakes))?.fleet;
+    let fleet = config_file::read(&config).map_err(|unusable| anyhow!(unusable.mistakes.trim_end().to_owned()))?.fleet;
     let paths = Paths::new(&config, &fleet.log_dir)?;
     Ok((fleet, paths))
 }
@@ -151,8 +147,7 @@ pub fn supervisor_pid(paths: &Paths) -> Option<u32> {
 /// # Errors
 /// What it said before it ended, or that it did not listen in time; then it has been ended.
 pub fn detached(config: &Path) -> anyhow::Result<()> {
-    let program = std::env::current_exe().context("cannot find this program's own file")?;
-    detached_from(&program, config)
+    detached_from(&child::own_program(), config)
 }
 
 /// As [`detached`], with `program` as the supervisor.
@@ -163,12 +158,10 @@ pub fn detached_from(program: &Path, config: &Path) -> anyhow::Result<()> {
     let (fleet, paths) = open_fleet(config)?;
     paths.make(fleet.agents.iter().map(|agent| &agent.name))?;
     let log = open_log(&paths.supervisor_log())?;
-    let mut command = Command::new(program);
+    // Not in a process group of its own: a leader of one could not leave the session.
+    let mut command = child::replacement(program);
     command.args(["supervise", "--detached", "--hold", "--config"]).arg(&paths.config);
     command.current_dir("/").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
-    for variable in FOREIGN_VARIABLES {
-        command.env_remove(variable);
-    }
     let mut child = command.spawn().with_context(|| format!("cannot start `{}`", program.display()))?;
     let Some(output) = child.stdout.take() else { unreachable!("standard output was asked to be a pipe") };
     let result = await_listening(output, &paths.supervisor_log());
