@@ -88,8 +88,8 @@ impl Parts {
     ) -> anyhow::Result<Self> {
         Ok(Self {
             sessions: Sessions::new(Rc::clone(reactor), Rc::clone(paths), program),
-            git: Git::new(Rc::clone(reactor), Rc::clone(paths)),
-            files: Files::new(reactor).context("cannot watch files")?,
+            git: Git::new(Rc::clone(reactor), Rc::clone(paths)).context("cannot watch repositories")?,
+            files: Files::new(Rc::clone(reactor)).context("cannot watch files")?,
             listener: Listener::new(Rc::clone(reactor), paths)?,
             telling,
             notify,
@@ -151,9 +151,7 @@ impl Parts {
             Action::Paste { agent, message, text } => self.sessions.paste(&agent, message, &text),
             Action::Press { agent, message, key } => self.sessions.press(&agent, message, &key),
             Action::WriteText { path, text } => try_to(write_text(&path, &text), seen),
-            Action::ReadPushed { in_loop, since, paths } => {
-                self.git.read_pushed(&in_loop, since.as_deref(), &paths);
-            }
+            Action::ReadPushed { in_loop, since, paths } => self.git.read_pushed(&in_loop, since, paths),
             Action::WatchFiles { in_loop, paths } => self.files.watch(&in_loop, paths),
             Action::MarkComplete { in_loop, text } => {
                 try_to(mark_complete(&self.paths.complete_marker(&in_loop), text.as_deref()), seen);
