@@ -4,7 +4,7 @@
 
 use serde::Serialize;
 
-use crate::policy::request::{Reason, Reply, Request};
+pub use crate::policy::{request::*, status::*};
 
 /// The longest request, its newline included; a text of 100 kB fits with every character escaped.
 pub const REQUEST_BYTES_MAX: usize = 1 << 20;
@@ -105,7 +105,6 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::policy::request::{Override, PhaseTarget};
 
     fn requests() -> Vec<Request> {
         let names = vec!["builder".to_owned()];
