@@ -75,7 +75,7 @@ impl Fleet {
     fn picture(&self) -> Picture {
         match self.ask(&Request::Status) {
             Reply::Status { picture } => *picture,
-            other => panic!("{other:?}"),
+            other @ (Reply::Done { .. } | Reply::Failed { .. } | Reply::Explanation { .. }) => panic!("{other:?}"),
         }
     }
 
@@ -267,7 +267,7 @@ fn the_log_of_a_detached_supervisor_is_bounded_at_its_start_and_while_it_runs() 
 #[test]
 fn without_a_supervisor_one_can_look_and_order_but_not_start() {
     let fleet = Fleet::new();
-    let ask = |request: Request| offline::ask(&fleet.paths.config, request);
+    let ask = |request: Request| offline::ask(&fleet.paths.config, &request);
     let Reply::Status { picture } = ask(Request::Status) else { panic!("no picture") };
     assert_eq!((picture.supervised, picture.supervisor_pid), (false, None));
     assert!(!fleet.paths.state_file().exists(), "who looks leaves no trace");

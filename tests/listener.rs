@@ -80,10 +80,9 @@ fn answer_of(mut client: &UnixStream) -> Reply {
 }
 
 fn usage_error(client: &UnixStream) -> String {
-    match answer_of(client) {
-        Reply::Failed { reason: Reason::Usage, error, .. } => error,
-        other => panic!("{other:?}"),
-    }
+    let answer = answer_of(client);
+    let Reply::Failed { reason: Reason::Usage, error, .. } = answer else { panic!("{answer:?}") };
+    error
 }
 
 fn asked(seen: &[Observation]) -> Vec<(RequestId, Request)> {

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 
-use super::clock;
 use super::event_log::EventLog;
 use super::journal::Journal;
 use super::lock::{Lock, Role};
@@ -19,10 +18,11 @@ use super::sessions::Sessions;
 use super::start::{open_fleet, open_state, places, supervisor_pid};
 use super::state_file::Keeper;
 use super::timer::Timer;
+use super::{child, clock};
 use crate::policy::action::Action;
 use crate::policy::now::{Mono, Now};
 use crate::policy::observation::Observation;
-use crate::policy::request::{PhaseTarget, Reason, Reply, Request, RequestId};
+use crate::policy::request::{Reason, Reply, Request, RequestId};
 use crate::policy::state::State;
 use crate::policy::status::Picture;
 use crate::policy::{Supervisor, Turn};
@@ -39,14 +39,35 @@ const TURNS_MAX: usize = 1000;
 const TIMER_ID: u64 = 0;
 const REQUEST: RequestId = RequestId(1);
 
+/// Why an order was not carried out; tells the exit code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// Why.
+    pub reason: Reason,
+    /// One sentence.
+    pub error: String,
+    /// What helps.
+    pub hint: Option<String>,
+}
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "{}", self.error)?;
+        self.hint.as_ref().map_or(Ok(()), |hint| write!(out, "\nhint: {hint}"))
+    }
+}
+
+impl std::error::Error for Refusal {}
+
 /// Answers a request as far as that can be done without a supervisor.
-pub fn ask(config: &Path, request: Request) -> Reply {
+pub fn ask(config: &Path, request: &Request) -> Reply {
     let answer = match request {
         Request::Status => picture(config).map(|picture| Reply::Status { picture: Box::new(picture) }),
-        Request::Explain { name } => explain(config, &name),
-        Request::PhaseShow { in_loop } => phase_show(config, in_loop),
-        Request::PhaseSet { in_loop, to, restart } => phase_set(config, in_loop, to, restart),
-        Request::Down { names } => down(config, names),
+        Request::Explain { name } => explain(config, name),
+        Request::PhaseShow { .. } => show(config, request),
+        Request::PhaseSet { .. } | Request::Down { .. } => {
+            Offline::open(config, Purpose::Order).and_then(|offline| offline.order(request))
+        }
         Request::Up { .. } | Request::Restart { .. } | Request::Send { .. } => Ok(no_supervisor()),
     };
     answer.unwrap_or_else(|error| failed(&error))
@@ -62,11 +83,31 @@ pub fn picture(config: &Path) -> anyhow::Result<Picture> {
     Ok(offline.picture())
 }
 
-/// Answers `explain` as disk and tmux show it.
+/// Stops these agents and remembers it; all of them, without remembering, if `names` is empty. Says what was done.
 ///
 /// # Errors
-/// When config or state cannot be used.
-pub fn explain(config: &Path, name: &str) -> anyhow::Result<Reply> {
+/// A [`Refusal`]: config or state cannot be used, the fleet's lock is held, or sessions do not end in time.
+pub fn down(config: &Path, names: &[String]) -> anyhow::Result<Vec<String>> {
+    done(ask(config, &Request::Down { names: names.to_vec() }))
+}
+
+/// Carries out a `PhaseSet`: its agents are stopped, and started by the next supervisor. Says what was done.
+///
+/// # Errors
+/// A [`Refusal`]: as [`down`], or there is no such loop or phase.
+pub fn phase(config: &Path, request: &Request) -> anyhow::Result<Vec<String>> {
+    done(ask(config, request))
+}
+
+fn done(reply: Reply) -> anyhow::Result<Vec<String>> {
+    match reply {
+        Reply::Done { lines } => Ok(lines),
+        Reply::Failed { reason, error, hint } => Err(Refusal { reason, error, hint }.into()),
+        Reply::Status { .. } | Reply::Explanation { .. } => Err(anyhow!("this is no order")),
+    }
+}
+
+fn explain(config: &Path, name: &str) -> anyhow::Result<Reply> {
     let mut offline = Offline::open(config, Purpose::Look)?;
     offline.find_all()?;
     let explanation = offline.supervisor.explain(name, offline.now());
@@ -76,15 +117,12 @@ pub fn explain(config: &Path, name: &str) -> anyhow::Result<Reply> {
     ))
 }
 
-/// Answers `phase show` from disk; nothing is changed.
-///
-/// # Errors
-/// When config or state cannot be used.
-pub fn phase_show(config: &Path, in_loop: Option<String>) -> anyhow::Result<Reply> {
+/// Answers from disk what needs no session and changes nothing.
+fn show(config: &Path, request: &Request) -> anyhow::Result<Reply> {
     let mut offline = Offline::open(config, Purpose::Look)?;
     let now = offline.now();
     offline.supervisor.step(&[], now);
-    let turn = offline.supervisor.step(&[asked(Request::PhaseShow { in_loop })], now);
+    let turn = offline.supervisor.step(&[asked(request)], now);
     let answer = turn.actions.into_iter().find_map(|action| match action {
         Action::Answer { reply, .. } => Some(reply),
         Action::Find { .. }
@@ -106,24 +144,8 @@ pub fn phase_show(config: &Path, in_loop: Option<String>) -> anyhow::Result<Repl
     Ok(answer.unwrap_or_else(no_supervisor))
 }
 
-/// Moves a loop; with `restart` its agents are stopped, and started by the next supervisor.
-///
-/// # Errors
-/// When config or state cannot be used, the fleet's lock is held, or sessions do not end in time.
-pub fn phase_set(config: &Path, in_loop: Option<String>, to: PhaseTarget, restart: bool) -> anyhow::Result<Reply> {
-    Offline::open(config, Purpose::Order)?.order(Request::PhaseSet { in_loop, to, restart })
-}
-
-/// Stops these agents and remembers it; all of them, without remembering, if `names` is empty.
-///
-/// # Errors
-/// When config or state cannot be used, the fleet's lock is held, or sessions do not end in time.
-pub fn down(config: &Path, names: Vec<String>) -> anyhow::Result<Reply> {
-    Offline::open(config, Purpose::Order)?.order(Request::Down { names })
-}
-
-fn asked(request: Request) -> Observation {
-    Observation::Request { id: REQUEST, request }
+fn asked(request: &Request) -> Observation {
+    Observation::Request { id: REQUEST, request: request.clone() }
 }
 
 fn failed(error: &anyhow::Error) -> Reply {
@@ -178,8 +200,7 @@ impl Offline {
         let supervisor = Supervisor::new(Arc::new(fleet), state, places(&paths), true);
         let reactor = Rc::new(Reactor::new().context("cannot wait for events")?);
         let timer = Timer::new(&reactor, TIMER_ID).context("cannot make a timer")?;
-        let program = std::env::current_exe().context("cannot find this program's own file")?;
-        let mut sessions = Sessions::new(Rc::clone(&reactor), Rc::clone(&paths), program);
+        let mut sessions = Sessions::new(Rc::clone(&reactor), Rc::clone(&paths), child::own_program());
         let remembered = supervisor.picture(now).agents.into_iter().map(|agent| (agent.name, agent.session));
         let named = supervisor.fleet().agents.iter().map(|agent| (agent.name.clone(), agent.session.clone()));
         sessions.set_names(remembered.chain(named).collect());
@@ -248,7 +269,7 @@ impl Offline {
     }
 
     /// Lets the supervisor carry out an order, as far as that starts nothing.
-    fn order(mut self, request: Request) -> anyhow::Result<Reply> {
+    fn order(mut self, request: &Request) -> anyhow::Result<Reply> {
         let found = self.find_all()?;
         let mut doing = Doing {
             keeper: Keeper::new(self.paths.state_file(), self.saved.take()),
