@@ -1,7 +1,7 @@
 //! The supervisor as a process: starts once, says why it does not, listens, ends and leaves nothing behind.
 #![expect(clippy::disallowed_methods)]
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::path::{Path, PathBuf};
@@ -114,9 +114,15 @@ fn pid_of(pid: u32) -> Pid {
 fn await_end(pid: u32) {
     let Some(process) = rustix::process::Pid::from_raw(pid_of(pid).as_raw()) else { panic!("no pid: {pid}") };
     let Ok(process) = pidfd_open(process, PidfdFlags::empty()) else { return };
-    let mut waited = [PollFd::new(process.as_fd(), PollFlags::POLLIN)];
-    let timeout = PollTimeout::try_from(WAIT_MAX).expect("a timeout");
-    assert_eq!(poll(&mut waited, timeout), Ok(1), "{pid} does not end");
+    let until = Instant::now() + WAIT_MAX;
+    loop {
+        let left = PollTimeout::try_from(until.saturating_duration_since(Instant::now())).expect("a timeout");
+        match poll(&mut [PollFd::new(process.as_fd(), PollFlags::POLLIN)], left) {
+            Ok(1) => return,
+            Err(nix::errno::Errno::EINTR) => {}
+            other => panic!("{pid} does not end: {other:?}"),
+        }
+    }
 }
 
 /// Waits for the end and returns exit status and standard error.
@@ -303,7 +309,10 @@ fn systemd_is_told_that_it_is_ready_what_it_does_and_that_it_turns() {
     let await_word = |word: &str| {
         for _ in 0..100 {
             let mut message = [0; 4096];
-            let count = systemd.recv(&mut message).expect("told in time");
+            let count = match systemd.recv(&mut message) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                told => told.expect("told in time"),
+            };
             if String::from_utf8_lossy(&message[..count]).lines().any(|line| line == word) {
                 return;
             }

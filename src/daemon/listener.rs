@@ -11,6 +11,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use anyhow::Context;
+use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::clock;
@@ -121,8 +122,9 @@ impl Listener {
                 .map(|id| PollFd::new(self.connections[id].stream.as_fd(), PollFlags::POLLOUT))
                 .collect();
             let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
-            if poll(&mut waited, timeout).is_err() {
-                return;
+            match poll(&mut waited, timeout) {
+                Ok(_) | Err(Errno::EINTR) => {}
+                Err(_) => return,
             }
             for id in answering {
                 self.write(id);
