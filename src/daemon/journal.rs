@@ -62,9 +62,6 @@ impl Journal {
     pub fn in_file(path: PathBuf, zone: chrono_tz::Tz) -> io::Result<Self> {
         let mut log = BoundedFile { path, bytes: 0, bytes_max: LOG_BYTES_MAX };
         log.open()?;
-        if log.bytes >= log.bytes_max {
-            log.turn_over()?;
-        }
         Ok(Self { zone, sink: Sink::File(log) })
     }
 
