@@ -1,37 +1,29 @@
 //! Every screen of every backend has one expected reading.
 #![expect(clippy::disallowed_methods, clippy::unwrap_used)]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use agent_orchestrator::policy::fleet::Pattern;
 use agent_orchestrator::policy::input_box;
+use agent_orchestrator::policy::reading::{self, Meaning, Rules};
 use agent_orchestrator::policy::screen::{InputBox, Screen};
 use serde::Deserialize;
 
 const BACKENDS: [&str; 4] = ["claude", "codex", "gemini", "opencode"];
-
-/// The part of a preset that is about screens.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[expect(clippy::struct_field_names)]
-struct Preset {
-    input_re: String,
-    placeholder_re: String,
-    ready_re: Option<String>,
-}
 
 #[derive(Debug, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
 struct Expected {
     #[serde(rename = "box")]
     input_box: String,
+    /// `MEANING by RULE`, or `nothing`.
+    reads: String,
 }
 
 struct Backend {
     folder: PathBuf,
-    preset: Preset,
+    rules: Rules,
     expected: BTreeMap<String, Expected>,
 }
 
@@ -41,7 +33,7 @@ impl Backend {
         let folder = root.join("tests/screens").join(name);
         let preset = fs::read_to_string(root.join(format!("src/config/presets/{name}.screens.toml"))).unwrap();
         let expected = fs::read_to_string(folder.join("expect.toml")).unwrap();
-        Self { preset: toml::from_str(&preset).unwrap(), expected: toml::from_str(&expected).unwrap(), folder }
+        Self { rules: toml::from_str(&preset).unwrap(), expected: toml::from_str(&expected).unwrap(), folder }
     }
 
     fn screens(&self) -> BTreeMap<String, Screen> {
@@ -66,14 +58,15 @@ impl Backend {
     }
 
     fn reading(&self, screen: &Screen) -> Expected {
-        let input = Pattern::new(&self.preset.input_re).unwrap();
-        let placeholder = Pattern::new(&self.preset.placeholder_re).unwrap();
-        let input_box = match input_box::read(screen, &input, Some(&placeholder)) {
+        let input_re = self.rules.input_re.as_ref().unwrap();
+        let input_box = match input_box::read(screen, input_re, self.rules.placeholder_re.as_ref()) {
             InputBox::Absent => "absent".to_owned(),
             InputBox::Empty => "empty".to_owned(),
             InputBox::Holds(text) => format!("holds {text}"),
         };
-        Expected { input_box }
+        let reads = reading::read(screen, &self.rules)
+            .map_or("nothing".to_owned(), |reading| format!("{:?} by {}", reading.meaning, reading.rule));
+        Expected { input_box, reads }
     }
 }
 
@@ -109,7 +102,7 @@ fn every_screen_is_read_as_expected() {
 #[test]
 fn a_box_that_is_drawn_early_is_not_yet_ready() {
     let codex = Backend::load("codex");
-    let ready = Pattern::new(codex.preset.ready_re.as_ref().unwrap()).unwrap();
+    let ready = codex.rules.ready_re.as_ref().unwrap();
     let is_ready = |name: &str| codex.screen(name).text_rows().iter().any(|row| ready.regex().is_match(row));
     for (screen, expected) in [
         ("start-xgit", false),
@@ -120,5 +113,68 @@ fn a_box_that_is_drawn_early_is_not_yet_ready() {
         ("finished-turn", true),
     ] {
         assert_eq!(is_ready(screen), expected, "{screen}");
+    }
+}
+
+#[test]
+fn every_rule_decides_at_least_one_screen() {
+    let mut idle = Vec::new();
+    for name in BACKENDS {
+        let backend = Backend::load(name);
+        let names: BTreeSet<&str> = backend.rules.rules.iter().map(|rule| rule.name.as_str()).collect();
+        assert_eq!(names.len(), backend.rules.rules.len(), "{name}: a rule's name is given twice");
+        let decides =
+            |rule: &str| backend.expected.values().any(|expected| expected.reads.ends_with(&format!(" by {rule}")));
+        idle.extend(names.into_iter().filter(|rule| !decides(rule)).map(|rule| format!("{name}/{rule}")));
+    }
+    assert!(idle.is_empty(), "no screen is decided by {idle:?}");
+}
+
+#[test]
+fn what_an_agent_writes_is_no_evidence_of_anything() {
+    let mut screens = 0;
+    for name in BACKENDS {
+        let backend = Backend::load(name);
+        for (screen, captured) in backend.screens().iter().filter(|(screen, _)| screen.starts_with("made-not-")) {
+            let readings = reading::read_all(captured, &backend.rules);
+            assert!(readings.iter().all(|reading| reading.meaning == Meaning::Idle), "{name}/{screen}: {readings:?}");
+            assert!(!readings.is_empty(), "{name}/{screen}");
+            screens += 1;
+        }
+    }
+    assert!(screens > 10);
+}
+
+#[test]
+fn behind_a_menu_the_banner_with_the_time_is_told_too() {
+    let claude = Backend::load("claude");
+    let readings = reading::read_all(&claude.screen("subscriber-limit-so-4s"), &claude.rules);
+    let told: Vec<_> =
+        readings.iter().map(|reading| (reading.rule.as_str(), reading.row, reading.text.as_str())).collect();
+    assert_eq!(told[0].0, "limit-menu-wait-selected");
+    assert!(told.contains(&("limit", Some(14), "⎿  You've hit your session limit · resets 3:47am (UTC)")), "{told:?}");
+    let gemini = Backend::load("gemini");
+    let reading = reading::read(&gemini.screen("made-limit-menu-pro"), &gemini.rules).unwrap();
+    assert!(reading.text.contains("Access resets at 10:57 PM GMT-3."), "{}", reading.text);
+}
+
+#[test]
+fn megabytes_of_near_misses_are_read_in_linear_time() {
+    let near = [
+        "● API Error: `thinking` blocks thinking blocks cannot be ",
+        "✻ Session limit reached · Retrying in · attempt 1/",
+        "  ⎿  You've hit your limit You've hit your ",
+        "┃  usage limit quota exceeded [retrying in 9s attempt #",
+        "• reconnecting retrying 1/5 • esc to interrupt",
+        "✕ [API Error: input token count thinking blocks ",
+        "❯ 1. › 1. ╹▀▀▀▀▀▀▀▀▀▀ ",
+        "────────────────",
+    ];
+    for name in BACKENDS {
+        let backend = Backend::load(name);
+        let row = |text: &&str| text.repeat(10_000 / text.chars().count());
+        let rows: Vec<String> = near.iter().map(row).cycle().take(200).collect();
+        let screen = Screen { title: rows.concat(), rows, ..Screen::default() };
+        let _ = backend.reading(&screen);
     }
 }

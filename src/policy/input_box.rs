@@ -1,5 +1,7 @@
 //! Decides what stands in the input box, and whether it is our own unsent text.
 
+use std::ops::Range;
+
 use super::fleet::Pattern;
 use super::screen::{Cell, InputBox, Screen, columns};
 
@@ -15,15 +17,19 @@ const FOLDED_CHARS_MIN: usize = 100;
 /// Reads the input box.
 ///
 /// `input_re` is matched against single rows of plain text; the lowest one that matches is in the box, and its group
-/// `text`, else group 1, else what follows the match, is what is typed there. It may go on in the rows below it. A box is
-/// taken as one only where the program still draws it: a rule that closes it is answered by one above it, and what
+/// `text`, else group 1, else what follows the match, is what is typed there. It may go on in the rows below it. A box
+/// is taken as one only where the program still draws it: a rule that closes it is answered by one above it, and what
 /// stands below it is indented, as footers are and what a program or shell prints is not. A left border (`┃`) is
 /// closed by `╹▀▀▀`; its last paragraph belongs to the frame. A menu (`› 1. Yes`) is no box.
 ///
 /// Dim text counts as nothing, and so does a text of which the whole is matched by `placeholder_re`.
 pub fn read(screen: &Screen, input_re: &Pattern, placeholder_re: Option<&Pattern>) -> InputBox {
-    let rows = Rows::of(screen);
-    let Some(lines) = rows.typed(input_re) else { return InputBox::Absent };
+    let cells = screen.cells();
+    let drawn = screen.text_rows();
+    let Some(place) = place(&drawn, input_re) else { return InputBox::Absent };
+    let typed: Vec<String> = cells.iter().map(|row| without_suggestions(row)).collect();
+    let lines: Vec<&str> = place.text.clone().map(|row| place.typed(&drawn[row], &typed[row], input_re)).collect();
+    let lines = if place.width.is_some() { &lines[..paragraphs_but_last(&lines)] } else { &lines };
     let text = lines.iter().map(|line| line.trim()).collect::<Vec<_>>().join("\n");
     let text = text.trim();
     if text.is_empty() || placeholder_re.is_some_and(|pattern| matches_whole(pattern, text)) {
@@ -61,9 +67,9 @@ fn matches_whole(pattern: &Pattern, text: &str) -> bool {
 enum Folded {
     /// `[Pasted text #1]`
     Unsized,
-    /// `[Pasted text #1 +39 lines]`, `[Pasted ~39 lines]`
+    /// `[Pasted text #1 +39 lines]`, `[Pasted ~39 lines]`, `[Pasted Text: 39 lines]`
     Lines(usize),
-    /// `[Pasted Content 1001 chars]`
+    /// `[Pasted Content 1001 chars]`, `[Pasted Text: 1001 chars]`
     Chars(usize),
 }
 
@@ -80,7 +86,8 @@ impl Folded {
             ["text", _, lines, "lines" | "line"] | [lines, "lines" | "line"] => {
                 lines.trim_start_matches(['+', '~']).parse().ok().map(Self::Lines)
             }
-            ["Content", chars, "chars"] => chars.parse().ok().map(Self::Chars),
+            ["Text:", lines, "lines" | "line"] => lines.parse().ok().map(Self::Lines),
+            ["Content" | "Text:", chars, "chars"] => chars.parse().ok().map(Self::Chars),
             _ => None,
         }
     }
@@ -97,95 +104,95 @@ impl Folded {
     }
 }
 
-/// The rows of a screen down to the last one that is not blank: what a person typed, suggestions blanked out, beside
-/// all that is drawn.
-struct Rows {
-    drawn: Vec<String>,
-    typed: Vec<String>,
+/// Where the input box stands: rows counted from the top of the screen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Place {
+    /// Its first row, a rule included.
+    pub(super) top: usize,
+    /// The rows that can hold text.
+    pub(super) text: Range<usize>,
+    /// Its last row, a rule included.
+    pub(super) bottom: usize,
+    /// The column at which a box with a left border ends; other things may stand to the right of it.
+    pub(super) width: Option<usize>,
 }
 
-impl Rows {
-    fn of(screen: &Screen) -> Self {
-        let mut cells = screen.cells();
-        let kept = cells.iter().rposition(|row| !is_blank_row(row)).map_or(0, |last| last + 1);
-        cells.truncate(kept);
-        Self {
-            drawn: cells.iter().map(|row| row.iter().map(|cell| cell.character).collect()).collect(),
-            typed: cells.iter().map(|row| without_suggestions(row)).collect(),
-        }
+impl Place {
+    /// Returns what is typed in a row of the box.
+    fn typed<'a>(&self, drawn: &str, typed: &'a str, input_re: &Pattern) -> &'a str {
+        let width = self.width.unwrap_or(usize::MAX);
+        let (drawn, typed) = (up_to_column(drawn, width), up_to_column(typed, width));
+        typed_group(input_re, drawn, typed).unwrap_or(typed)
     }
+}
 
-    /// Returns what is typed into the box, row by row, or `None` where no box is drawn.
-    fn typed(&self, input_re: &Pattern) -> Option<Vec<&str>> {
-        let last = self.drawn.iter().rposition(|row| input_re.regex().is_match(row))?;
-        if first_mark(&self.drawn[last]) == Some('┃') {
-            return self.typed_beside_border(last, input_re);
-        }
-        let head = typed_group(input_re, &self.drawn[last], &self.typed[last]);
-        let below = &self.drawn[last + 1..];
-        let closing = below.iter().position(|row| is_rule(row));
-        let end = match closing {
-            Some(rows) if last > 0 && is_rule(&self.drawn[last - 1]) => last + 1 + rows,
-            Some(_) => return None,
-            None if self.is_menu(last, head) => return None,
-            None => last + 1 + paragraphs_but_last(below),
-        };
-        if !below.iter().all(|row| is_rule(row) || is_indented(row)) {
-            return None;
-        }
-        Some(std::iter::once(head).chain(self.typed[last + 1..end].iter().map(String::as_str)).collect())
+/// Finds the input box among the plain rows of a screen.
+pub(super) fn place(rows: &[String], input_re: &Pattern) -> Option<Place> {
+    let kept = rows.iter().rposition(|row| !row.trim().is_empty()).map_or(0, |last| last + 1);
+    let rows = &rows[..kept];
+    let input = rows.iter().rposition(|row| input_re.regex().is_match(row))?;
+    if first_mark(&rows[input]) == Some('┃') {
+        return bordered_place(rows, input, input_re);
     }
+    let below = &rows[input + 1..];
+    if !below.iter().all(|row| is_rule(row) || is_indented(row)) {
+        return None;
+    }
+    match below.iter().position(|row| is_rule(row)) {
+        Some(closing) => {
+            let closing = input + 1 + closing;
+            let top = input.checked_sub(1).filter(|above| is_rule(&rows[*above]))?;
+            Some(Place { top, text: input..closing, bottom: closing, width: None })
+        }
+        None if is_menu(rows, input, typed_group(input_re, &rows[input], &rows[input])) => None,
+        None => {
+            let end = input + 1 + paragraphs_but_last(below);
+            Some(Place { top: input, text: input..end, bottom: end - 1, width: None })
+        }
+    }
+}
 
-    fn typed_beside_border(&self, last: usize, input_re: &Pattern) -> Option<Vec<&str>> {
-        let closing = self.drawn.get(last + 1)?;
-        let indent = closing.chars().take_while(|mark| *mark == ' ').count();
-        let line_chars = closing.trim_start().strip_prefix('╹')?.chars().take_while(|mark| *mark == '▀').count();
-        if line_chars < RULE_MIN {
-            return None;
-        }
-        let width = indent + 1 + line_chars;
-        if !self.drawn[last + 2..].iter().all(|row| is_indented(row)) {
-            return None;
-        }
-        let first = self.drawn[..last].iter().rposition(|row| !input_re.regex().is_match(row)).map_or(0, |row| row + 1);
-        let inside = |row: usize| {
-            let drawn = up_to_column(&self.drawn[row], width);
-            typed_group(input_re, drawn, up_to_column(&self.typed[row], width))
-        };
-        let lines: Vec<&str> = (first..=last).map(inside).collect();
-        let kept = paragraphs_but_last(&lines);
-        Some(lines[..kept].to_vec())
+/// The box of which `last` is the last row beside the left border.
+fn bordered_place(rows: &[String], last: usize, input_re: &Pattern) -> Option<Place> {
+    let closing = rows.get(last + 1)?;
+    let indent = closing.chars().take_while(|mark| *mark == ' ').count();
+    let line_chars = closing.trim_start().strip_prefix('╹')?.chars().take_while(|mark| *mark == '▀').count();
+    if line_chars < RULE_MIN || !rows[last + 2..].iter().all(|row| is_indented(row)) {
+        return None;
     }
+    let top = rows[..last].iter().rposition(|row| !input_re.regex().is_match(row)).map_or(0, |row| row + 1);
+    Some(Place { top, text: top..last + 1, bottom: last + 1, width: Some(indent + 1 + line_chars) })
+}
 
-    /// A selected entry with its neighbour: `› 1. Yes` above `  2. No`.
-    fn is_menu(&self, row: usize, text: &str) -> bool {
-        let Some(number) = entry_number(text) else { return false };
-        let above = row.checked_sub(1).and_then(|above| entry_number(&self.drawn[above]));
-        let below = self.drawn.get(row + 1).and_then(|below| entry_number(below));
-        below == number.checked_add(1) || above.is_some_and(|above| above.checked_add(1) == Some(number))
-    }
+/// Tells whether the row is a selected entry with its neighbour: `› 1. Yes` above `  2. No`.
+fn is_menu(rows: &[String], row: usize, text: Option<&str>) -> bool {
+    let Some(number) = text.and_then(entry_number) else { return false };
+    let above = row.checked_sub(1).and_then(|above| entry_number(&rows[above]));
+    let below = rows.get(row + 1).and_then(|below| entry_number(below));
+    below == number.checked_add(1) || above.is_some_and(|above| above.checked_add(1) == Some(number))
 }
 
 /// Returns the part of `typed` where `input_re` finds text in `drawn`: both have the same characters, apart from
 /// suggestions, which are blanks in `typed`.
-fn typed_group<'a>(input_re: &Pattern, drawn: &str, typed: &'a str) -> &'a str {
-    let Some(found) = input_re.regex().captures(drawn) else { return "" };
+fn typed_group<'a>(input_re: &Pattern, drawn: &str, typed: &'a str) -> Option<&'a str> {
+    let found = input_re.regex().captures(drawn)?;
     let (start, end) = match found.name("text").or_else(|| found.get(1)) {
         Some(group) => (group.start(), group.end()),
+        None if found.len() > 1 => return Some(""),
         None => (found.get(0).map_or(0, |whole| whole.end()), drawn.len()),
     };
     let chars_before = drawn[..start].chars().count();
     let chars_inside = drawn[start..end].chars().count();
     let start = byte_of_char(typed, chars_before);
     let end = start + byte_of_char(&typed[start..], chars_inside);
-    &typed[start..end]
+    Some(&typed[start..end])
 }
 
 fn byte_of_char(text: &str, chars: usize) -> usize {
     text.char_indices().nth(chars).map_or(text.len(), |(byte, _)| byte)
 }
 
-fn up_to_column(row: &str, width: usize) -> &str {
+pub(super) fn up_to_column(row: &str, width: usize) -> &str {
     let mut column = 0;
     for (byte, character) in row.char_indices() {
         column += columns(character);
@@ -206,10 +213,6 @@ fn without_suggestions(row: &[Cell]) -> String {
     (0..row.len()).map(|at| if suggested(at) { ' ' } else { row[at].character }).collect()
 }
 
-fn is_blank_row(row: &[Cell]) -> bool {
-    row.iter().all(|cell| cell.character.is_whitespace())
-}
-
 /// Returns how many rows stand before the last paragraph, a footer; all of them where there is but one.
 fn paragraphs_but_last<T: AsRef<str>>(rows: &[T]) -> usize {
     let is_blank = |row: &T| row.as_ref().trim().is_empty();
@@ -217,7 +220,7 @@ fn paragraphs_but_last<T: AsRef<str>>(rows: &[T]) -> usize {
     rows[..text_end].iter().rposition(is_blank).map_or(text_end, |blank| blank)
 }
 
-fn first_mark(row: &str) -> Option<char> {
+pub(super) fn first_mark(row: &str) -> Option<char> {
     row.chars().find(|character| !character.is_whitespace())
 }
 
@@ -229,7 +232,7 @@ fn is_indented(row: &str) -> bool {
 }
 
 /// A line across the pane, which may carry a few words.
-fn is_rule(row: &str) -> bool {
+pub(super) fn is_rule(row: &str) -> bool {
     let line_chars = row.chars().filter(|character| matches!(character, '─' | '━' | '═')).count();
     let row_chars = row.trim().chars().count();
     row.starts_with(['─', '━', '═']) && line_chars >= RULE_MIN && line_chars * 2 >= row_chars
@@ -329,7 +332,8 @@ mod tests {
         assert!(is_ours(&sent.replace(' ', "\n"), &sent));
         assert!(is_ours("watchdog: read `INB", &sent));
         assert!(is_ours("d word word word", &sent));
-        for folded in ["[Pasted text #3 +1 lines]", "[Pasted text #12]", "[Pasted ~2 lines]"] {
+        for folded in ["[Pasted text #3 +1 lines]", "[Pasted text #12]", "[Pasted ~2 lines]", "[Pasted Text: 2 lines]"]
+        {
             assert!(is_ours(folded, &sent), "{folded}");
         }
         assert!(is_ours(&format!("[Pasted Content {} chars] #2", sent.chars().count()), &sent));

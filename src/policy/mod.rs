@@ -18,6 +18,7 @@ pub mod now;
 pub mod observation;
 pub mod phase;
 mod picture;
+pub mod reading;
 pub mod request;
 pub mod reset_time;
 pub mod screen;

@@ -1,0 +1,141 @@
+use super::*;
+use crate::policy::fleet::Pattern;
+
+fn screen(rows: &[&str]) -> Screen {
+    Screen { rows: rows.iter().map(|row| (*row).to_owned()).collect(), ..Screen::default() }
+}
+
+fn rules(text: &str) -> Rules {
+    toml::from_str(text).unwrap()
+}
+
+fn one_rule(region: &str, re: &str) -> Rules {
+    rules(&format!(
+        "input_re = '^> ?(?<text>.*)$'\nclosing_re = '^done'\n\
+         [[rules]]\nname = 'it'\nregion = '{region}'\nmeaning = 'limited'\npriority = 1\nre = '{re}'"
+    ))
+}
+
+fn found(rows: &[&str], region: &str, re: &str) -> Option<(usize, String)> {
+    read(&screen(rows), &one_rule(region, re)).map(|reading| (reading.row.unwrap(), reading.text))
+}
+
+/// A backend that is described by patterns alone.
+fn legacy(rows: &[&str], footer_ui: bool) -> Vec<Meaning> {
+    let pattern = |text: &str| Pattern::new(text).unwrap();
+    let (active, limit) = (pattern("esc to interrupt|thinking"), pattern("usage limit"));
+    let fatal = pattern("cannot be modified");
+    let patterns = Legacy { active_re: Some(&active), limit_re: Some(&limit), fatal_re: Some(&fatal), footer_ui };
+    let rules = Rules { rules: patterns.rules(), ..Rules::default() };
+    read_all(&screen(rows), &rules).into_iter().map(|reading| reading.meaning).collect()
+}
+
+#[test]
+fn a_region_ends_where_it_says() {
+    let rows = ["old limit", "", "new limit", "", "done", "", "> my limit", "", "  a limit below"];
+    assert_eq!(found(&rows, "end", "limit"), Some((2, "new limit".to_owned())));
+    assert_eq!(found(&rows, "end", "old"), None);
+    assert_eq!(found(&rows, "end", "done"), Some((4, "done".to_owned())));
+    assert_eq!(found(&rows, "footer", "limit"), Some((8, "a limit below".to_owned())));
+    assert_eq!(found(&rows, "footer", "new|my"), None);
+    assert_eq!(found(&rows, "dialog", "limit"), None);
+    assert_eq!(found(&rows, "last 3", "new|my"), None);
+    assert_eq!(found(&rows, "last 7", "new"), Some((2, "new limit".to_owned())));
+    assert_eq!(found(&rows, "anywhere", "my"), None);
+    assert_eq!(found(&rows, "anywhere", "old"), Some((0, "old limit".to_owned())));
+}
+
+#[test]
+fn a_dialog_is_what_stands_below_the_last_rule_when_there_is_no_box() {
+    let rows = ["1. said", "────────────", " Choose", "", " 1. Yes", "", "Esc to cancel"];
+    assert_eq!(found(&rows, "dialog", "1\\."), Some((4, "1. Yes".to_owned())));
+    assert_eq!(found(&rows, "dialog", "said"), None);
+    assert_eq!(found(&rows, "end", "said"), Some((0, "1. said".to_owned())));
+}
+
+#[test]
+fn wrapped_rows_are_one_line_and_others_are_not() {
+    let rule = "─".repeat(60);
+    let wrapped = [
+        "  ⎿  The request was refused since the model has reached",
+        "     its limit for this account, resets 3pm",
+        "  not wrapped",
+        "  and not joined",
+        &rule,
+    ];
+    let expected = "⎿  The request was refused since the model has reached its limit for this account, resets 3pm";
+    let (row, text) = found(&wrapped, "anywhere", "reached its limit .* resets").unwrap();
+    assert_eq!((row, text.lines().next()), (0, Some(expected)));
+    assert_eq!(found(&wrapped, "anywhere", "wrapped.*joined"), None);
+    let framed = [
+        "╭──────────────────────────────────────────╮",
+        "│ The account has reached its own usage    │",
+        "│ limit.                                   │",
+        "╰──────────────────────────────────────────╯",
+    ];
+    assert_eq!(found(&framed, "dialog", "usage limit").map(|(row, _)| row), Some(1));
+}
+
+#[test]
+fn the_highest_priority_wins_then_the_lowest_row() {
+    let rules = rules(
+        "[[rules]]\nname = 'a'\nregion = 'anywhere'\nmeaning = 'refused'\npriority = 1\nre = 'error'\n\
+         [[rules]]\nname = 'b'\nregion = 'anywhere'\nmeaning = 'limited'\npriority = 1\nre = 'limit'\n\
+         [[rules]]\nname = 'c'\nregion = 'title'\nmeaning = 'working'\npriority = 2\nre = '^busy'",
+    );
+    let names = |screen: &Screen| read_all(screen, &rules).into_iter().map(|reading| reading.rule).collect::<Vec<_>>();
+    let mut shown = screen(&["error", "limit", "", "error"]);
+    assert_eq!(names(&shown), ["a", "b"]);
+    shown.rows.push("limit".to_owned());
+    assert_eq!(names(&shown), ["b", "a"]);
+    shown.title = "busy".to_owned();
+    assert_eq!(names(&shown), ["c", "b", "a"]);
+}
+
+#[test]
+fn rows_are_counted_from_the_top_of_the_capture() {
+    let mut rows = vec!["x"; 5_000];
+    rows.extend(["", "limit", ""]);
+    assert_eq!(found(&rows, "end", "limit"), Some((5_001, "limit".to_owned())));
+}
+
+#[test]
+fn patterns_of_ones_own_see_the_bottom_rows_and_no_prose() {
+    assert_eq!(legacy(&["You have hit your usage limit"], false), [Meaning::Limited]);
+    assert_eq!(legacy(&["API Error: blocks cannot be modified"], false), [Meaning::Fatal]);
+    assert_eq!(legacy(&["● API Error: blocks cannot be modified"], false), [Meaning::Fatal]);
+    assert_eq!(legacy(&["• Working (6s • esc to interrupt)"], false), [Meaning::Working]);
+    let prose = [
+        "● I hit a usage limit; blocks cannot be modified.",
+        "",
+        "  Press esc to interrupt, said the usage limit.",
+        "● Bash(cat log)",
+        "  ⎿  usage limit",
+        "     cannot be modified",
+        "❯ what is a usage limit?",
+        "> thinking about usage limit",
+    ];
+    assert_eq!(legacy(&prose, false), []);
+    assert_eq!(legacy(&["❯ go on", "  ⎿  usage limit reached"], false), [Meaning::Limited]);
+}
+
+#[test]
+fn what_scrolled_up_counts_no_more() {
+    let rows = |above: &'static str, count: usize| [vec![above], vec!["x"; count]].concat();
+    assert_eq!(legacy(&rows("usage limit", 24), false), [Meaning::Limited]);
+    assert_eq!(legacy(&rows("usage limit", 25), false), []);
+    assert_eq!(legacy(&rows("thinking", 39), false), [Meaning::Working]);
+    assert_eq!(legacy(&rows("thinking", 40), false), []);
+    assert_eq!(legacy(&rows("thinking", 9), true), [Meaning::Working]);
+    assert_eq!(legacy(&rows("thinking", 10), true), []);
+}
+
+#[test]
+fn a_row_that_cannot_be_used_says_which() {
+    let error = |text: &str| toml::from_str::<Rules>(text).unwrap_err().to_string();
+    let row = "[[rules]]\nname = 'it'\nmeaning = 'limited'\npriority = 1\n";
+    assert!(error(&format!("{row}region = 'top'\nre = 'x'")).contains("unknown region `top`"));
+    assert!(error(&format!("{row}region = 'end'\nre = '('")).contains("cannot use `re` of rule `it`"));
+    assert!(error("closing_re = '('").contains("cannot use `closing_re`"));
+    assert!(error("colour_re = 'x'").contains("colour_re"));
+}
