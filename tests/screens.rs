@@ -178,3 +178,57 @@ fn megabytes_of_near_misses_are_read_in_linear_time() {
         let _ = backend.reading(&screen);
     }
 }
+
+#[test]
+fn no_screen_is_too_strange_to_be_read() {
+    const PIECES: [&str; 32] = [
+        "\u{1b}[2m",
+        "\u{1b}[7m",
+        "\u{1b}[0m",
+        "\u{1b}[38;5",
+        "\u{1b}]",
+        "\u{1b}",
+        "❯\u{a0}",
+        "❯ ",
+        "› ",
+        " > ",
+        "  ┃  ",
+        "┃",
+        "  ╹▀▀▀▀▀▀▀▀▀▀▀▀",
+        "────────────────",
+        "│ ",
+        "╭──────╮",
+        "● ",
+        "  ⎿  ",
+        "✻ ",
+        "■ ",
+        "1. ",
+        "2. ",
+        "limit",
+        "漢字",
+        "e\u{301}",
+        "👩\u{200d}🚀",
+        "\u{0}",
+        "\t",
+        "\u{fffd}",
+        " ",
+        "",
+        "text that goes on for a while",
+    ];
+    let mut seed = 0x2545_f491_4f6c_dd1d_u64;
+    let mut draw = |below: usize| {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        usize::try_from(seed % below as u64).unwrap()
+    };
+    let backends = BACKENDS.map(Backend::load);
+    for _ in 0..500 {
+        let mut row = || (0..draw(6)).map(|_| PIECES[draw(PIECES.len())]).collect::<String>();
+        let rows: Vec<String> = (0..12).map(|_| row()).collect();
+        let screen = Screen { title: rows[0].clone(), rows, ..Screen::default() };
+        for backend in &backends {
+            let _ = backend.reading(&screen);
+        }
+    }
+}

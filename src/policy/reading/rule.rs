@@ -72,8 +72,8 @@ pub enum Region {
     Title,
     /// `footer`: below the input box; nothing where there is no box.
     Footer,
-    /// `end`: the last paragraph of the conversation, and what the program adds below it (`closing_re`), down to the input
-    /// box or the dialog. What stands above it is history.
+    /// `end`: the last paragraph of the conversation, and what the program adds below it (`closing_re`), down to the
+    /// input box or the dialog. What stands above it is history.
     End,
     /// `dialog`: below the last rule where there is no input box; nothing where there is one.
     Dialog,
