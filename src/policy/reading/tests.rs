@@ -67,6 +67,11 @@ fn wrapped_rows_are_one_line_and_others_are_not() {
     let (row, text) = found(&wrapped, "anywhere", "reached its limit .* resets").unwrap();
     assert_eq!((row, text.lines().next()), (0, Some(expected)));
     assert_eq!(found(&wrapped, "anywhere", "wrapped.*joined"), None);
+    let full = "word ".repeat(11);
+    let entry = [&full, "  ⎿  limit", &rule];
+    assert_eq!(found(&entry, "anywhere", "limit"), Some((1, "⎿  limit".to_owned())));
+    let beside = [&full, "  │ limit", &rule];
+    assert_eq!(found(&beside, "anywhere", "limit"), Some((1, "│ limit".to_owned())));
     let framed = [
         "╭──────────────────────────────────────────╮",
         "│ The account has reached its own usage    │",
