@@ -101,6 +101,7 @@ fn backend(prompt_delivery: PromptDelivery, bin: &str) -> Backend {
         limit_re: None,
         fatal_re: None,
         input_re: None,
+        placeholder_re: None,
         ready_re: None,
         env: [("FROM_BACKEND".to_owned(), "yes".to_owned())].into(),
     }

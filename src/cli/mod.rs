@@ -121,7 +121,8 @@ pub fn main() -> ExitCode {
         _ => run(verb, config.as_deref().unwrap_or(Path::new(fleet_file::DEFAULT))),
     };
     match ended {
-        Ok(()) | Err(Stop::ReaderGone) => ExitCode::SUCCESS,
+        Ok(code) => ExitCode::from(code),
+        Err(Stop::ReaderGone) => ExitCode::SUCCESS,
         Err(Stop::Failed(failure)) => {
             eprint!("{failure}");
             ExitCode::from(failure.code)
@@ -129,8 +130,10 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(verb: Verb, config: &Path) -> Outcome {
-    match verb {
+/// Runs a verb and returns its exit code.
+fn run(verb: Verb, config: &Path) -> Outcome<u8> {
+    let done = match verb {
+        Verb::Demo(arguments) => return Ok(demo::run(&arguments)?),
         Verb::Up(arguments) => up::run(config, arguments),
         Verb::Down(arguments) => down::run(config, arguments),
         Verb::Restart(arguments) => restart::run(config, arguments),
@@ -144,10 +147,10 @@ fn run(verb: Verb, config: &Path) -> Outcome {
         Verb::Check(arguments) => check::run(config, arguments),
         Verb::Init(arguments) => init::run(&arguments),
         Verb::Supervise(arguments) => supervise::run(config, arguments),
-        Verb::Demo(arguments) => Ok(demo::run(arguments)?),
-        Verb::StandIn(arguments) => Ok(stand_in::run(arguments)?),
+        Verb::StandIn(arguments) => Ok(stand_in::run(&arguments)?),
         Verb::Session(file) => inside::session(&file),
         Verb::Pane(file) => inside::pane(&file),
         Verb::Log(file) => inside::log(&file),
-    }
+    };
+    done.map(|()| 0)
 }

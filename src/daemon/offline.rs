@@ -278,17 +278,16 @@ impl Offline {
         };
         let until = clock::mono() + ORDER_MAX;
         let mut seen = vec![asked(request)];
-        let mut turn = Turn { actions: found, deadline: None };
+        let mut actions = found;
         for _ in 0..TURNS_MAX {
             let decided = self.supervisor.step(&seen, self.now());
-            turn.actions.extend(decided.actions);
-            turn.deadline = decided.deadline;
+            actions.extend(decided.actions);
             seen.clear();
             if let Err(what) = doing.keeper.keep(self.supervisor.state()) {
                 return Err(anyhow!(what.unwrap_or_default()));
             }
-            let due = turn.deadline;
-            if let Some(reply) = doing.perform(std::mem::take(&mut turn), &mut self.sessions, &mut seen) {
+            let due = decided.deadline;
+            if let Some(reply) = doing.perform(std::mem::take(&mut actions), &mut self.sessions, &mut seen) {
                 return Ok(reply);
             }
             while seen.is_empty() {
@@ -315,9 +314,14 @@ struct Doing {
 impl Doing {
     /// Performs what stops, removes and tells; a start, a message and a look are the next supervisor's. Returns the
     /// answer when it is given.
-    fn perform(&mut self, turn: Turn, sessions: &mut Sessions, seen: &mut Vec<Observation>) -> Option<Reply> {
+    fn perform(
+        &mut self,
+        actions: Vec<Action>,
+        sessions: &mut Sessions,
+        seen: &mut Vec<Observation>,
+    ) -> Option<Reply> {
         let mut answer = None;
-        for action in turn.actions {
+        for action in actions {
             let done = match action {
                 Action::Find { agent } => {
                     sessions.find(&agent);
