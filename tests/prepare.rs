@@ -47,6 +47,7 @@ fn backend() -> Backend {
         limit_re: None,
         fatal_re: None,
         input_re: None,
+        placeholder_re: None,
         ready_re: None,
         env: [("TOKEN".to_owned(), "t".to_owned())].into(),
     }

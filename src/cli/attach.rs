@@ -17,7 +17,11 @@ pub const HELP: &str = "\
 Replaces itself by `tmux attach-session` on the agent's own tmux server; C-b d leaves, the agent goes on.
 It works inside of another tmux (press the prefix twice for the inner one) and without a supervisor.
 
-Exit codes: tmux's own; 1 tmux cannot be asked; 2 unknown name; 4 the agent has no session.
+Exit codes:
+  0  left again
+  1  tmux cannot be asked
+  2  unknown name
+  4  the agent has no session
 
 Example:
   agent-orchestrator attach builder";

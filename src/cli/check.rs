@@ -12,10 +12,12 @@ use crate::protocol::control::Reason;
 
 /// What stands below `check --help`.
 pub const HELP: &str = "\
-Finds all mistakes at once, each with file, line, column and what helps; also files that the config names and that are
-not there. It starts nothing and needs no supervisor.
+Finds all mistakes at once, each with file, line, column and what helps; also files that the config names and \
+that are not there. It starts nothing and needs no supervisor.
 
-Exit codes: 0 no mistakes; 1 mistakes were found, or the config cannot be read.
+Exit codes:
+  0  no mistakes; warnings do not count
+  1  mistakes were found, or the config cannot be read
 
 Example:
   agent-orchestrator --config fleet/agents.toml check";

@@ -11,13 +11,15 @@ use nix::errno::Errno;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, setsockopt, socket, sockopt};
 use nix::sys::time::TimeVal;
 
+use super::fleet_file::{self, FleetFile};
 use super::stop::{Failure, Outcome};
-use super::{fleet_file, names, out};
+use super::{names, out};
+use crate::daemon::offline;
 use crate::daemon::paths::Paths;
 use crate::protocol::control::{Picture, Reason, Reply, Request};
 
 /// How long the supervisor may take to accept a request, and to answer one that changes nothing, seconds.
-const ANSWER_S_MAX: u64 = 5;
+const ANSWER_S_MAX: u32 = 5;
 
 /// The longest answer that is read, bytes.
 const REPLY_SIZE_MAX: u64 = 16 << 20;
@@ -40,8 +42,8 @@ pub enum Patience {
 pub fn ask(config: &Path, request: &Request, patience: Patience) -> anyhow::Result<Option<Reply>> {
     let Some(stream) = open(config)? else { return Ok(None) };
     let silence_max = match patience {
-        Patience::Short => Some(Duration::from_secs(ANSWER_S_MAX)),
-        Patience::Until(work) => Some(work.saturating_add(Duration::from_secs(ANSWER_S_MAX))),
+        Patience::Short => Some(Duration::from_secs(ANSWER_S_MAX.into())),
+        Patience::Until(work) => Some(work.saturating_add(Duration::from_secs(ANSWER_S_MAX.into()))),
         Patience::Endless => None,
     };
     stream.set_read_timeout(silence_max).context("cannot set a deadline")?;
@@ -61,6 +63,20 @@ pub fn ask(config: &Path, request: &Request, patience: Patience) -> anyhow::Resu
         "cannot read the supervisor's answer\nhint: it may be of another version: end it with SIGTERM (agents go on), \
          then start it again",
     )
+}
+
+/// Asks the supervisor of `config`, or without one disk and tmux.
+///
+/// # Errors
+/// What either says; exit code 3 for what only a supervisor can do.
+pub fn answer(config: &Path, request: &Request, patience: Patience) -> Outcome<Reply> {
+    let reply = if let Some(reply) = ask(config, request, patience)? {
+        reply
+    } else {
+        fleet_file::must_exist(config)?;
+        offline::ask(config, request)
+    };
+    if let Reply::Failed { .. } = reply { Err(unexpected(reply).into()) } else { Ok(reply) }
 }
 
 /// Returns the supervisor's picture, or `None` when there is no supervisor.
@@ -99,18 +115,23 @@ pub fn must_supervise(config: &Path, wanted: &[String]) -> Outcome<Picture> {
         return Ok(picture);
     }
     fleet_file::must_exist(config)?;
+    // A file that cannot be used is not what is wrong here.
+    if let Ok(fleet) = FleetFile::read(config) {
+        names::all_known(wanted, &fleet.names())?;
+    }
     Err(no_supervisor(config).into())
 }
 
-/// Sends `request`, prints what was done, and fails as the supervisor says.
+/// Sends an order, prints what was done, and fails as the answer says.
 ///
 /// # Errors
-/// Exit code 3 without a supervisor; else the reply's.
+/// As [`answer`].
 pub fn order(config: &Path, request: &Request, patience: Patience) -> Outcome {
-    match ask(config, request, patience)? {
-        None => Err(no_supervisor(config).into()),
-        Some(Reply::Done { lines }) => out::lines(&lines),
-        Some(other) => Err(unexpected(other).into()),
+    match answer(config, request, patience)? {
+        Reply::Done { lines } => out::lines(&lines),
+        other @ (Reply::Failed { .. } | Reply::Status { .. } | Reply::Explanation { .. }) => {
+            Err(unexpected(other).into())
+        }
     }
 }
 
@@ -140,7 +161,7 @@ fn open(config: &Path) -> anyhow::Result<Option<UnixStream>> {
     let cannot = || format!("cannot reach the supervisor at `{}`", path.display());
     let socket = socket(AddressFamily::Unix, SockType::Stream, SockFlag::SOCK_CLOEXEC, None).with_context(cannot)?;
     // Holds for connect(2) as well: a supervisor that hangs accepts nobody.
-    setsockopt(&socket, sockopt::SendTimeout, &TimeVal::new(ANSWER_S_MAX.cast_signed(), 0)).with_context(cannot)?;
+    setsockopt(&socket, sockopt::SendTimeout, &TimeVal::new(ANSWER_S_MAX.into(), 0)).with_context(cannot)?;
     let address = UnixAddr::new(&path).with_context(cannot)?;
     match connect(socket.as_raw_fd(), &address) {
         Ok(()) => Ok(Some(UnixStream::from(socket))),
@@ -151,10 +172,8 @@ fn open(config: &Path) -> anyhow::Result<Option<UnixStream>> {
 
 /// Says in words that a deadline has passed.
 fn unanswered(error: &io::Error) -> anyhow::Error {
-    match error.kind() {
-        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
-            anyhow!("the supervisor does not answer\nhint: it may hang: see its log; agents are not affected")
-        }
-        _ => anyhow!("{error}"),
+    if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) {
+        return anyhow!("the supervisor does not answer\nhint: it may hang: see its log; agents are not affected");
     }
+    anyhow!("{error}")
 }

@@ -7,19 +7,20 @@ use nix::poll::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use super::client::{self, Patience};
-use super::fleet_file::FleetFile;
 use super::stop::{Failure, Outcome};
-use super::{fleet_file, names, out};
-use crate::daemon::offline;
+use super::{fleet_file, names, status};
 use crate::protocol::control::{Reason, Request};
 
 /// What stands below `down --help`.
 pub const HELP: &str = "\
 Without NAME: ends agents, services, then the supervisor. It is not remembered: the next `up` starts all again.
 With NAME: ends these and remembers it: only `up NAME` starts them again.
-It works without a supervisor as well. It returns when they are gone.
+It returns when they are gone, and works without a supervisor as well.
 
-Exit codes: 0 all are gone; 1 one does not end; 2 unknown name.
+Exit codes:
+  0  all are gone
+  1  one does not end
+  2  unknown name
 
 Examples:
   agent-orchestrator down
@@ -49,9 +50,9 @@ pub fn run(config: &Path, arguments: Arguments) -> Outcome {
     }
     fleet_file::must_exist(config)?;
     if !names.is_empty() {
-        names::all_known(&names, &FleetFile::read(config)?.names())?;
+        names::all_known(&names, &client::known(&status::picture(config)?))?;
     }
-    out::lines(&offline::down(config, &names)?)
+    client::order(config, &Request::Down { names }, Patience::Endless)
 }
 
 /// Takes hold of a process; `None` when it has gone.

@@ -19,7 +19,10 @@ pub const HELP: &str = "\
 One line per event in this host's time: when, what kind, which agent or loop, and a sentence.
 With --follow it goes on as events come, until Ctrl-C. It reads the event log and needs no supervisor.
 
-Exit codes: 0 shown, also after Ctrl-C; 1 the log cannot be read; 2 unknown name.
+Exit codes:
+  0  shown, also after Ctrl-C
+  1  the log cannot be read
+  2  unknown name
 
 Examples:
   agent-orchestrator events -f
@@ -129,7 +132,9 @@ fn past(path: &Path, view: &View, count: usize) -> Outcome<(VecDeque<String>, Ta
     let mut tail = Tail::new(path, newer);
     let mut rest = Vec::new();
     tail.drain(&mut |bytes| {
-        whole_lines(&mut rest, bytes).iter().for_each(|line| keep(line));
+        for line in whole_lines(&mut rest, bytes) {
+            keep(&line);
+        }
         Ok(())
     })?;
     Ok((shown, tail, rest))

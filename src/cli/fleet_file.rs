@@ -67,7 +67,7 @@ pub fn parse(config: &Path) -> Outcome<(String, Parsed)> {
     File::open(config).with_context(cannot)?.take(bound).read_to_end(&mut text).with_context(cannot)?;
     let text = String::from_utf8(text).map_err(|error| {
         let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-        let line = 1 + good.iter().filter(|byte| **byte == b'\n').count();
+        let line = good.split(|byte| *byte == b'\n').count();
         Failure::new(Reason::Failed, format!("config `{}` is not UTF-8 in line {line}", config.display()))
     })?;
     let parsed = config::parse(&text, &Where { file, home: std::env::var_os("HOME").map(PathBuf::from) });

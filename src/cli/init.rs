@@ -11,10 +11,12 @@ use crate::protocol::control::Reason;
 
 /// What stands below `init --help`.
 pub const HELP: &str = "\
-Writes agents.toml, prompts/, plans/ and machine-docs/ into DIR, a git repository best of all: the builder and the
-adversary work in clones of it. It overwrites nothing: when one of its files is there, it writes none.
+Writes agents.toml, prompts/, plans/ and machine-docs/ into DIR, best of all a git repository: the builder and \
+the adversary work in clones of it. It overwrites nothing: when one of its files is there, it writes none.
 
-Exit codes: 0 written; 1 something is there already, or cannot be written.
+Exit codes:
+  0  written
+  1  something is there already, or cannot be written
 
 Example:
   agent-orchestrator init myproject && cd myproject && agent-orchestrator check";

@@ -18,7 +18,10 @@ Prints the end of the session's log, byte for byte, with the terminal codes of t
 With --follow it goes on as the log grows, over rotations, until Ctrl-C. It needs no supervisor.
 `attach` shows the screen itself; `explain` says what the supervisor makes of it.
 
-Exit codes: 0 shown, also after Ctrl-C; 1 there is no log; 2 unknown name.
+Exit codes:
+  0  shown, also after Ctrl-C
+  1  there is no log
+  2  unknown name
 
 Examples:
   agent-orchestrator logs builder -n 1000 | less -R
@@ -68,7 +71,7 @@ pub fn run(config: &Path, arguments: &Arguments) -> Outcome {
 fn show(path: &Path, file: Option<&mut File>, count: usize) -> Outcome {
     let Some(file) = file else { return Ok(()) };
     let text = end_of(file).with_context(|| format!("cannot read `{}`", path.display()))?;
-    let missing = count.saturating_sub(text.iter().filter(|byte| **byte == b'\n').count());
+    let missing = count.saturating_sub(text.split(|byte| *byte == b'\n').count() - 1);
     let before = follow::rotated(path);
     if missing > 0
         && let Some(mut older) = follow::open(&before)?

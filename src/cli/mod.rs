@@ -102,6 +102,7 @@ enum Verb {
     #[command(alias = "watchdog", after_help = supervise::HELP)]
     Supervise(supervise::Arguments),
     /// Watch a small fleet of stand-in agents work a plan, without any AI
+    #[command(after_help = demo::HELP)]
     Demo(demo::Arguments),
     #[command(hide = true)]
     StandIn(stand_in::Arguments),
@@ -121,8 +122,8 @@ pub fn main() -> ExitCode {
         _ => run(verb, config.as_deref().unwrap_or(Path::new(fleet_file::DEFAULT))),
     };
     match ended {
-        Ok(code) => ExitCode::from(code),
-        Err(Stop::ReaderGone) => ExitCode::SUCCESS,
+        Ok(()) | Err(Stop::ReaderGone) => ExitCode::SUCCESS,
+        Err(Stop::Told(code)) => ExitCode::from(code),
         Err(Stop::Failed(failure)) => {
             eprint!("{failure}");
             ExitCode::from(failure.code)
@@ -130,10 +131,8 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Runs a verb and returns its exit code.
-fn run(verb: Verb, config: &Path) -> Outcome<u8> {
-    let done = match verb {
-        Verb::Demo(arguments) => return Ok(demo::run(&arguments)?),
+fn run(verb: Verb, config: &Path) -> Outcome {
+    match verb {
         Verb::Up(arguments) => up::run(config, arguments),
         Verb::Down(arguments) => down::run(config, arguments),
         Verb::Restart(arguments) => restart::run(config, arguments),
@@ -147,10 +146,17 @@ fn run(verb: Verb, config: &Path) -> Outcome<u8> {
         Verb::Check(arguments) => check::run(config, arguments),
         Verb::Init(arguments) => init::run(&arguments),
         Verb::Supervise(arguments) => supervise::run(config, arguments),
+        Verb::Demo(arguments) => demo(&arguments),
         Verb::StandIn(arguments) => Ok(stand_in::run(&arguments)?),
         Verb::Session(file) => inside::session(&file),
         Verb::Pane(file) => inside::pane(&file),
         Verb::Log(file) => inside::log(&file),
-    };
-    done.map(|()| 0)
+    }
+}
+
+fn demo(arguments: &demo::Arguments) -> Outcome {
+    match demo::run(arguments)? {
+        0 => Ok(()),
+        code => Err(Stop::Told(code)),
+    }
 }

@@ -11,9 +11,11 @@ use super::text::Paint;
 /// [`Stop::ReaderGone`] when nobody reads it; a failure when it cannot be written.
 pub fn bytes(bytes: &[u8]) -> Outcome {
     let mut out = io::stdout().lock();
-    out.write_all(bytes).and_then(|()| out.flush()).map_err(|error| match error.kind() {
-        io::ErrorKind::BrokenPipe => Stop::ReaderGone,
-        _ => anyhow::Error::from(error).context("cannot write to standard output").into(),
+    out.write_all(bytes).and_then(|()| out.flush()).map_err(|error| {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            return Stop::ReaderGone;
+        }
+        anyhow::Error::from(error).context("cannot write to standard output").into()
     })
 }
 
@@ -30,7 +32,7 @@ pub fn text(text: &str) -> Outcome {
 /// # Errors
 /// As [`bytes`].
 pub fn lines(lines: &[String]) -> Outcome {
-    text(&lines.iter().map(|line| format!("{line}\n")).collect::<String>())
+    text(&super::text::joined(lines))
 }
 
 /// Writes `value` as JSON for people and programs.

@@ -13,7 +13,11 @@ The agent's program and all its children are ended, then it is started as the co
 AGENT_MODEL_<name> and AGENT_BACKEND_<name> in the environment hold for this one start.
 It returns when the agent runs, or says why it does not.
 
-Exit codes: 0 it runs; 1 it does not; 2 unknown name; 3 no supervisor runs.
+Exit codes:
+  0  it runs
+  1  it does not
+  2  unknown name
+  3  no supervisor runs
 
 Examples:
   agent-orchestrator restart builder

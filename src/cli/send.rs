@@ -13,13 +13,20 @@ use crate::protocol::control::{Reason, Request};
 
 /// What stands below `send --help`.
 pub const HELP: &str = "\
-The text is typed as a whole and submitted, and its arrival is checked. When the time of --wait runs out before
-it could be typed, the message is taken back; with --queue it stays in the queue and the verb returns at once.
+The text is typed as a whole and submitted, and its arrival is checked.
+When --wait runs out before it could be typed, the message is taken back; with --queue it stays in the queue.
 A person's half-written line in the agent's input box is left alone: the message waits behind it.
 
-Exit codes: 0 it arrived (with --queue: it is in the queue); 1 failed; 2 usage, unknown name; 3 no supervisor runs;
-4 the agent does not run; 5 still busy when --wait ran out; 6 held by a usage limit; 7 typed, and nothing proves
-that it arrived; 8 a dialog or a person's draft is in the way.
+Exit codes:
+  0  it arrived (with --queue: it is in the queue)
+  1  failed
+  2  usage, or unknown name
+  3  no supervisor runs
+  4  the agent does not run
+  5  still busy when --wait ran out
+  6  held by a usage limit
+  7  typed, and nothing proves that it arrived
+  8  a dialog or a person's draft is in the way
 
 Examples:
   agent-orchestrator send builder please run the tests again

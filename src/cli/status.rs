@@ -2,19 +2,22 @@
 
 use std::path::Path;
 
+use super::client::{self, Patience};
+use super::out;
 use super::stop::Outcome;
 use super::table::{self, Cell, Column};
 use super::text::{self, Paint, Tone};
-use super::{client, fleet_file, out};
-use crate::daemon::offline;
-use crate::protocol::control::{AgentPicture, LoopPicture, Picture};
+use crate::protocol::control::{AgentPicture, LoopPicture, Picture, Reply, Request};
 
 /// What stands below `status --help`.
 pub const HELP: &str = "\
-One line per agent and service: what it does, since when, how many messages wait for it, and what more there is to say.
+One line per agent and service: what it does, for how long, how many messages wait for it, and what more there \
+is to say.
 Without a supervisor it shows what disk and tmux tell. A broken config is shown and hides nothing.
 
-Exit codes: 0 shown, also without a supervisor; 1 nothing can be known.
+Exit codes:
+  0  shown, also without a supervisor
+  1  nothing can be known
 
 Examples:
   agent-orchestrator status
@@ -56,18 +59,19 @@ pub fn run(config: &Path, arguments: Arguments) -> Outcome {
 /// # Errors
 /// When neither can be had.
 pub fn picture(config: &Path) -> Outcome<Picture> {
-    if let Some(picture) = client::picture(config)? {
-        return Ok(picture);
+    match client::answer(config, &Request::Status, Patience::Short)? {
+        Reply::Status { picture } => Ok(*picture),
+        other @ (Reply::Failed { .. } | Reply::Done { .. } | Reply::Explanation { .. }) => {
+            Err(client::unexpected(other).into())
+        }
     }
-    fleet_file::must_exist(config)?;
-    Ok(offline::picture(config)?)
 }
 
 /// Renders a picture for people.
 pub fn render(picture: &Picture, paint: Paint) -> String {
     let mut lines = header(picture, paint);
     lines.extend(picture.loops.iter().flat_map(|each| loop_lines(each, paint)));
-    let head: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    let head = text::joined(lines);
     if picture.agents.is_empty() {
         return head + "no agents are configured\n";
     }
@@ -83,8 +87,9 @@ fn header(picture: &Picture, paint: Paint) -> Vec<String> {
     };
     let mut lines = vec![supervisor, format!("config: {}", picture.config)];
     if let Some(error) = &picture.config_error {
-        let mut said = error.lines();
-        let first = format!("config error: {} (the last good one is in force)", said.next().unwrap_or_default());
+        let mut said = error.lines().map(text::printable);
+        let in_force = if picture.supervised { " (the last good one is in force)" } else { "" };
+        let first = format!("config error: {}{in_force}", said.next().unwrap_or_default());
         lines.push(paint.tone(Tone::Bad, &first));
         lines.extend(said.map(|line| format!("  {line}")));
     }

@@ -18,6 +18,8 @@ pub type Outcome<T = ()> = Result<T, Stop>;
 pub enum Stop {
     /// It failed.
     Failed(Failure),
+    /// It failed and has itself told why; the exit code.
+    Told(u8),
     /// Nobody reads what it prints any more (`| head`); not an error.
     ReaderGone,
 }

@@ -9,10 +9,11 @@ use crate::daemon::start;
 /// What stands below `supervise --help`.
 pub const HELP: &str = "\
 Starts all that is enabled, adopts what runs already, and supervises until Ctrl-C or SIGTERM.
-The end of the supervisor ends no agent: `down` does. One supervisor runs per config.
-`up` starts it detached instead.
+The end of the supervisor ends no agent: `down` does. One supervisor runs per config; `up` starts it detached.
 
-Exit codes: 0 ended as asked; 1 it could not begin, or another one supervises this fleet.
+Exit codes:
+  0  ended as asked
+  1  it could not begin, or another one supervises this fleet
 
 Example:
   agent-orchestrator supervise";

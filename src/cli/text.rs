@@ -57,8 +57,12 @@ pub fn age(seconds: u64) -> String {
 /// Returns `text` on one line, without control characters: what comes from a screen or a commit must not reach the
 /// person's terminal as an order.
 pub fn clean(text: &str) -> String {
-    let blank: String = text.chars().map(|each| if each.is_control() { ' ' } else { each }).collect();
-    blank.split_whitespace().collect::<Vec<_>>().join(" ")
+    printable(text).split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Returns `text` with a blank for each control character; for one line whose blanks count.
+pub fn printable(text: &str) -> String {
+    text.chars().map(|each| if each.is_control() { ' ' } else { each }).collect()
 }
 
 /// Returns `text` in at most `width` characters, its lost end marked.
@@ -67,6 +71,11 @@ pub fn cut(text: &str, width: usize) -> String {
         return text.to_owned();
     }
     text.chars().take(width.saturating_sub(1)).chain((width > 0).then_some(ELLIPSIS)).collect()
+}
+
+/// Returns `lines` as one text, each with its line end.
+pub fn joined(lines: impl IntoIterator<Item = impl AsRef<str>>) -> String {
+    lines.into_iter().fold(String::new(), |text, line| text + line.as_ref() + "\n")
 }
 
 /// Returns `count` with its noun: `no mistakes`, `1 mistake`, `2 mistakes`.

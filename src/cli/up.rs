@@ -15,10 +15,13 @@ pub const HELP: &str = "\
 Without NAME: starts a supervisor if there is none, then all that is enabled, except what was stopped by name.
 With NAME: starts these, also what was stopped by name. What runs already is left alone.
 It returns when they run, or says why one does not.
-
 AGENT_MODEL_<name> and AGENT_BACKEND_<name> in the environment hold for the starts of this one call.
 
-Exit codes: 0 all run; 1 one does not start; 2 unknown name; 3 NAME given and no supervisor runs.
+Exit codes:
+  0  all run
+  1  one does not start
+  2  unknown name
+  3  NAME given and no supervisor runs
 
 Examples:
   agent-orchestrator up
