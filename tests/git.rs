@@ -1,5 +1,6 @@
 //! Real git, real files: what is pushed is told, whatever is in the way.
 #![expect(clippy::disallowed_methods, reason = "real processes and files")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 #[path = "git/world.rs"]
 mod world;
@@ -199,7 +200,7 @@ fn a_hung_origin_delays_nobody_else() {
     world.write("hang", "");
     driver.git.read_pushed("far", None, Vec::new());
     let calls = world.calls().len();
-    driver.until_calls(&world, calls + 2);
+    driver.until("the mirror is made and the fetch has begun", || world.calls().len() >= calls + 2);
     driver.skip(Duration::from_secs(21));
     assert_eq!(driver.pushed("far"), Err("`git fetch` did not end within 20 s".to_owned()));
     std::fs::remove_file(world.path("hang")).unwrap();
@@ -282,14 +283,145 @@ fn a_broken_mirror_is_made_anew() {
     world.push("builder", "main");
     driver.head("");
     assert_eq!(driver.read("", Some(&base), &[]).head, claim);
+    driver.until_kept(&world, &claim);
     // As after a loss of power: the files are there, and empty.
-    let objects = world.git("", &["-C", "state/mirrors/loop.git", "rev-parse", "--git-path", "objects"]);
-    let found = std::process::Command::new("find")
-        .arg(world.path("state/mirrors/loop.git").join(objects))
-        .args(["-type", "f", "-exec", "truncate", "-s0", "{}", "+"])
-        .status();
-    assert!(found.unwrap().success());
+    let empty_all_files = || {
+        let objects = world.path("state/mirrors/loop.git/objects");
+        let arguments = ["-type", "f", "-exec", "truncate", "-s0", "{}", "+"];
+        assert!(std::process::Command::new("find").arg(objects).args(arguments).status().unwrap().success());
+    };
+    empty_all_files();
     assert_eq!(subjects(&driver.read("", Some(&base), &[])), ["claim: M1"]);
+    driver.settle();
+
+    empty_all_files();
+    world.commit("builder", "claim: M2");
+    world.push("builder", "main");
+    driver.head("");
+    assert_eq!(subjects(&driver.read("", Some(&base), &[])), ["claim: M1", "claim: M2"]);
+}
+
+#[test]
+fn a_base_that_the_origin_has_forgotten_is_still_known() {
+    let world = World::new();
+    world.origin("origin", "main", &["builder"]);
+    let (mut driver, base) = Driver::begin(&world, world.watch("", "builder", None));
+    driver.read("", None, &[]);
+    driver.settle();
+    let claim = world.commit("builder", "claim: M1");
+    world.push("builder", "main");
+    driver.head("");
+    driver.read("", Some(&base), &[]);
+    driver.until_kept(&world, &claim);
+
+    world.git("builder", &["reset", "-q", "--hard", &base]);
+    world.commit("builder", "claim: M1, anew");
+    world.commit("builder", "status: in work");
+    world.push("builder", "main");
+    world.git("origin.git", &["gc", "-q", "--prune=now"]);
+    assert!(world.try_git("origin.git", &["cat-file", "-e", &claim]).is_err());
+    driver.head("");
+    assert_eq!(subjects(&driver.read("", Some(&claim), &[])), ["claim: M1, anew", "status: in work"]);
+}
+
+#[test]
+fn other_forms_of_repository_are_read_too() {
+    let world = World::new();
+    for (form, argument) in [("sha256", "--object-format=sha256"), ("reftable", "--ref-format=reftable")] {
+        if world.try_git("", &["init", "-q", "--bare", argument, &format!("{form}.git")]).is_err() {
+            continue;
+        }
+        world.git("", &["clone", "-q", &format!("{form}.git"), form]);
+        world.commit(form, "start");
+        world.push(form, "main");
+        // One mirror serves both, one after the other.
+        let (mut driver, base) = Driver::begin(&world, world.watch("", form, None));
+        driver.read("", None, &[]);
+        let claim = world.commit(form, "claim: M1");
+        world.push(form, "main");
+        assert_eq!(driver.head(""), claim, "{form}");
+        let pushed = driver.read("", Some(&base), &[]);
+        assert_eq!((pushed.head.as_str(), subjects(&pushed)), (claim.as_str(), vec!["claim: M1"]), "{form}");
+        driver.settle();
+    }
+}
+
+#[test]
+fn another_users_origin_is_read() {
+    let world = World::new();
+    world.origin("origin", "main", &["builder"]);
+    let owned = std::process::Command::new("chown").args(["-R", "12345"]).arg(world.path("origin.git")).output();
+    if !owned.unwrap().status.success() {
+        return;
+    }
+    let (mut driver, base) = Driver::begin(&world, world.watch("", "builder", None));
+    assert_eq!(driver.read("", None, &[]).head, base);
+    driver.until_kept(&world, &base);
+}
+
+#[test]
+fn a_later_request_replaces_the_one_that_waits() {
+    let world = World::new();
+    world.origin("origin", "main", &["builder"]);
+    world.write("builder/a", "a");
+    world.write("builder/b", "b");
+    world.git("builder", &["add", "."]);
+    world.commit("builder", "claim: M1");
+    world.push("builder", "main");
+    let (mut driver, _) = Driver::begin(&world, world.watch("", "builder", None));
+    for path in ["a", "none", "b"] {
+        driver.git.read_pushed("", None, vec![path.to_owned()]);
+    }
+    let mut files = || driver.pushed("").unwrap().files.into_keys().collect::<Vec<_>>();
+    assert_eq!((files(), files()), (vec!["a".to_owned()], vec!["b".to_owned()]));
+    assert_eq!(driver.rest(Duration::from_millis(50)), []);
+    driver.git.read_pushed("other", None, Vec::new());
+    assert_eq!(driver.pushed("other"), Err("nothing pushed is watched for this loop".to_owned()));
+}
+
+#[test]
+fn a_changed_setup_disturbs_only_what_changed() {
+    let world = World::new();
+    world.origin("origin", "main", &["builder"]);
+    world.push("builder", "side");
+    let setups = [world.watch("a", "builder", None), world.watch("b", "builder", None)];
+    let mut driver = Driver::new(&world);
+    driver.git.configure(&setups);
+    driver.head("a");
+    driver.settle();
+    let side = world.commit("builder", "claim: side");
+    world.push("builder", "side");
+    assert_eq!(driver.rest(Duration::from_millis(50)), []);
+
+    let [a, mut b] = setups;
+    b.branch = Some("side".to_owned());
+    let slower = agent_orchestrator::daemon::git::LoopWatch { heavy_interval: Duration::from_secs(600), ..a };
+    driver.git.configure(&[slower, b]);
+    let seen = driver.rest(Duration::from_millis(300));
+    assert_eq!(seen, [Observation::Head { in_loop: "b".to_owned(), head: side }]);
+    driver.git.configure(&[]);
+    world.commit("builder", "claim: main");
+    world.push("builder", "main");
+    assert_eq!(driver.rest(Duration::from_millis(50)), []);
+}
+
+#[test]
+fn a_clones_own_settings_do_not_make_the_origin_be_asked_again() {
+    let world = World::new();
+    world.origin("far", "main", &["builder"]);
+    through_ssh(&world, "builder", "far.git");
+    let (mut driver, _) = Driver::begin(&world, world.watch("", "builder", None));
+    world.git("builder", &["config", "branch.side.remote", "origin"]);
+    driver.settle();
+    let asked = world.calls().iter().filter(|call| call.contains("ls-remote")).count();
+    assert_eq!(asked, 1);
+    let claim = world.commit("builder", "claim: M1");
+    world.push("builder", "main");
+    assert_eq!(driver.head(""), claim, "the hint is still taken");
+    driver.skip(Duration::from_secs(31));
+    driver.until("the origin is asked at its time", || {
+        world.calls().iter().filter(|call| call.contains("ls-remote")).count() == 2
+    });
 }
 
 #[test]
@@ -298,7 +430,7 @@ fn nothing_wakes_while_nothing_happens() {
     world.origin("origin", "main", &["builder"]);
     let (mut driver, _) = Driver::begin(&world, world.watch("", "builder", None));
     driver.read("", None, &[]);
-    driver.rest(Duration::from_millis(50));
+    driver.settle();
     let (wakes, calls) = (driver.wakes, world.calls().len());
     world.write("beside-the-origin", "the folder above is busy");
     assert_eq!(driver.rest(Duration::from_millis(200)), []);

@@ -210,12 +210,33 @@ impl Driver {
         self.seen.drain(..).collect()
     }
 
-    /// Goes on until git has been called `count` times.
-    pub fn until_calls(&mut self, world: &World, count: usize) {
+    /// Goes on until something is true that no observation tells.
+    pub fn until(&mut self, what: &str, mut is_true: impl FnMut() -> bool) {
         let end = clock::mono() + WAIT_MAX;
-        while world.calls().len() < count {
-            assert!(clock::mono() < end, "git was not called {count} times");
+        while !is_true() {
+            assert!(clock::mono() < end, "waited in vain until {what}");
             self.turn(clock::mono() + Duration::from_millis(5));
+        }
+    }
+
+    /// Goes on until what was read is in the mirror.
+    pub fn until_kept(&mut self, world: &World, head: &str) {
+        let mirror = world.path("state/mirrors/loop.git/refs/heads/pushed");
+        self.until("the mirror has the head", || {
+            std::fs::read_to_string(&mirror).is_ok_and(|text| text.trim_end() == head)
+        });
+    }
+
+    /// Goes on until a while has passed in which nothing was ready.
+    pub fn settle(&mut self) {
+        let end = clock::mono() + WAIT_MAX;
+        loop {
+            let wakes = self.wakes;
+            self.rest(Duration::from_millis(100));
+            if wakes == self.wakes {
+                return;
+            }
+            assert!(clock::mono() < end, "it never came to rest");
         }
     }
 

@@ -46,6 +46,15 @@ const OF_A_REPOSITORY: [&str; 16] = [
     "GIT_WORK_TREE",
 ];
 
+/// Where objects are read.
+#[derive(Debug)]
+pub(super) struct Store {
+    /// Our mirror.
+    pub mirror: PathBuf,
+    /// A folder of objects that the mirror does not have yet.
+    pub borrowed: Option<PathBuf>,
+}
+
 /// Makes git commands.
 #[derive(Debug)]
 pub(super) struct Commands {
@@ -93,8 +102,8 @@ impl Commands {
     }
 
     /// Lists the commits of `head` that are not in `since`, or `head` alone.
-    pub fn log(&self, mirror: &Path, head: &str, since: Option<&str>) -> Order {
-        let mut command = self.in_mirror(mirror);
+    pub fn log(&self, store: &Store, head: &str, since: Option<&str>) -> Order {
+        let mut command = self.in_store(store);
         command.args(["log", "-z", "--format=tformat:%H%x20%s", "--no-show-signature", "--no-color", "--date-order"]);
         match since {
             Some(since) => command.arg(format!("--max-count={COMMITS_MAX}")).args([head, "--not", since, "--"]),
@@ -106,8 +115,8 @@ impl Commands {
     }
 
     /// Reads files of `head`; a path with a line feed in it cannot be asked for and counts as absent.
-    pub fn files(&self, mirror: &Path, head: &str, paths: &[String]) -> Order {
-        let mut command = self.in_mirror(mirror);
+    pub fn files(&self, store: &Store, head: &str, paths: &[String]) -> Order {
+        let mut command = self.in_store(store);
         command.args(["cat-file", "--batch"]);
         let asked: Vec<String> = paths.iter().filter(|path| !path.contains('\n')).cloned().collect();
         let mut order = order("git cat-file", command, Patience::Whole(LOCAL_TIME_MAX));
@@ -137,6 +146,16 @@ impl Commands {
         let mut folder = OsString::from("--git-dir=");
         folder.push(mirror);
         command.arg(folder);
+        command
+    }
+
+    fn in_store(&self, store: &Store) -> Command {
+        let mut command = self.in_mirror(&store.mirror);
+        if let Some(folder) = &store.borrowed {
+            // Quoted as in C, because a colon would part two folders (git(1)).
+            let text = folder.to_string_lossy().replace('\\', r"\\").replace('"', r#"\""#);
+            command.env("GIT_ALTERNATE_OBJECT_DIRECTORIES", format!("\"{text}\""));
+        }
         command
     }
 

@@ -1,12 +1,14 @@
 //! What is pushed: watched by inotify or asked of the origin, read from our own mirror.
 
 mod command;
+mod hints;
 mod output;
 mod process;
 mod read;
 mod repository;
 mod settings;
 mod shared;
+mod told;
 mod watched;
 
 use std::collections::BTreeMap;
@@ -118,6 +120,7 @@ impl Git {
                 Step::Init | Step::Fetch | Step::Log | Step::HeadAlone | Step::Files => {
                     watched.read_ended(end, &mut self.shared);
                 }
+                Step::Keep => watched.kept(&end, &mut self.shared),
                 // What could not be packed is packed another time.
                 Step::Pack => {}
             }

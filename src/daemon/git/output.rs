@@ -8,8 +8,11 @@ use crate::policy::observation::{BLOB_BYTES_MAX, Blob, Commit};
 /// The most bytes of an answer that is kept as a whole.
 const ANSWER_BYTES_MAX: usize = 4 << 20;
 
-/// The most bytes of a commit's subject that are kept.
-const SUBJECT_BYTES_MAX: usize = 1000;
+/// The most characters of a commit's subject that are kept.
+const SUBJECT_CHARS_MAX: usize = 1000;
+
+/// The most bytes of a line of `git log` that are kept: an object id, a blank and a subject.
+const RECORD_BYTES_MAX: usize = 64 + 1 + 4 * SUBJECT_CHARS_MAX;
 
 /// The longest header of `git cat-file --batch`: an object's name, kind and size, or a path that is missing.
 const HEADER_BYTES_MAX: usize = 8 << 10;
@@ -60,7 +63,7 @@ impl Commits {
             let (text, ends) = part
                 .split_last()
                 .map_or((part, false), |(last, text)| if *last == 0 { (text, true) } else { (part, false) });
-            keep(&mut self.record, text, 64 + 1 + SUBJECT_BYTES_MAX);
+            keep(&mut self.record, text, RECORD_BYTES_MAX);
             if ends {
                 self.found.extend(commit(&std::mem::take(&mut self.record)));
             }
@@ -77,7 +80,7 @@ impl Commits {
 fn commit(record: &[u8]) -> Option<Commit> {
     let text = String::from_utf8_lossy(record);
     let (id, subject) = text.split_once(' ')?;
-    let subject = subject.chars().filter(|character| !character.is_control()).collect();
+    let subject = subject.chars().filter(|character| !character.is_control()).take(SUBJECT_CHARS_MAX).collect();
     is_object_id(id).then(|| Commit { id: id.to_owned(), subject })
 }
 
@@ -227,11 +230,11 @@ mod tests {
     #[test]
     fn commits_come_oldest_first_and_clean() {
         let mut commits = Commits::default();
-        let long = "x".repeat(SUBJECT_BYTES_MAX + 5);
+        let long = "x".repeat(SUBJECT_CHARS_MAX + 5);
         let text = [ID.as_bytes(), b" \xffnew\x1b[31m\0", ID.as_bytes(), b" ", long.as_bytes(), b"\0"].concat();
         text.chunks(3).for_each(|part| commits.take(part));
         let subjects: Vec<String> = commits.oldest_first().into_iter().map(|commit| commit.subject).collect();
-        assert_eq!(subjects, ["x".repeat(SUBJECT_BYTES_MAX), "\u{fffd}new[31m".to_owned()]);
+        assert_eq!(subjects, ["x".repeat(SUBJECT_CHARS_MAX), "\u{fffd}new[31m".to_owned()]);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::command::MIRRORED;
+use super::command::{MIRRORED, Store};
 use super::output::Sink;
 use super::repository::{Repository, is_object_id};
 use super::shared::{End, Shared, Step};
@@ -39,12 +39,22 @@ pub(super) struct Wanted {
     pub paths: Vec<String>,
 }
 
+/// Where a reading finds the commits that our mirror does not have yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Source {
+    /// In the origin's own folder of objects, where it can be read; that takes a fraction of a fetch.
+    Origin,
+    /// In the mirror, after a fetch.
+    Mirror,
+}
+
 /// A reading under way.
 #[derive(Debug)]
 pub(super) struct Reading {
     wanted: Wanted,
     /// Children whose end is awaited.
     children: BTreeSet<u64>,
+    source: Source,
     /// Whether the mirror has been made anew for this reading.
     made_anew: bool,
     head: String,
@@ -74,6 +84,7 @@ impl Watched {
         self.reading = Some(Reading {
             wanted,
             children: BTreeSet::new(),
+            source: Source::Origin,
             made_anew: false,
             head: String::new(),
             commits: Vec::new(),
@@ -105,15 +116,18 @@ impl Watched {
 
     fn read_step_failed(&mut self, step: Step, why: String, shared: &mut Shared) {
         match step {
-            Step::Log => {
-                // The base is unknown, most likely; the head is what is left to tell.
+            // The base is unknown; the head is what is left to tell. Any other reason is a broken mirror.
+            Step::Log if why.starts_with("bad object") => {
                 let Some(reading) = &self.reading else { return };
-                let order = shared.commands.log(&mirror(&self.setup.in_loop, shared), &reading.head, None);
+                let order = shared.commands.log(&self.store(shared), &reading.head, None);
                 self.run(Step::HeadAlone, order, shared);
             }
+            Step::Log | Step::HeadAlone | Step::Files if self.is_borrowing() => self.fetch_after_all(shared),
             Step::Fetch if !BROKEN.iter().any(|sign| why.contains(sign)) => self.read_failed(why, shared),
-            Step::Init | Step::Fetch | Step::HeadAlone | Step::Files => self.make_anew(why, shared),
-            Step::Settings | Step::Clone | Step::Heads | Step::Pack => unreachable!("a reading has no such child"),
+            Step::Init | Step::Fetch | Step::Log | Step::HeadAlone | Step::Files => self.make_anew(why, shared),
+            Step::Settings | Step::Clone | Step::Heads | Step::Keep | Step::Pack => {
+                unreachable!("a reading has no such child")
+            }
         }
     }
 
@@ -131,43 +145,75 @@ impl Watched {
         self.run(Step::Init, order, shared);
     }
 
-    /// Fetches the branch, unless the mirror has its head.
+    /// Fetches the branch, unless its head can be read without.
     fn fetch(&mut self, shared: &mut Shared) {
         let mirror = mirror(&self.setup.in_loop, shared);
-        let (Some(origin), Some(branch)) = (&self.origin, &self.branch) else {
+        let (Some(origin), Some(branch), Some(reading)) = (&self.origin, &self.branch, &mut self.reading) else {
             // A clone's config changed; whose origin it is now is being found out.
             self.waiting = self.waiting.take().or(self.reading.take().map(|reading| reading.wanted));
             return;
         };
         let mirrored = head_of(&mirror);
         let on_disk = origin.local.as_deref().and_then(Repository::addressed).filter(|found| !found.has_reftable());
-        let head = match on_disk {
+        let head = match &on_disk {
             Some(found) => found.resolve(&format!("refs/heads/{branch}")).ok().flatten(),
             None => self.told.head.clone(),
         };
-        if mirrored.is_some() && mirrored == head {
-            return self.read_fetched(shared);
+        if let Some(head) = head
+            && (mirrored.as_ref() == Some(&head) || on_disk.is_some() && reading.source == Source::Origin)
+        {
+            if mirrored.as_ref() == Some(&head) {
+                reading.source = Source::Mirror;
+            }
+            return self.read_objects(&head, shared);
         }
+        reading.source = Source::Mirror;
         let order = shared.commands.fetch(&mirror, origin, branch, mirrored.is_none());
         self.run(Step::Fetch, order, shared);
     }
 
+    fn fetch_after_all(&mut self, shared: &mut Shared) {
+        if let Some(reading) = &mut self.reading {
+            reading.source = Source::Mirror;
+            reading.children.clear();
+        }
+        self.fetch(shared);
+    }
+
+    fn is_borrowing(&self) -> bool {
+        self.reading.as_ref().is_some_and(|reading| reading.source == Source::Origin)
+    }
+
+    /// Where objects are read from now.
+    fn store(&self, shared: &Shared) -> Store {
+        let local = self.origin.as_ref().and_then(|origin| origin.local.as_deref());
+        let borrowed = local.filter(|_| self.is_borrowing()).and_then(Repository::addressed);
+        Store {
+            mirror: mirror(&self.setup.in_loop, shared),
+            borrowed: borrowed.map(|origin| origin.common_dir.join("objects")),
+        }
+    }
+
     fn read_fetched(&mut self, shared: &mut Shared) {
-        let mirror = mirror(&self.setup.in_loop, shared);
-        let Some(head) = head_of(&mirror) else {
-            return self.make_anew("the mirror has no head".to_owned(), shared);
-        };
+        match head_of(&mirror(&self.setup.in_loop, shared)) {
+            Some(head) => self.read_objects(&head, shared),
+            None => self.make_anew("the mirror has no head".to_owned(), shared),
+        }
+    }
+
+    fn read_objects(&mut self, head: &str, shared: &mut Shared) {
+        let store = self.store(shared);
         let Some(reading) = &mut self.reading else { return };
-        reading.head.clone_from(&head);
+        head.clone_into(&mut reading.head);
         let Wanted { since, paths } = reading.wanted.clone();
-        if let Some(since) = since.filter(|since| *since != head) {
+        if let Some(since) = since.filter(|since| since != head) {
             let since = is_object_id(&since).then_some(since);
             let step = if since.is_some() { Step::Log } else { Step::HeadAlone };
-            let order = shared.commands.log(&mirror, &head, since.as_deref());
+            let order = shared.commands.log(&store, head, since.as_deref());
             self.run(step, order, shared);
         }
         if !paths.is_empty() {
-            let order = shared.commands.files(&mirror, &head, &paths);
+            let order = shared.commands.files(&store, head, &paths);
             self.run(Step::Files, order, shared);
         }
         self.finish_if_whole(shared);
@@ -179,8 +225,32 @@ impl Watched {
         self.told.remember(&reading.head);
         let pushed = Pushed { head: reading.head, commits: reading.commits, files: reading.files };
         shared.told.push(Observation::Pushed { in_loop: self.setup.in_loop.clone(), result: Ok(pushed) });
+        if reading.source == Source::Origin {
+            self.keep(shared);
+        }
         self.pack(shared);
         self.read_waiting(shared);
+    }
+
+    /// Fetches what was read at the origin itself, so that it stays known when history is rewritten there.
+    fn keep(&mut self, shared: &mut Shared) {
+        let (Some(origin), Some(branch), None) = (&self.origin, &self.branch, self.keeping) else {
+            self.keep_again = true;
+            return;
+        };
+        let mirror = mirror(&self.setup.in_loop, shared);
+        let order = shared.commands.fetch(&mirror, origin, branch, head_of(&mirror).is_none());
+        self.keeping = Some(shared.run(&self.setup.in_loop, Step::Keep, order));
+    }
+
+    /// Takes up the end of [`Watched::keep`]; what could not be kept is fetched with the next reading.
+    pub fn kept(&mut self, end: &End, shared: &mut Shared) {
+        if self.keeping == Some(end.number) {
+            self.keeping = None;
+            if std::mem::take(&mut self.keep_again) {
+                self.keep(shared);
+            }
+        }
     }
 
     fn read_failed(&mut self, why: String, shared: &mut Shared) {

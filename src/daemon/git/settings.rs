@@ -91,8 +91,9 @@ mod tests {
     use super::*;
 
     fn origin(lines: &[(&str, &str, &str)]) -> Option<Origin> {
-        let text: String = lines.iter().map(|(scope, key, value)| format!("{scope}\0{key}\n{value}\0")).collect();
-        Origin::parse(text.as_bytes(), Path::new("/work/clone"))
+        let entries: Vec<String> =
+            lines.iter().map(|(scope, key, value)| format!("{scope}\0{key}\n{value}\0")).collect();
+        Origin::parse(entries.concat().as_bytes(), Path::new("/work/clone"))
     }
 
     #[test]

@@ -54,6 +54,8 @@ pub(super) enum Step {
     HeadAlone,
     /// Files.
     Files,
+    /// What has been read elsewhere is fetched into our mirror.
+    Keep,
     /// Our mirror's loose objects are packed.
     Pack,
 }

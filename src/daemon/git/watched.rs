@@ -5,21 +5,16 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::LoopWatch;
+use super::hints::Tracker;
 use super::output::Sink;
 use super::read::{Reading, Wanted};
 use super::repository::{Repository, is_object_id};
 use super::settings::Origin;
 use super::shared::{About, End, Key, Shared, Step};
+use super::told::Told;
 use crate::daemon::clock;
 use crate::daemon::watch::Spot;
 use crate::policy::now::Mono;
-use crate::policy::observation::Observation;
-
-/// The most heads that are remembered to tell an old one from a new one.
-const RECENT_MAX: usize = 64;
-
-/// How soon after a look a clone's mere sign of change leads to the next.
-const SIGN_PAUSE: Duration = Duration::from_secs(1);
 
 /// A loop whose branch is watched.
 #[derive(Debug)]
@@ -28,9 +23,9 @@ pub(super) struct Watched {
     pub origin: Option<Origin>,
     /// The branch, once it has been found at the origin.
     pub branch: Option<String>,
-    trackers: Vec<Tracker>,
+    pub trackers: Vec<Tracker>,
     /// Clones that are still to be asked for their origin.
-    unasked: VecDeque<PathBuf>,
+    pub unasked: VecDeque<PathBuf>,
     /// A config changed: everything is to be found out anew.
     stale: bool,
     /// When the origin is to be asked, if this look finds it to be the same one.
@@ -38,8 +33,8 @@ pub(super) struct Watched {
     /// The child of the look under way.
     looking: Option<u64>,
     look_again: bool,
-    look_due: Option<Mono>,
-    look_ended: Mono,
+    pub look_due: Option<Mono>,
+    pub look_ended: Mono,
     failures: u32,
     /// Whether changes of the origin come as events.
     has_events: bool,
@@ -47,24 +42,10 @@ pub(super) struct Watched {
     pub reading: Option<Reading>,
     pub waiting: Option<Wanted>,
     pub read_failures: u32,
+    /// The child that keeps what has been read, and whether there is more to keep by now.
+    pub keeping: Option<u64>,
+    pub keep_again: bool,
     pub packed: Option<Mono>,
-}
-
-/// What has been told of a loop's origin.
-#[derive(Debug, Default)]
-pub(super) struct Told {
-    pub head: Option<String>,
-    pub trouble: Option<String>,
-    /// Tell the head once more, though it be the same.
-    pub again: bool,
-    recent: VecDeque<String>,
-}
-
-/// A clone with the loop's origin, and what it knew of the branch when it was looked at last.
-#[derive(Debug)]
-struct Tracker {
-    repository: Repository,
-    known: Option<String>,
 }
 
 impl Watched {
@@ -87,6 +68,8 @@ impl Watched {
             reading: None,
             waiting: None,
             read_failures: 0,
+            keeping: None,
+            keep_again: false,
             packed: None,
         }
     }
@@ -153,13 +136,13 @@ impl Watched {
             Step::Settings => self.take_settings(answer, shared),
             Step::Clone => self.take_clone(answer, shared),
             Step::Heads => self.take_heads(answer, shared),
-            Step::Init | Step::Fetch | Step::Log | Step::HeadAlone | Step::Files | Step::Pack => {
+            Step::Init | Step::Fetch | Step::Log | Step::HeadAlone | Step::Files | Step::Keep | Step::Pack => {
                 unreachable!("a look has no such child")
             }
         }
     }
 
-    fn go_on(&mut self, shared: &mut Shared) {
+    pub fn go_on(&mut self, shared: &mut Shared) {
         let (false, Some(origin)) = (self.stale, &self.origin) else { return self.ask_clone(shared) };
         if let Some(path) = origin.local.clone() {
             return self.read_origin(&path, shared);
@@ -214,17 +197,6 @@ impl Watched {
     fn fail_stale(&mut self, why: String, shared: &mut Shared) {
         self.stale = true;
         self.fail(why, shared);
-    }
-
-    fn take_clone(&mut self, answer: Result<Sink, String>, shared: &mut Shared) {
-        if let (Some(clone), Ok(sink), Some(origin)) = (self.unasked.pop_front(), answer, &self.origin)
-            && Origin::parse(&sink.answer(), top_of(&clone)).is_some_and(|other| other.is_same_place(origin))
-            && let Some(repository) = Repository::around(&clone)
-            && !self.trackers.iter().any(|tracker| tracker.repository.common_dir == repository.common_dir)
-        {
-            self.trackers.push(Tracker { repository, known: None });
-        }
-        self.go_on(shared);
     }
 
     /// Reads the head of an origin on this host from its files.
@@ -372,7 +344,7 @@ impl Watched {
         self.looking.is_some() || self.look_ended == Mono::default()
     }
 
-    fn watch(&mut self, about: About, spots: &[Spot], shared: &mut Shared) {
+    pub fn watch(&mut self, about: About, spots: &[Spot], shared: &mut Shared) {
         let key = Key { in_loop: self.setup.in_loop.clone(), about };
         let watched = shared.watcher.watch(&key, spots);
         if about == About::Origin {
@@ -388,77 +360,6 @@ impl Watched {
         let spots: Vec<Spot> = self.unasked.iter().map(|clone| Spot::At(config(clone))).collect();
         self.watch(About::Clones, &spots, shared);
     }
-
-    fn watch_trackers(&mut self, shared: &mut Shared) {
-        let Some(branch) = &self.branch else { return };
-        let name = tracking(branch);
-        let mut spots = Vec::new();
-        for Tracker { repository, .. } in &self.trackers {
-            if repository.has_reftable() {
-                spots.push(Spot::At(repository.reftable_list()));
-            } else {
-                spots.extend([Spot::At(repository.loose(&name)), Spot::At(repository.packed())]);
-            }
-        }
-        self.watch(About::Tracking, &spots, shared);
-        for tracker in &mut self.trackers {
-            if tracker.known.is_none() {
-                tracker.known = tracker.repository.resolve(&name).ok().flatten();
-            }
-        }
-    }
-
-    /// Takes what a push or fetch in a clone left there for the head of the origin.
-    fn take_hints(&mut self, shared: &mut Shared) {
-        let Some(branch) = &self.branch else { return };
-        let name = tracking(branch);
-        for tracker in &mut self.trackers {
-            if tracker.repository.has_reftable() {
-                let due = self.look_ended + SIGN_PAUSE;
-                self.look_due = self.look_due.map(|known| known.min(due));
-            } else if let Ok(Some(head)) = tracker.repository.resolve(&name)
-                && tracker.known.as_ref() != Some(&head)
-            {
-                tracker.known = Some(head.clone());
-                if !self.told.knows(&head) {
-                    self.told.head(&self.setup.in_loop, head, shared);
-                }
-            }
-        }
-    }
-}
-
-impl Told {
-    /// Tells a head that is new, or that the origin is back.
-    pub fn head(&mut self, in_loop: &str, head: String, shared: &mut Shared) {
-        let again = std::mem::take(&mut self.again) | self.trouble.take().is_some();
-        self.remember(&head);
-        if again || self.head.as_ref() != Some(&head) {
-            self.head = Some(head.clone());
-            shared.told.push(Observation::Head { in_loop: in_loop.to_owned(), head });
-        }
-    }
-
-    /// Keeps a head that was seen.
-    pub fn remember(&mut self, head: &str) {
-        if !self.knows(head) {
-            self.recent.push_back(head.to_owned());
-            if self.recent.len() > RECENT_MAX {
-                self.recent.pop_front();
-            }
-        }
-    }
-
-    fn knows(&self, head: &str) -> bool {
-        self.recent.iter().any(|known| known == head)
-    }
-
-    fn trouble(&mut self, in_loop: &str, why: String, shared: &mut Shared) {
-        if self.trouble.as_ref() != Some(&why) {
-            self.trouble = Some(why.clone());
-            shared.told.push(Observation::OriginTrouble { in_loop: in_loop.to_owned(), why });
-        }
-    }
 }
 
 const NO_DEFAULT: &str = "the origin's default branch does not exist; name one with `branch`";
@@ -471,11 +372,7 @@ fn reference(branch: &str) -> String {
     format!("refs/heads/{branch}")
 }
 
-fn tracking(branch: &str) -> String {
-    format!("refs/remotes/origin/{branch}")
-}
-
 /// The folder that a relative address in this clone's config starts from.
-fn top_of(clone: &Path) -> &Path {
+pub(super) fn top_of(clone: &Path) -> &Path {
     clone.ancestors().find(|folder| folder.join(".git").exists()).unwrap_or(clone)
 }
