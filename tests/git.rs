@@ -2,6 +2,10 @@
 #![expect(clippy::disallowed_methods, reason = "real processes and files")]
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+#[path = "git/files.rs"]
+mod files;
+#[path = "git/remote.rs"]
+mod remote;
 #[path = "git/world.rs"]
 mod world;
 
@@ -166,87 +170,6 @@ fn a_folder_becomes_a_clone_and_gets_another_origin() {
     assert_eq!(driver.read("", None, &[]).head, head);
 }
 
-/// Makes `clone` reach its origin through a stand-in for ssh.
-fn through_ssh(world: &World, clone: &str, origin: &str) {
-    let address = format!("ssh://host{}", world.path(origin).display());
-    world.git(clone, &["remote", "set-url", "origin", &address]);
-    world.git(clone, &["config", "core.sshCommand", world.path("ssh").to_str().unwrap()]);
-}
-
-#[test]
-fn a_hung_origin_delays_nobody_else() {
-    let world = World::new();
-    world.origin("origin", "main", &["builder"]);
-    world.origin("far", "main", &["other"]);
-    through_ssh(&world, "other", "far.git");
-    world.write("hang", "");
-    let mut driver = Driver::new(&world);
-    driver.git.configure(&[world.watch("here", "builder", None), world.watch("far", "other", None)]);
-    let base = driver.head("here");
-    driver.git.read_pushed("far", None, Vec::new());
-    driver.read("here", None, &[]);
-    let claim = world.commit("builder", "claim: M1");
-    world.push("builder", "main");
-    assert_eq!(driver.head("here"), claim);
-    assert_eq!(subjects(&driver.read("here", Some(&base), &[])), ["claim: M1"]);
-
-    driver.skip(Duration::from_secs(21));
-    assert_eq!(driver.trouble("far"), "`git ls-remote` did not end within 20 s");
-    assert_eq!(driver.pushed("far"), Err("`git ls-remote` did not end within 20 s".to_owned()));
-
-    std::fs::remove_file(world.path("hang")).unwrap();
-    driver.skip(Duration::from_secs(31));
-    let far = driver.head("far");
-    world.write("hang", "");
-    driver.git.read_pushed("far", None, Vec::new());
-    let calls = world.calls().len();
-    driver.until("the mirror is made and the fetch has begun", || world.calls().len() >= calls + 2);
-    driver.skip(Duration::from_secs(21));
-    assert_eq!(driver.pushed("far"), Err("`git fetch` did not end within 20 s".to_owned()));
-    std::fs::remove_file(world.path("hang")).unwrap();
-    driver.skip(Duration::from_secs(31));
-    assert_eq!(driver.head("far"), far, "told again, so that it is read again");
-    assert_eq!(driver.read("far", None, &[]).head, far);
-}
-
-#[test]
-fn a_push_to_another_host_is_told_at_once_by_the_clone_that_pushed() {
-    let world = World::new();
-    world.origin("far", "main", &["builder", "adversary"]);
-    for clone in ["builder", "adversary"] {
-        through_ssh(&world, clone, "far.git");
-    }
-    let mut setup = world.watch("", "builder", None);
-    setup.clones.push(world.path("adversary"));
-    let (mut driver, base) = Driver::begin(&world, setup);
-    world.git("adversary", &["pull", "-q"]);
-    let review = world.commit("adversary", "review: M1");
-    world.push("adversary", "main");
-    assert_eq!(driver.head(""), review);
-    assert_eq!(subjects(&driver.read("", Some(&base), &[])), ["review: M1"]);
-    let asked = world.calls().iter().filter(|call| call.contains("ls-remote")).count();
-    assert_eq!(asked, 1, "the origin itself was asked only for the first head");
-}
-
-#[test]
-fn an_origin_on_another_host_is_asked_and_comes_back() {
-    let world = World::new();
-    world.origin("far", "main", &["builder", "elsewhere"]);
-    through_ssh(&world, "builder", "far.git");
-    let setup = agent_orchestrator::daemon::git::LoopWatch {
-        signal_interval: Duration::from_millis(20),
-        ..world.watch("", "builder", Some("main"))
-    };
-    let (mut driver, _) = Driver::begin(&world, setup);
-    let head = world.commit("elsewhere", "claim: from another host");
-    world.push("elsewhere", "main");
-    assert_eq!(driver.head(""), head);
-    world.write("refuse", "");
-    assert_eq!(driver.trouble(""), "no route to host");
-    std::fs::remove_file(world.path("refuse")).unwrap();
-    assert_eq!(driver.head(""), head);
-}
-
 #[test]
 fn the_agents_clone_is_left_untouched() {
     let world = World::new();
@@ -397,31 +320,12 @@ fn a_changed_setup_disturbs_only_what_changed() {
     b.branch = Some("side".to_owned());
     let slower = agent_orchestrator::daemon::git::LoopWatch { heavy_interval: Duration::from_secs(600), ..a };
     driver.git.configure(&[slower, b]);
-    let seen = driver.rest(Duration::from_millis(300));
+    let seen = driver.settle();
     assert_eq!(seen, [Observation::Head { in_loop: "b".to_owned(), head: side }]);
     driver.git.configure(&[]);
     world.commit("builder", "claim: main");
     world.push("builder", "main");
     assert_eq!(driver.rest(Duration::from_millis(50)), []);
-}
-
-#[test]
-fn a_clones_own_settings_do_not_make_the_origin_be_asked_again() {
-    let world = World::new();
-    world.origin("far", "main", &["builder"]);
-    through_ssh(&world, "builder", "far.git");
-    let (mut driver, _) = Driver::begin(&world, world.watch("", "builder", None));
-    world.git("builder", &["config", "branch.side.remote", "origin"]);
-    driver.settle();
-    let asked = world.calls().iter().filter(|call| call.contains("ls-remote")).count();
-    assert_eq!(asked, 1);
-    let claim = world.commit("builder", "claim: M1");
-    world.push("builder", "main");
-    assert_eq!(driver.head(""), claim, "the hint is still taken");
-    driver.skip(Duration::from_secs(31));
-    driver.until("the origin is asked at its time", || {
-        world.calls().iter().filter(|call| call.contains("ls-remote")).count() == 2
-    });
 }
 
 #[test]
@@ -437,147 +341,4 @@ fn nothing_wakes_while_nothing_happens() {
     driver.skip(Duration::from_secs(301));
     assert_eq!(driver.rest(Duration::from_millis(50)), []);
     assert_eq!((driver.wakes, world.calls().len()), (wakes, calls), "re-reading forks nothing");
-}
-
-fn told(seen: &[Observation]) -> Vec<String> {
-    let content = |content: &Result<Option<String>, String>| match content {
-        Ok(Some(text)) => text.clone(),
-        Ok(None) => "absent".to_owned(),
-        Err(why) => format!("error: {why}"),
-    };
-    let line = |seen: &Observation| match seen {
-        Observation::File { in_loop, content: is, .. } => format!("{in_loop}: {}", content(is)),
-        other => format!("{other:?}"),
-    };
-    seen.iter().map(line).collect()
-}
-
-#[test]
-fn a_watched_file_is_told_when_its_content_changes() {
-    let world = World::new();
-    let path = world.path("deep/er/STATUS.md");
-    let mut driver = Driver::new(&world);
-    driver.files.watch("", vec![path.clone()]);
-    assert_eq!(driver.file(&path), Ok(None), "its folders are missing");
-    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-    world.write("deep/er/STATUS.md", "one");
-    assert_eq!(driver.file(&path), Ok(Some("one".to_owned())));
-    world.write("deep/er/draft", b"two \xff");
-    std::fs::rename(world.path("deep/er/draft"), &path).unwrap();
-    assert_eq!(driver.file(&path), Ok(Some("two \u{fffd}".to_owned())));
-    std::fs::remove_file(&path).unwrap();
-    assert_eq!(driver.file(&path), Ok(None));
-    world.write("deep/er/STATUS.md", "three");
-    assert_eq!(driver.file(&path), Ok(Some("three".to_owned())));
-
-    std::fs::File::options().append(true).open(&path).unwrap();
-    world.write("deep/er/STATUS.md", "three");
-    world.write("deep/er/beside", "x");
-    assert_eq!(told(&driver.rest(std::time::Duration::from_millis(50))), Vec::<String>::new(), "same content");
-
-    std::fs::remove_dir_all(world.path("deep")).unwrap();
-    assert_eq!(driver.file(&path), Ok(None));
-    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-    world.write("deep/er/STATUS.md", "four");
-    assert_eq!(driver.file(&path), Ok(Some("four".to_owned())));
-    std::fs::rename(world.path("deep"), world.path("away")).unwrap();
-    assert_eq!(driver.file(&path), Ok(None));
-    std::fs::rename(world.path("away"), world.path("deep")).unwrap();
-    assert_eq!(driver.file(&path), Ok(Some("four".to_owned())));
-}
-
-#[test]
-fn what_is_no_file_is_an_error_and_never_waited_for() {
-    let world = World::new();
-    let pipe = world.path("pipe");
-    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
-    std::fs::create_dir(world.path("folder")).unwrap();
-    let mut driver = Driver::new(&world);
-    driver.files.watch("", vec![pipe.clone(), world.path("folder"), world.path("pipe/inside")]);
-    assert_eq!(driver.file(&world.path("folder")), Err(not_regular(&world.path("folder"))));
-    assert_eq!(driver.file(&pipe), Err(not_regular(&pipe)));
-    assert_eq!(driver.file(&world.path("pipe/inside")), Ok(None));
-}
-
-fn not_regular(path: &std::path::Path) -> String {
-    format!("cannot read `{}`: not a regular file", path.display())
-}
-
-#[test]
-fn two_loops_may_watch_one_file_and_each_its_own() {
-    let world = World::new();
-    let [shared, own] = [world.path("shared"), world.path("own")];
-    let mut driver = Driver::new(&world);
-    driver.files.watch("a", vec![shared.clone()]);
-    driver.files.watch("b", vec![shared.clone(), own.clone()]);
-    let quiet = Duration::from_millis(50);
-    assert_eq!(told(&driver.rest(quiet)), ["a: absent", "b: absent", "b: absent"]);
-    world.write("shared", "1");
-    assert_eq!(told(&driver.rest(quiet)), ["a: 1", "b: 1"]);
-    driver.files.watch("b", vec![own]);
-    assert_eq!(told(&driver.rest(quiet)), ["b: absent"]);
-    world.write("shared", "2");
-    assert_eq!(told(&driver.rest(quiet)), ["a: 2"]);
-    driver.files.watch("a", Vec::new());
-    world.write("shared", "3");
-    assert_eq!(told(&driver.rest(quiet)), Vec::<String>::new());
-}
-
-#[test]
-fn a_config_behind_links_is_watched_wherever_it_changes() {
-    let world = World::new();
-    for generation in ["store/1", "store/2"] {
-        std::fs::create_dir_all(world.path(generation)).unwrap();
-        world.write(&format!("{generation}/agents.toml"), generation);
-    }
-    let link = |target: &str, name: &str| {
-        std::os::unix::fs::symlink(target, world.path("draft")).unwrap();
-        std::fs::rename(world.path("draft"), world.path(name)).unwrap();
-    };
-    link("store/1", "current");
-    link("current/agents.toml", "agents.toml");
-    let mut driver = Driver::new(&world);
-    let quiet = Duration::from_millis(50);
-    driver.files.watch_config(&world.path("agents.toml"));
-    driver.rest(quiet);
-    assert!(!driver.files.take_config_change());
-
-    let mut changed = |what: &str| {
-        driver.rest(quiet);
-        assert!(driver.files.take_config_change(), "{what}");
-        assert!(!driver.files.take_config_change(), "told once");
-    };
-    link("store/2", "current");
-    changed("a folder on the way is another one");
-    world.write("store/2/agents.toml", "edited");
-    changed("the file itself was written");
-    link("store/1/agents.toml", "agents.toml");
-    changed("the link is another one");
-    std::fs::remove_file(world.path("store/1/agents.toml")).unwrap();
-    changed("the link leads nowhere");
-    world.write("store/1/agents.toml", "back");
-    changed("it leads somewhere again");
-    std::fs::remove_file(world.path("agents.toml")).unwrap();
-    changed("the link is gone");
-}
-
-#[test]
-fn a_prompt_that_appears_and_a_change_without_event_are_noticed() {
-    let world = World::new();
-    let mut driver = Driver::new(&world);
-    driver.files.set_fallback(Duration::from_secs(300));
-    driver.files.watch_extra([world.path("prompt.md"), world.path("agents.toml")]);
-    driver.files.watch_config(&world.path("agents.toml"));
-    driver.rest(Duration::from_millis(20));
-    assert!(!driver.files.take_extra_change());
-    world.write("prompt.md", "do it");
-    driver.rest(Duration::from_millis(50));
-    assert!(driver.files.take_extra_change());
-    assert!(!driver.files.take_config_change());
-
-    world.write("agents.toml", "new");
-    driver.skip(Duration::from_secs(301));
-    assert!(driver.files.take_config_change(), "read again without an event");
-    driver.rest(Duration::from_millis(50));
-    assert!(!driver.files.take_config_change(), "the event tells nothing new");
 }

@@ -227,14 +227,15 @@ impl Driver {
         });
     }
 
-    /// Goes on until a while has passed in which nothing was ready.
-    pub fn settle(&mut self) {
+    /// Goes on until a while has passed in which nothing was ready; returns everything that was seen.
+    pub fn settle(&mut self) -> Vec<Observation> {
         let end = clock::mono() + WAIT_MAX;
+        let mut seen = Vec::new();
         loop {
             let wakes = self.wakes;
-            self.rest(Duration::from_millis(100));
+            seen.extend(self.rest(Duration::from_millis(150)));
             if wakes == self.wakes {
-                return;
+                return seen;
             }
             assert!(clock::mono() < end, "it never came to rest");
         }
@@ -249,23 +250,23 @@ impl Driver {
     }
 
     pub fn head(&mut self, of: &str) -> String {
-        self.wait("a head", |seen| match seen {
-            Observation::Head { in_loop, head } if in_loop == of => Some(head.clone()),
-            _ => None,
+        self.wait("a head", |seen| {
+            let Observation::Head { in_loop, head } = seen else { return None };
+            (in_loop == of).then(|| head.clone())
         })
     }
 
     pub fn trouble(&mut self, of: &str) -> String {
-        self.wait("trouble", |seen| match seen {
-            Observation::OriginTrouble { in_loop, why } if in_loop == of => Some(why.clone()),
-            _ => None,
+        self.wait("trouble", |seen| {
+            let Observation::OriginTrouble { in_loop, why } = seen else { return None };
+            (in_loop == of).then(|| why.clone())
         })
     }
 
     pub fn pushed(&mut self, of: &str) -> Result<Pushed, String> {
-        self.wait("what is pushed", |seen| match seen {
-            Observation::Pushed { in_loop, result } if in_loop == of => Some(result.clone()),
-            _ => None,
+        self.wait("what is pushed", |seen| {
+            let Observation::Pushed { in_loop, result } = seen else { return None };
+            (in_loop == of).then(|| result.clone())
         })
     }
 
@@ -277,9 +278,9 @@ impl Driver {
 
     /// Waits for the next content of a file.
     pub fn file(&mut self, path: &Path) -> Result<Option<String>, String> {
-        self.wait("a file", |seen| match seen {
-            Observation::File { path: of, content, .. } if of == path => Some(content.clone()),
-            _ => None,
+        self.wait("a file", |seen| {
+            let Observation::File { path: of, content, .. } = seen else { return None };
+            (of == path).then(|| content.clone())
         })
     }
 }

@@ -65,6 +65,7 @@ impl Watched {
             {
                 tracker.known = Some(head.clone());
                 if !self.told.knows(&head) {
+                    self.has_hint = true;
                     self.told.head(&self.setup.in_loop, head, shared);
                 }
             }

@@ -164,6 +164,20 @@ fn keep(kept: &mut Vec<u8>, bytes: &[u8], bytes_max: usize) {
     kept.extend_from_slice(&bytes[..room]);
 }
 
+/// Takes apart what `git ls-remote --symref` tells: the default branch, and branches with their heads.
+pub(super) fn heads(text: &str) -> (Option<String>, Vec<(String, String)>) {
+    let mut default = None;
+    let mut branches = Vec::new();
+    for (value, name) in text.lines().filter_map(|line| line.split_once('\t')) {
+        if let (Some(target), "HEAD") = (value.strip_prefix("ref: refs/heads/"), name) {
+            default = Some(target.to_owned());
+        } else if let (Some(branch), true) = (name.strip_prefix("refs/heads/"), is_object_id(value)) {
+            branches.push((branch.to_owned(), value.to_owned()));
+        }
+    }
+    (default, branches)
+}
+
 /// Returns the line of git's complaints that says most, without passwords; empty if there is none.
 pub(super) fn complaint(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);

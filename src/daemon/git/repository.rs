@@ -16,6 +16,9 @@ const SYMREFS_MAX: usize = 5;
 /// The most branches that are looked for where only a sole one is of use.
 const BRANCHES_MAX: usize = 2;
 
+/// File systems that other hosts change without an event here: NFS, SMB, CIFS, FUSE, 9P, Ceph (statfs(2)).
+const NETWORK_FILE_SYSTEMS: [u64; 6] = [0x6969, 0xfe53_4d42, 0xff53_4d42, 0x6573_5546, 0x0102_1997, 0x00c3_6400];
+
 /// Where a repository keeps its files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Repository {
@@ -60,6 +63,12 @@ impl Repository {
             Err(_) => git_dir.clone(),
         };
         Self { git_dir, common_dir }
+    }
+
+    /// Returns whether it may change without an event on this host.
+    pub fn is_on_network(&self) -> bool {
+        rustix::fs::statfs(&self.common_dir)
+            .is_ok_and(|found| u64::try_from(found.f_type).is_ok_and(|kind| NETWORK_FILE_SYSTEMS.contains(&kind)))
     }
 
     /// Returns whether references are kept in a form that only git reads.

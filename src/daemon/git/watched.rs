@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use super::LoopWatch;
 use super::hints::Tracker;
-use super::output::Sink;
+use super::output::{Sink, heads};
 use super::read::{Reading, Wanted};
-use super::repository::{Repository, is_object_id};
+use super::repository::Repository;
 use super::settings::Origin;
 use super::shared::{About, End, Key, Shared, Step};
 use super::told::Told;
@@ -30,6 +30,10 @@ pub(super) struct Watched {
     stale: bool,
     /// When the origin is to be asked, if this look finds it to be the same one.
     not_before: Option<Mono>,
+    /// The branch that was expected is not there: the origin is asked for all.
+    is_in_doubt: bool,
+    /// A clone told of a new head while the origin was being asked.
+    pub has_hint: bool,
     /// The child of the look under way.
     looking: Option<u64>,
     look_again: bool,
@@ -58,6 +62,8 @@ impl Watched {
             unasked: VecDeque::new(),
             stale: true,
             not_before: None,
+            is_in_doubt: false,
+            has_hint: false,
             looking: None,
             look_again: false,
             look_due: None,
@@ -212,18 +218,24 @@ impl Watched {
             return self.ask_origin(shared);
         }
         let candidates = self.candidates(&repository);
-        let mut spots = vec![Spot::At(repository.packed()), Spot::At(repository.git_dir.join("HEAD"))];
+        let mut spots = vec![Spot::At(repository.packed())];
         spots.extend(candidates.iter().map(|branch| Spot::At(repository.loose(&reference(branch)))));
         if self.setup.branch.is_none() && self.branch.is_none() {
+            spots.push(Spot::At(repository.git_dir.join("HEAD")));
             spots.push(Spot::Within(repository.loose("refs/heads")));
         }
         self.watch(About::Origin, &spots, shared);
+        self.has_events &= !repository.is_on_network();
         for branch in candidates {
             match repository.resolve(&reference(&branch)) {
                 Ok(Some(head)) => return self.succeed(&branch, head, shared),
                 Ok(None) => {}
                 Err(_) => return self.ask_origin(shared),
             }
+        }
+        if self.setup.branch.is_none() && self.branch.take().is_some() {
+            // The default is another one by now.
+            return self.read_origin(path, shared);
         }
         let branches = repository.branches();
         match (&self.setup.branch, &branches[..]) {
@@ -255,10 +267,16 @@ impl Watched {
             }
             return;
         }
-        let remembered = || Repository::around(&self.setup.repo)?.default_of_origin();
-        let branch = self.setup.branch.clone().or_else(|| self.branch.clone()).or_else(remembered);
-        let order = shared.commands.heads(origin, branch.as_deref());
+        let order = shared.commands.heads(origin, self.expected().as_deref());
+        self.has_hint = false;
         self.looking = Some(shared.run(&self.setup.in_loop, Step::Heads, order));
+    }
+
+    /// The branch that the origin is asked for; `None` asks for its default and all branches.
+    fn expected(&self) -> Option<String> {
+        let remembered = || Repository::around(&self.setup.repo)?.default_of_origin();
+        let known = self.setup.branch.clone().or_else(|| self.branch.clone());
+        if self.is_in_doubt { known } else { known.or_else(remembered) }
     }
 
     fn take_heads(&mut self, answer: Result<Sink, String>, shared: &mut Shared) {
@@ -266,31 +284,33 @@ impl Watched {
             Ok(sink) => String::from_utf8_lossy(&sink.answer()).into_owned(),
             Err(why) => return self.fail(why, shared),
         };
-        let mut default = None;
-        let mut branches = Vec::new();
-        for (value, name) in text.lines().filter_map(|line| line.split_once('\t')) {
-            if let (Some(target), "HEAD") = (value.strip_prefix("ref: refs/heads/"), name) {
-                default = Some(target.to_owned());
-            } else if let (Some(branch), true) = (name.strip_prefix("refs/heads/"), is_object_id(value)) {
-                branches.push((branch.to_owned(), value.to_owned()));
-            }
-        }
-        let remembered = || Repository::around(&self.setup.repo)?.default_of_origin();
-        let wanted = self.setup.branch.clone().or_else(|| self.branch.clone()).or_else(remembered).or(default);
+        let expected = self.expected();
+        let (default, branches) = heads(&text);
+        let wanted = expected.clone().or(default);
         let found = branches.iter().find(|(branch, _)| wanted.as_ref() == Some(branch));
-        match (found, wanted, &branches[..]) {
-            (Some((branch, head)), _, _) => self.succeed(branch, head.clone(), shared),
-            (None, Some(branch), _) if self.setup.branch.is_some() || !text.is_empty() => {
-                self.fail(no_branch(&branch), shared);
+        match (found, &self.setup.branch, &branches[..]) {
+            (Some((_, head)), _, _) if self.has_hint && self.told.knows(head) => {
+                // A push overtook this answer.
+                self.failures = 0;
+                self.end_look(shared);
             }
-            (None, _, []) => self.fail("the origin is empty".to_owned(), shared),
-            (None, _, [(only, head)]) => self.succeed(only, head.clone(), shared),
-            (None, _, _) => self.fail(NO_DEFAULT.to_owned(), shared),
+            (Some((branch, head)), _, _) => self.succeed(branch, head.clone(), shared),
+            (None, Some(branch), _) => self.fail(no_branch(branch), shared),
+            (None, None, _) if expected.is_some() => {
+                // The default is another one by now.
+                self.is_in_doubt = true;
+                self.branch = None;
+                self.ask_origin(shared);
+            }
+            (None, None, []) => self.fail("the origin is empty".to_owned(), shared),
+            (None, None, [(only, head)]) => self.succeed(only, head.clone(), shared),
+            (None, None, _) => self.fail(NO_DEFAULT.to_owned(), shared),
         }
     }
 
     fn succeed(&mut self, branch: &str, head: String, shared: &mut Shared) {
         self.branch = Some(branch.to_owned());
+        self.is_in_doubt = false;
         self.failures = 0;
         self.told.head(&self.setup.in_loop, head, shared);
         self.watch_trackers(shared);
