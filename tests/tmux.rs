@@ -165,14 +165,25 @@ fn what_outlived_its_tmux_server_is_found_by_its_mark() {
 fn the_terminal_has_its_own_size_and_no_signal_is_blocked() {
     let mut driver = Driver::new();
     let mut blocked = SigSet::empty();
-    [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGCHLD].map(|signal| blocked.add(signal));
+    for signal in [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGCHLD] {
+        blocked.add(signal);
+    }
     pthread_sigmask(SigmaskHow::SIG_BLOCK, Some(&blocked), None).unwrap();
     driver.start("size", 1, "stty size; grep SigBlk /proc/self/status; read x");
     assert_eq!(driver.session("size"), running(1));
     let screen = driver.screen_with("size", "SigBlk");
     let rows: Vec<_> = screen.rows[..2].iter().map(|row| row.trim_end()).collect();
     assert_eq!(rows[0], "50 200");
-    assert!(rows[1].ends_with(" 0000000000000000"), "SigBlk: {rows:?}");
+    assert!(rows[1].ends_with(" 0000000000000000"), "{rows:?}");
+    // The shell empties its own mask: the processes around it show what was passed on.
+    let server = driver.server("size");
+    let mut around = tmux_driver::children(server);
+    assert_eq!(around.len(), 2, "a pane and a log writer");
+    around.insert(server);
+    for pid in around {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        assert!(status.contains("SigBlk:\t0000000000000000\n"), "{status}");
+    }
 }
 
 #[test]

@@ -26,8 +26,8 @@ const TMUX_VARIABLES: [&str; 2] = ["TMUX", "TMUX_PANE"];
 
 /// Prepares a child: in a process group of its own, with nothing to read, without the supervisor's variables.
 ///
-/// The standard library empties the signal mask that the child starts with. Who starts a child that is not a
-/// long-lived one sets a deadline for it.
+/// The child inherits the blocked signals; only its own program can change that ([`unblock_signals`]). Who starts a child
+/// that is not a long-lived one sets a deadline for it, and ends it with SIGKILL.
 pub fn command(program: impl AsRef<OsStr>) -> Command {
     let mut command = replacement(program);
     for name in TMUX_VARIABLES {
@@ -45,6 +45,15 @@ pub fn replacement(program: impl AsRef<OsStr>) -> Command {
         command.env_remove(name);
     }
     command
+}
+
+/// Empties the signal mask, which the supervisor's children and what they become inherit: the first thing that a verb of
+/// ours does that becomes a long-lived process. A tmux server with SIGCHLD blocked never tells how a program ended.
+///
+/// # Errors
+/// What the kernel says.
+pub fn unblock_signals() -> std::io::Result<()> {
+    Ok(nix::sys::signal::SigSet::empty().thread_set_mask()?)
 }
 
 /// Returns the path of this program as it was when it was first asked for; to be called once at the start, because an

@@ -295,6 +295,11 @@ pub fn sleepers_of(driver: &Driver) -> usize {
     processes().filter(|(pid, folder)| inside(folder) && lives(*pid)).count()
 }
 
+pub fn children(parent: i32) -> BTreeSet<i32> {
+    let text = std::fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).unwrap();
+    text.split_ascii_whitespace().map(|pid| pid.parse().unwrap()).collect()
+}
+
 pub fn lives(pid: i32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))

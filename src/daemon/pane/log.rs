@@ -9,6 +9,7 @@ use anyhow::Context;
 use nix::fcntl::OFlag;
 
 use super::{READY, fifo, read};
+use crate::daemon::child;
 
 /// The most bytes of a session's log; one older file of that size is kept beside it as `.1`.
 const LOG_BYTES_MAX: u64 = 16 << 20;
@@ -23,6 +24,7 @@ const COPY_BYTES: usize = 64 << 10;
 /// # Errors
 /// When the launch file or standard input cannot be read.
 pub fn log(launch_file: &Path) -> anyhow::Result<()> {
+    child::unblock_signals().context("cannot unblock signals")?;
     // Fails only for the leader of a process group, which nobody else could signal by its group either.
     let _ = nix::unistd::setsid();
     let launch = read(launch_file)?;

@@ -42,6 +42,7 @@ const TERMINAL: &str = "tmux-256color";
 /// # Errors
 /// When the file cannot be read, a folder cannot be made, or there is no tmux.
 pub fn session(launch_file: &Path) -> anyhow::Result<Infallible> {
+    child::unblock_signals().context("cannot unblock signals")?;
     let launch = read(launch_file)?;
     std::fs::create_dir_all(&launch.dir).with_context(|| format!("cannot make folder `{}`", launch.dir.display()))?;
     let fifo = fifo(launch_file);
@@ -109,6 +110,7 @@ fn commands(launch: &Launch, program: &Path, launch_file: &Path) -> anyhow::Resu
 /// # Errors
 /// When the launch file cannot be read, or the working folder or the shell is not there.
 pub fn pane(launch_file: &Path) -> anyhow::Result<Infallible> {
+    child::unblock_signals().context("cannot unblock signals")?;
     let launch = read(launch_file)?;
     if let Err(error) = wait_for_log(&fifo(launch_file)) {
         let text = format!("agent-orchestrator: no log is written: {error:#}\r\n");
