@@ -1,0 +1,529 @@
+#!/usr/bin/env python3
+"""A laboratory for one supervisor: a fleet of stand-in agents, a bare origin and two clones in one temporary folder.
+
+Everything has its own HOME, XDG_RUNTIME_DIR and tmux sockets there, so that the folder's unique name stands in the
+environment of each process; at the end exactly these are ended, by their ids, and the folder is removed.
+"""
+import argparse
+import hashlib
+import json
+import os
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+PREFIX = "lab-"
+POLL_S = 0.005
+TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+
+
+class Ours:
+    """How the program is called, and where its tmux servers are."""
+
+    def __init__(self, path):
+        self.path = str(path)
+        self.name = "agent-orchestrator"
+
+    def watchdog_keys(self, agents):
+        return {"max_starting": agents}
+
+    def verb(self, lab, *words):
+        return lab.run([self.path, *words, "--config", str(lab.config)])
+
+    def start(self, lab):
+        """Starts the supervisor in the foreground, waits until it answers, and has everything started."""
+        lab.spawn([self.path, "supervise", "--config", str(lab.config)])
+        lab.wait("the supervisor's answer", lambda: self.supervisor_pid(lab))
+        self.up(lab)
+
+    def up(self, lab):
+        lab.check(self.verb(lab, "up"))
+
+    def watch(self, lab):
+        """Sees to it that a fleet that is up is supervised; ours is."""
+
+    def down(self, lab):
+        self.verb(lab, "down")
+
+    def supervisor_pid(self, lab):
+        told = self.verb(lab, "status", "--json")
+        try:
+            return json.loads(told.stdout).get("supervisor_pid")
+        except ValueError:
+            return None
+
+    def sockets(self, lab):
+        digest = hashlib.sha256(os.fsencode(lab.config)).hexdigest()[:12]
+        folder = lab.runtime / "agent-orchestrator" / digest / "tmux"
+        return sorted(folder.iterdir()) if folder.is_dir() else []
+
+    def first_phase(self, lab):
+        """Goes back to the first phase and waits until both loop agents work on it."""
+        since = time.time()
+        lab.check(self.verb(lab, "phase", "set", "p1"))
+        lab.both_started("p1", since)
+
+
+class Predecessor(Ours):
+    """The Python harness: one tmux server for all, everything polled."""
+
+    def __init__(self, path):
+        self.path = str(Path(path).resolve())
+        self.name = "predecessor"
+
+    def watchdog_keys(self, agents):
+        return {}
+
+    def verb(self, lab, *words):
+        return lab.run([sys.executable, self.path, *words, "--config", str(lab.config)])
+
+    def start(self, lab):
+        self.up(lab)
+        self.watch(lab)
+
+    def up(self, lab):
+        lab.check(self.verb(lab, "up", *lab.agents))
+
+    def watch(self, lab):
+        lab.spawn([sys.executable, self.path, "watchdog", "--config", str(lab.config)])
+
+    def supervisor_pid(self, lab):
+        return lab.children[0].pid if lab.children else None
+
+    def sockets(self, lab):
+        return sorted(lab.root.glob("tmux/tmux-*/default"))
+
+    def first_phase(self, lab):
+        lab.check(self.verb(lab, "phase", "set", "0"))
+
+
+class Lab:
+    """One fleet: `builder` and `adversary` (unless `loop` is false), and `workers` light agents `w00`, `w01`, ..."""
+
+    def __init__(self, program, workers=0, loop=True, signal_s=30, heavy_s=300, keep=False):
+        self.program, self.keep, self.children, self.pushes = program, keep, [], 0
+        self.signal_s, self.heavy_s = signal_s, heavy_s
+        self.root = Path(tempfile.mkdtemp(prefix="aol-", dir="/tmp")).resolve()
+        self.runtime, self.folder = self.root / "r", self.root / "agents"
+        self.origin, self.project = self.root / "origin.git", self.root / "project"
+        self.clones = {name: self.root / name for name in ("builder", "adversary")}
+        self.workers = [f"w{number:02}" for number in range(workers)]
+        self.agents = (list(self.clones) if loop else []) + self.workers
+        for folder in (self.runtime, self.folder, self.root / "home", self.root / "tmux", self.project / "prompts"):
+            folder.mkdir(parents=True)
+        self.runtime.chmod(0o700)
+        self.environment = self.make_environment()
+        self.make_repositories()
+        self.config = self.project / "agents.toml"
+        self.config.write_text(self.config_text(loop))
+        (self.project / "prompts" / "kickoff.md").write_text("PHASE {phase_id} ROLE {role} PLAN {plan} STATUS {status}\n")
+        for role in self.clones:
+            (self.project / "prompts" / f"{role}.md").write_text(f"You are the {role}.\n")
+
+    def make_environment(self):
+        taken = {name: value for name, value in os.environ.items() if name in ("PATH", "LANG", "USER", "LOGNAME")}
+        return {
+            **taken,
+            "LANG": taken.get("LANG", "C.UTF-8"),
+            "HOME": str(self.root / "home"),
+            "SHELL": "/bin/sh",
+            "TERM": "xterm-256color",
+            "XDG_RUNTIME_DIR": str(self.runtime),
+            "TMUX_TMPDIR": str(self.root / "tmux"),
+            "GIT_CONFIG_NOSYSTEM": "1",
+        }
+
+    def make_repositories(self):
+        identity = "[user]\n\tname = Lab\n\temail = lab@example.invalid\n[init]\n\tdefaultBranch = main\n"
+        (self.root / "home" / ".gitconfig").write_text(identity)
+        self.git(self.root, "init", "--quiet", "--bare", str(self.origin))
+        self.git(self.root, "clone", "--quiet", str(self.origin), str(self.clones["builder"]))
+        documents = self.clones["builder"] / "machine-docs"
+        documents.mkdir()
+        for number in (1, 2):
+            (documents / f"STATUS-{number}.md").write_text(f"# Status {number}\n\nIn progress.\n")
+            (documents / f"plan-{number}.md").write_text(f"# Plan {number}\n")
+        self.git(self.clones["builder"], "add", "--all")
+        self.git(self.clones["builder"], "commit", "--quiet", "--message", "first")
+        self.git(self.clones["builder"], "push", "--quiet", "origin", "HEAD:main")
+        self.git(self.root, "clone", "--quiet", str(self.origin), str(self.clones["adversary"]))
+
+    def config_text(self, loop):
+        fake = f"exec {sys.executable} -I -S {HERE}/fake_agent.py '{{session}}' {self.folder} '{{kickoff}}'"
+        light = f"exec sh {HERE}/light_agent.sh '{{session}}' {self.folder}"
+        watchdog = {
+            "signal_interval": self.signal_s,
+            "heavy_interval": self.heavy_s,
+            **self.program.watchdog_keys(len(self.agents)),
+        }
+        patterns = {
+            "active_re": "esc to interrupt",
+            "limit_re": "hit your .*limit",
+            "fatal_re": "thinking blocks cannot be modified",
+            "stall_idle": 86400,
+        }
+        tables = [
+            ("[defaults]", {"session_prefix": PREFIX, "log_dir": "logs", "backend": "light", "watch": "heal+stall"}),
+            ("[watchdog]", watchdog),
+            ("[backend.fake]", {"bin": fake, "prompt_delivery": "exec", "submit_key": "Enter", **patterns}),
+            ("[backend.light]", {"bin": light, "prompt_delivery": "exec", **patterns}),
+        ]
+        if loop:
+            tables += self.loop_tables()
+        tables += [("[[agent]]", {"name": name, "kind": "persistent", "prompt": "Rest."}) for name in self.workers]
+        return "\n".join(f"{head}\n" + "".join(f"{key} = {toml(value)}\n" for key, value in keys.items()) for head, keys in tables)
+
+    def loop_tables(self):
+        phases = [{"id": f"p{n}", "plan": f"machine-docs/plan-{n}.md", "status": f"STATUS-{n}.md"} for n in (1, 2)]
+        handoff = {
+            "repo": str(self.clones["builder"]),
+            "state_subdir": "machine-docs",
+            "claim_pings": "adversary",
+            "review_pings": "builder",
+            "inboxes": ["ADVERSARY-INBOX.md", "BUILDER-INBOX.md"],
+        }
+        agents = [
+            {"name": name, "kind": "loop", "role": name, "dir": str(clone), "backend": "fake"}
+            for name, clone in self.clones.items()
+        ]
+        return [
+            ("[loop]", {"phases": phases, "kickoff_template": "prompts/kickoff.md"}),
+            ("[loop.handoff]", handoff),
+            *(("[[agent]]", agent) for agent in agents),
+        ]
+
+    # Processes
+
+    def run(self, command, folder=None, timeout_s=120):
+        return subprocess.run(
+            command,
+            cwd=folder or self.project,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            check=False,
+        )
+
+    def check(self, ended):
+        if ended.returncode != 0:
+            raise RuntimeError(f"{ended.args} ended with {ended.returncode}: {ended.stderr.strip()}")
+        return ended
+
+    def spawn(self, command):
+        with open(self.root / "supervisor.out", "ab") as output:
+            child = subprocess.Popen(
+                command, cwd=self.project, env=self.environment, stdout=output, stderr=output, start_new_session=True
+            )
+        self.children.append(child)
+        return child
+
+    def git(self, folder, *words):
+        return self.check(self.run(["git", *words], folder=folder))
+
+    def servers(self):
+        """Process ids of the fleet's tmux servers, by socket."""
+        found = {}
+        for socket in self.program.sockets(self):
+            told = self.run(["tmux", "-S", str(socket), "display-message", "-p", "#{pid}"])
+            if told.returncode == 0 and told.stdout.strip():
+                found[socket] = int(told.stdout)
+        return found
+
+    # What happens
+
+    def events(self, agent, kind, since=0.0):
+        try:
+            text = (self.folder / f"{PREFIX}{agent}.jsonl").read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return []
+        lines = (json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines())
+        return [event for event in lines if event["event"] == kind and event["t"] >= since]
+
+    def wait(self, what, condition, timeout_s=60.0):
+        deadline = time.monotonic() + timeout_s
+        while True:
+            value = condition()
+            if value:
+                return value
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{what} did not come within {timeout_s:.0f} s; see {self.root}")
+            time.sleep(POLL_S)
+
+    def wait_event(self, agent, kind, since, fits=lambda event: True, timeout_s=60.0):
+        def look():
+            return next(filter(fits, self.events(agent, kind, since)), None)
+
+        return self.wait(f"event `{kind}` of `{agent}`", look, timeout_s)
+
+    def both_started(self, phase, since, timeout_s=60.0):
+        """Returns when the later of the two loop agents began with the kickoff of `phase`."""
+
+        def fits(event):
+            return event["kickoff"].startswith(f"PHASE {phase} ")
+
+        return max(self.wait_event(name, "start", since, fits, timeout_s)["t"] for name in self.clones)
+
+    def all_started(self, since, timeout_s=120.0):
+        """Returns when the last agent of the fleet first began after `since`."""
+        missing, last = set(self.agents), [0.0]
+
+        def look():
+            for name in sorted(missing):
+                starts = self.events(name, "start", since)
+                if starts:
+                    missing.discard(name)
+                    last[0] = max(last[0], starts[0]["t"])
+            return not missing
+
+        self.wait("a start of every agent", look, timeout_s)
+        return last[0]
+
+    def order(self, agent, text):
+        fifo = os.open(self.folder / f"{PREFIX}{agent}.fifo", os.O_WRONLY | os.O_NONBLOCK)
+        os.write(fifo, f"{text}\n".encode())
+        os.close(fifo)
+
+    def push(self, subject, who="builder", files=None):
+        """Commits and pushes; returns when `git push` began and when it was back."""
+        clone = self.clones[who]
+        # The predecessor fetches in this very clone; a collision passes.
+        pull = ["git", "pull", "--quiet", "--rebase", "origin", "main"]
+        self.wait("a pull", lambda: self.run(pull, folder=clone).returncode == 0, timeout_s=10)
+        self.pushes += 1
+        for name, text in {"counter": f"{self.pushes}\n", **(files or {})}.items():
+            (clone / name).write_text(text)
+        self.git(clone, "add", "--all")
+        self.git(clone, "commit", "--quiet", "--message", subject)
+        began = time.time()
+        self.git(clone, "push", "--quiet", "origin", "HEAD:main")
+        return began, time.time()
+
+    # The end
+
+    def marked(self):
+        """Process ids of everything that this laboratory started and that still runs."""
+        mark, found = os.fsencode(self.root), []
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit() and int(entry.name) != os.getpid():
+                try:
+                    if mark in (entry / "environ").read_bytes():
+                        found.append(int(entry.name))
+                except OSError:
+                    pass
+        return found
+
+    def close(self):
+        try:
+            self.program.down(self)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            print(f"`down` failed: {error}", file=sys.stderr)
+        for child in self.children:
+            end(child.pid, signal.SIGTERM)
+        for pid in [*self.servers().values(), *self.marked()]:
+            end(pid, signal.SIGKILL)
+        for child in self.children:
+            child.wait(10)
+        if self.keep:
+            print(f"kept {self.root}", file=sys.stderr)
+        else:
+            shutil.rmtree(self.root, ignore_errors=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, trace):
+        self.keep = self.keep or error is not None
+        self.close()
+
+
+def end(pid, number):
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        pass
+
+
+def toml(value):
+    """A value as TOML; JSON's strings, numbers and lists are TOML's as well."""
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {toml(inner)}" for key, inner in value.items()) + " }"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(toml, value)) + "]"
+    return json.dumps(value)
+
+
+# What processes cost
+
+
+def stat_fields(pid):
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+
+
+def parent(pid):
+    return int(stat_fields(pid)[1])
+
+
+def cpu_s(pid):
+    """CPU time of a process with its reaped children, seconds; by the scheduler's own count where the kernel keeps it."""
+    fields = [int(field) for field in stat_fields(pid)[11:15]]
+    try:
+        exact_s = int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
+    except (OSError, IndexError, ValueError):
+        exact_s = 0.0
+    counted_s = sum(fields[:2]) / TICKS_PER_S
+    # Some kernels leave the scheduler's count at nothing.
+    own_s = exact_s if exact_s >= counted_s / 2 and exact_s > 0 else counted_s
+    return own_s + sum(fields[2:]) / TICKS_PER_S
+
+
+def children_of(pid):
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            if entry.name.isdigit() and parent(int(entry.name)) == pid:
+                found.append(int(entry.name))
+        except (OSError, IndexError):
+            pass
+    return found
+
+
+def rss_kib(pid):
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:"))
+
+
+# Figures
+
+
+def spread(values):
+    """Median, 90th percentile and worst, rounded to milliseconds."""
+    ordered = sorted(values)
+    ninety = ordered[min(len(ordered) - 1, int(0.9 * len(ordered)))]
+    return {
+        "count": len(ordered),
+        "median": round(statistics.median(ordered), 3),
+        "p90": round(ninety, 3),
+        "worst": round(ordered[-1], 3),
+    }
+
+
+class Report:
+    """Prints one JSON line per figure, then a row of a markdown table; knows which bounds were missed."""
+
+    def __init__(self, program, **settings):
+        self.program, self.settings, self.cells, self.missed = program, settings, [], []
+
+    def figure(self, what, value, unit, bound=None, **more):
+        met = None if bound is None else value <= bound
+        if met is False:
+            self.missed.append(what)
+        line = {"program": self.program.name, "what": what, "value": value, "unit": unit, "bound": bound, "met": met}
+        print(json.dumps({**line, **more, **self.settings}), flush=True)
+        self.cells.append((what, f"{value} {unit}".strip()))
+
+    def end(self):
+        """Prints the table and returns the exit status: 1 when a bound was missed by the program that has bounds."""
+        print(f"\n| | {' | '.join(what for what, _ in self.cells)} |")
+        print(f"|{' --- |' * (len(self.cells) + 1)}")
+        print(f"| {self.program.name} | {' | '.join(cell for _, cell in self.cells)} |")
+        return 1 if self.missed and not isinstance(self.program, Predecessor) else 0
+
+
+def arguments(description, agents):
+    parser = argparse.ArgumentParser(description=description.splitlines()[0])
+    built = HERE.parents[1] / "target" / "release" / "agent-orchestrator"
+    parser.add_argument("--program", type=Path, default=built, help="the program (default: %(default)s)")
+    parser.add_argument("--peer", type=Path, help="measure the predecessor's runnable instead")
+    parser.add_argument("--agents", type=int, default=agents, help="how many light agents (default: %(default)s)")
+    parser.add_argument("--signal", type=int, default=30, help="signal_interval, s (default: %(default)s)")
+    parser.add_argument("--heavy", type=int, default=300, help="heavy_interval, s (default: %(default)s)")
+    parser.add_argument("--keep", action="store_true", help="keep the laboratory's folder")
+    return parser
+
+
+def parse(parser):
+    """Returns the arguments and the program that they choose."""
+    given = parser.parse_args()
+    path = given.peer or given.program
+    if not path.is_file():
+        parser.error(f"there is no `{path}`; build it (cargo build --release) or name it")
+    return given, Predecessor(path) if given.peer else Ours(path.resolve())
+
+
+def make(program, given, **more):
+    return Lab(program, signal_s=given.signal, heavy_s=given.heavy, keep=given.keep, **more)
+
+
+# Self-check
+
+
+class Nobody(Ours):
+    """No supervisor: the self-check starts the agents itself, where our program would."""
+
+    def __init__(self):
+        super().__init__("/bin/false")
+
+    def down(self, lab):
+        pass
+
+
+def start_by_hand(lab, agent, script):
+    digest = hashlib.sha256(os.fsencode(lab.config)).hexdigest()[:12]
+    socket = lab.runtime / "agent-orchestrator" / digest / "tmux" / agent
+    socket.parent.mkdir(parents=True, exist_ok=True)
+    command = ["tmux", "-S", str(socket), "-f", "/dev/null", "new-session", "-d", "-s", PREFIX + agent, "-x", "100", "-y", "20"]
+    lab.check(lab.run([*command, script]))
+    return socket
+
+
+def selfcheck():
+    """Proves the helpers with real tmux, git and stand-in agents, without any supervisor."""
+    with Lab(Nobody(), workers=1) as lab:
+        since = time.time()
+        kickoff = lab.root / "kickoff.txt"
+        kickoff.write_text("PHASE p1 ROLE builder\n")
+        fake = f"exec {sys.executable} -I -S {HERE}/fake_agent.py {PREFIX}builder {lab.folder} {kickoff}"
+        socket = start_by_hand(lab, "builder", fake)
+        start_by_hand(lab, "w00", f"exec sh {HERE}/light_agent.sh {PREFIX}w00 {lab.folder}")
+        begun = lab.wait_event("builder", "start", since)
+        assert begun["kickoff"] == "PHASE p1 ROLE builder\n", begun
+        assert since <= lab.wait_event("w00", "start", since)["t"] <= time.time()
+
+        target = f"={PREFIX}builder:"
+        lab.check(lab.run(["tmux", "-S", str(socket), "send-keys", "-t", target, "-l", "claim: one"]))
+        lab.wait_event("builder", "text", since)
+        lab.check(lab.run(["tmux", "-S", str(socket), "send-keys", "-t", target, "Enter"]))
+        assert lab.wait_event("builder", "submit", since)["text"] == "claim: one"
+        lab.order("builder", "show You've hit your session limit")
+        lab.wait_event("builder", "order", since)
+        screen = ["tmux", "-S", str(socket), "capture-pane", "-p", "-t", target]
+        lab.wait("the banner on the screen", lambda: "hit your session limit" in lab.run(screen).stdout)
+
+        servers = lab.servers()
+        assert len(servers) == 2 and socket in servers, servers
+        assert begun["pid"] in children_of(servers[socket]), "the agent is the server's child"
+        assert cpu_s(begun["pid"]) > 0 and rss_kib(begun["pid"]) > 1000
+        assert set(servers.values()) | {begun["pid"]} <= set(lab.marked())
+
+        began, back = lab.push("claim(p1): one", files={"machine-docs/STATUS-1.md": "# Status\n\n## DONE\n"})
+        assert began < back and "claim(p1): one" in lab.git(lab.origin, "log", "--format=%s", "main").stdout
+        lab.push("review(p1): pass", who="adversary")
+
+        lab.order("builder", "exit 3")
+        lab.wait("the end of the agent's server", lambda: socket not in lab.servers())
+    assert not lab.root.exists() and not lab.marked(), "nothing is left"
+    print("selfcheck: the laboratory works")
+
+
+if __name__ == "__main__":
+    own = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    own.add_argument("--selfcheck", action="store_true", required=True, help=selfcheck.__doc__)
+    own.parse_args()
+    selfcheck()
