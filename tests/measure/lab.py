@@ -122,7 +122,8 @@ class Lab:
         self.make_repositories()
         self.config = self.project / "agents.toml"
         self.config.write_text(self.config_text(loop))
-        (self.project / "prompts" / "kickoff.md").write_text("PHASE {phase_id} ROLE {role} PLAN {plan} STATUS {status}\n")
+        kickoff = self.project / "prompts" / "kickoff.md"
+        kickoff.write_text("PHASE {phase_id} ROLE {role} PLAN {plan} STATUS {status}\n")
         for role in self.clones:
             (self.project / "prompts" / f"{role}.md").write_text(f"You are the {role}.\n")
 
@@ -177,7 +178,7 @@ class Lab:
         if loop:
             tables += self.loop_tables()
         tables += [("[[agent]]", {"name": name, "kind": "persistent", "prompt": "Rest."}) for name in self.workers]
-        return "\n".join(f"{head}\n" + "".join(f"{key} = {toml(value)}\n" for key, value in keys.items()) for head, keys in tables)
+        return "\n".join(table(head, keys) for head, keys in tables)
 
     def loop_tables(self):
         phases = [{"id": f"p{n}", "plan": f"machine-docs/plan-{n}.md", "status": f"STATUS-{n}.md"} for n in (1, 2)]
@@ -200,7 +201,7 @@ class Lab:
 
     # Processes
 
-    def run(self, command, folder=None, timeout_s=120):
+    def run(self, command, folder=None, timeout_s=60):
         return subprocess.run(
             command,
             cwd=folder or self.project,
@@ -320,13 +321,15 @@ class Lab:
         return found
 
     def close(self):
+        servers = []
         try:
             self.program.down(self)
+            servers = list(self.servers().values())
         except (OSError, subprocess.TimeoutExpired) as error:
             print(f"`down` failed: {error}", file=sys.stderr)
         for child in self.children:
-            end(child.pid, signal.SIGTERM)
-        for pid in [*self.servers().values(), *self.marked()]:
+            child.terminate()
+        for pid in {*servers, *self.marked()}:
             end(pid, signal.SIGKILL)
         for child in self.children:
             child.wait(10)
@@ -350,6 +353,10 @@ def end(pid, number):
         pass
 
 
+def table(head, keys):
+    return f"{head}\n" + "".join(f"{key} = {toml(value)}\n" for key, value in keys.items())
+
+
 def toml(value):
     """A value as TOML; JSON's strings, numbers and lists are TOML's as well."""
     if isinstance(value, dict):
@@ -371,7 +378,7 @@ def parent(pid):
 
 
 def cpu_s(pid):
-    """CPU time of a process with its reaped children, seconds; by the scheduler's own count where the kernel keeps it."""
+    """CPU time of a process with its reaped children, seconds; by the scheduler's count where the kernel keeps it."""
     fields = [int(field) for field in stat_fields(pid)[11:15]]
     try:
         exact_s = int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
@@ -478,8 +485,8 @@ def start_by_hand(lab, agent, script):
     digest = hashlib.sha256(os.fsencode(lab.config)).hexdigest()[:12]
     socket = lab.runtime / "agent-orchestrator" / digest / "tmux" / agent
     socket.parent.mkdir(parents=True, exist_ok=True)
-    command = ["tmux", "-S", str(socket), "-f", "/dev/null", "new-session", "-d", "-s", PREFIX + agent, "-x", "100", "-y", "20"]
-    lab.check(lab.run([*command, script]))
+    server = ["tmux", "-S", str(socket), "-f", "/dev/null"]
+    lab.check(lab.run([*server, "new-session", "-d", "-s", PREFIX + agent, "-x", "100", "-y", "20", script]))
     return socket
 
 

@@ -2,7 +2,6 @@
 """How many processes are forked while a fleet rests: strace on the supervisor, its control clients and tmux servers."""
 import collections
 import re
-import signal
 import time
 from pathlib import Path
 
@@ -23,15 +22,18 @@ def trace(place, pids, seconds):
     """Returns the lines that strace wrote in `seconds`."""
     output = place.root / "strace.out"
     attach = [word for pid in pids for word in ("-p", str(pid))]
-    command = ["strace", "-f", "-qq", "-e", "trace=fork,vfork,clone,clone3,execve", "-e", "signal=none", "-o", str(output)]
-    tracer = place.spawn([*command, *attach])
-    for pid in pids:
-        place.wait(f"strace at process {pid}", lambda pid=pid: tracer.poll() is not None or is_traced(pid, tracer.pid))
-    time.sleep(seconds)
-    if tracer.poll() is not None:
-        raise RuntimeError(f"strace ended early, see {place.root}/supervisor.out")
-    tracer.send_signal(signal.SIGINT)
-    tracer.wait(30)
+    calls = "trace=fork,vfork,clone,clone3,execve"
+    tracer = place.spawn(["strace", "-f", "-qq", "-e", calls, "-e", "signal=none", "-o", str(output), *attach])
+    try:
+        for pid in pids:
+            place.wait(f"strace at process {pid}", lambda pid=pid: tracer.poll() is not None or is_traced(pid, tracer.pid))
+        time.sleep(seconds)
+        if tracer.poll() is not None:
+            raise RuntimeError(f"strace ended early, see {place.root}/supervisor.out")
+    finally:
+        # Not interrupted: strace then waits for ever for a process that waits for its vfork's child.
+        tracer.kill()
+        tracer.wait()
     return output.read_text(errors="replace").splitlines()
 
 

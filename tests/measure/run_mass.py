@@ -34,7 +34,8 @@ def main():
     report = lab.Report(program, agents=given.agents, signal_s=given.signal, heavy_s=given.heavy)
     # A fleet each: a second loss within ten minutes would wait for the back-off.
     back, running, again = zip(*(trial(program, given) for _ in range(given.trials)))
-    names = f"`up` of {given.agents} is back", f"`up` of {given.agents} → all run", "all tmux servers lost → all run"
+    up = f"`up` of {given.agents}"
+    names = f"{up} is back", f"{up} → all run", "all tmux servers lost → all run"
     for name, values, bound in zip(names, (back, running, again), (UP_MAX_S, UP_MAX_S, None)):
         spread = lab.spread(values)
         report.figure(name, spread.pop("median"), "s", bound, **spread)
