@@ -19,7 +19,8 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 PREFIX = "lab-"
-POLL_S = 0.005
+# How often the laboratory looks; the times themselves are the agents'. Looking at a whole fleet costs, so it is rarer.
+POLL_S, FLEET_POLL_S = 0.005, 0.05
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
@@ -247,7 +248,7 @@ class Lab:
         lines = (json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines())
         return [event for event in lines if event["event"] == kind and event["t"] >= since]
 
-    def wait(self, what, condition, timeout_s=60.0):
+    def wait(self, what, condition, timeout_s=60.0, poll_s=POLL_S):
         deadline = time.monotonic() + timeout_s
         while True:
             value = condition()
@@ -255,7 +256,7 @@ class Lab:
                 return value
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{what} did not come within {timeout_s:.0f} s; see {self.root}")
-            time.sleep(POLL_S)
+            time.sleep(poll_s)
 
     def wait_event(self, agent, kind, since, fits=lambda event: True, timeout_s=60.0):
         def look():
@@ -283,7 +284,7 @@ class Lab:
                     last[0] = max(last[0], starts[0]["t"])
             return not missing
 
-        self.wait("a start of every agent", look, timeout_s)
+        self.wait("a start of every agent", look, timeout_s, FLEET_POLL_S)
         return last[0]
 
     def order(self, agent, text):

@@ -26,7 +26,8 @@ def trace(place, pids, seconds):
     tracer = place.spawn(["strace", "-f", "-qq", "-e", calls, "-e", "signal=none", "-o", str(output), *attach])
     try:
         for pid in pids:
-            place.wait(f"strace at process {pid}", lambda pid=pid: tracer.poll() is not None or is_traced(pid, tracer.pid))
+            watching = lambda pid=pid: tracer.poll() is not None or is_traced(pid, tracer.pid)
+            place.wait(f"strace at process {pid}", watching)
         time.sleep(seconds)
         if tracer.poll() is not None:
             raise RuntimeError(f"strace ended early, see {place.root}/supervisor.out")
