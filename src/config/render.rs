@@ -19,7 +19,8 @@ fn block(mistake: &Mistake, text: &str, file: &Path) -> String {
         Severity::Fatal | Severity::Error => "error",
         Severity::Warning => "warning",
     };
-    let mut out = format!("{word}: {}\n", mistake.message);
+    let clean = |text: &str| text.chars().map(printable).collect::<String>();
+    let mut out = format!("{word}: {}\n", clean(&mistake.message));
     let file = file.display();
     // Writing to a string cannot fail.
     let _ = match &mistake.span {
@@ -27,7 +28,7 @@ fn block(mistake: &Mistake, text: &str, file: &Path) -> String {
         None => writeln!(out, " --> {file}"),
     };
     if let Some(hint) = &mistake.hint {
-        let _ = writeln!(out, "hint: {hint}");
+        let _ = writeln!(out, "hint: {}", clean(hint));
     }
     out
 }
