@@ -1,0 +1,409 @@
+//! Rules across keys and tables.
+
+use super::*;
+
+#[test]
+fn unknown_backends_list_the_known_ones() {
+    says(
+        "[backend.mine]\npreset = \"cluade\"\n[[agent]]\nname = \"a\"\nprompt = \"x\"\nbackend = \"calude\"\n",
+        &expect![[r#"
+            error: no `bin`
+             --> agents.toml:5:10
+              |
+            5 | [backend.mine]
+              |          ^^^^
+            hint: name the program, or a `preset`
+
+            error: unknown preset `cluade`
+             --> agents.toml:6:10
+              |
+            6 | preset = "cluade"
+              |          ^^^^^^^^
+            hint: did you mean `claude`?
+
+            error: unknown backend `calude`
+              --> agents.toml:10:11
+               |
+            10 | backend = "calude"
+               |           ^^^^^^^^
+            hint: did you mean `claude`? known are `claude`, `mine`
+            == loads; a: unknown backend `calude`
+        "#]],
+    );
+    let text = "[defaults]\nsession_prefix = \"p-\"\nlog_dir = \"l\"\n[[agent]]\nname = \"a\"\nprompt = \"x\"\n";
+    expect![[r#"
+        error: agent `a` has no `backend`
+         --> agents.toml:5:1
+          |
+        5 | name = "a"
+          | ^^^^
+        hint: known are `claude`
+    "#]]
+    .assert_eq(&render(&parse(text).mistakes, text, Path::new("agents.toml")));
+}
+
+#[test]
+fn names_are_unique() {
+    says(
+        "[loop]\nphases = [{ id = \"1\", plan = \"p\", status = \"s\" }, { id = \"1\", plan = \"p\", status = \"s\" }]\n\
+         [[agent]]\nname = \"a\"\nprompt = \"x\"\n[[agent]]\nname = \"a\"\nprompt = \"x\"\n\
+         [[agent]]\nname = \"b\"\nsession = \"p-a\"\nprompt = \"x\"\n[[service]]\nname = \"b\"\ncommand = \"x\"\n",
+        &expect![[r#"
+            error: two phases have the id `1`
+             --> agents.toml:6:58
+              |
+            6 | phases = [{ id = "1", plan = "p", status = "s" }, { id = "1", plan = "p", status = "s" }]
+              |                                                          ^^^
+
+            error: two agents or services have the name `a`
+              --> agents.toml:11:8
+               |
+            11 | name = "a"
+               |        ^^^
+
+            error: `a` and `b` have the same session `p-a`
+              --> agents.toml:15:11
+               |
+            15 | session = "p-a"
+               |           ^^^^^
+
+            error: two agents or services have the name `b`
+              --> agents.toml:18:8
+               |
+            18 | name = "b"
+               |        ^^^
+            == no fleet
+        "#]],
+    );
+    says(
+        "[[loop]]\nname = \"l\"\nphases = [{ id = \"1\", plan = \"p\", status = \"s\" }]\n\
+         [[loop]]\nname = \"l\"\nphases = [{ id = \"1\", plan = \"p\", status = \"s\" }]\n\
+         [[loop]]\nphases = [{ id = \"1\", plan = \"p\", status = \"s\" }]\n",
+        &expect![[r#"
+            error: two loops have the name `l`
+             --> agents.toml:9:8
+              |
+            9 | name = "l"
+              |        ^^^
+
+            error: a loop of `[[loop]]` has no `name`
+              --> agents.toml:11:1
+               |
+            11 | [[loop]]
+               | ^^^^^^^^
+            hint: give each loop a `name` of its own, or write `[loop]`
+            == no fleet
+        "#]],
+    );
+}
+
+#[test]
+fn names_are_plain() {
+    says(
+        "[[agent]]\nname = \"o'brien\"\nprompt = \"x\"\n[[agent]]\nname = \"\"\nprompt = \"x\"\n[[agent]]\nprompt = \"x\"\n",
+        &expect![[r#"
+            error: agent name `o'brien` cannot be used
+             --> agents.toml:6:8
+              |
+            6 | name = "o'brien"
+              |        ^^^^^^^^^
+            hint: use letters, digits, `_` and `-`, at most 64
+
+            error: agent name `` cannot be used
+             --> agents.toml:9:8
+              |
+            9 | name = ""
+              |        ^^
+            hint: use letters, digits, `_` and `-`, at most 64
+
+            error: agent without `name`
+              --> agents.toml:11:1
+               |
+            11 | [[agent]]
+               | ^^^^^^^^^
+            == no fleet
+        "#]],
+    );
+    says(
+        "[[agent]]\nname = \"a\"\nsession = \"my.session:1\"\nprompt = \"x\"\n",
+        &expect![[r#"
+        error: session name `my.session:1` cannot be used
+         --> agents.toml:7:11
+          |
+        7 | session = "my.session:1"
+          |           ^^^^^^^^^^^^^^
+        hint: `my_session_1` is used; it may have 128 letters, digits, `_` and `-`
+        == loads
+    "#]],
+    );
+    let text = "[defaults]\nsession_prefix = \"my proj.\"\nlog_dir = \"l\"\nbackend = \"claude\"\n\
+                [[agent]]\nname = \"a\"\nprompt = \"x\"\n";
+    expect![[r#"
+        error: session prefix `my proj.` cannot be used
+         --> agents.toml:2:18
+          |
+        2 | session_prefix = "my proj."
+          |                  ^^^^^^^^^^
+        hint: `my_proj_` is used; write letters, digits, `_` and `-`
+    "#]]
+    .assert_eq(&render(&parse(text).mistakes, text, Path::new("agents.toml")));
+    assert_eq!(agent(&load(text), "a").session, "my_proj_a");
+}
+
+#[test]
+fn a_text_that_the_supervisor_types_may_not_look_like_a_limit() {
+    says(
+        "[backend.x]\nbin = \"x\"\nlimit_re = \"limit|quota\"\n[backend.y]\nbin = \"y\"\nlimit_re = \"stopped\"\n\
+         [[agent]]\nname = \"a\"\nbackend = \"y\"\nprompt = \"x\"\nresume_prompt = \"You were stopped: go on.\"\n",
+        &expect![[r#"
+            error: `limit_re` matches the probe of a loop agent: `quota`
+             --> agents.toml:7:12
+              |
+            7 | limit_re = "limit|quota"
+              |            ^^^^^^^^^^^^^
+            hint: typed into the pane it would be taken for a limit banner: make the pattern match only what the program prints
+
+            error: `limit_re` matches the probe of an agent: `stopped`
+              --> agents.toml:10:12
+               |
+            10 | limit_re = "stopped"
+               |            ^^^^^^^^^
+            hint: typed into the pane it would be taken for a limit banner: make the pattern match only what the program prints
+
+            error: `resume_prompt` matches the `limit_re` of its own backend: `stopped`
+              --> agents.toml:15:1
+               |
+            15 | resume_prompt = "You were stopped: go on."
+               | ^^^^^^^^^^^^^
+            hint: typed into the pane it would be taken for a limit banner: make the pattern match only what the program prints
+            == loads
+        "#]],
+    );
+    for (_, text) in TYPED_TEXTS {
+        let usual = Pattern::new("usage limit|limit reached|(hit|reached) your .*limit|resets? at").expect("good");
+        assert!(!usual.regex().is_match(text), "{text}");
+    }
+}
+
+#[test]
+fn a_loop_agent_needs_a_role_and_a_loop() {
+    says(
+        "[[agent]]\nname = \"a\"\nkind = \"loop\"\n[[agent]]\nname = \"b\"\nkind = \"loop\"\nrole = \"../b\"\n",
+        &expect![[r#"
+            error: loop agent `a` has no `role`
+             --> agents.toml:6:1
+              |
+            6 | name = "a"
+              | ^^^^
+            hint: a role names its prompt, `roles_dir`/ROLE.md
+
+            error: loop agent `a` has no loop to work in
+             --> agents.toml:6:1
+              |
+            6 | name = "a"
+              | ^^^^
+            hint: add a `[loop]` with its `phases`
+
+            error: loop agent `b` has no loop to work in
+             --> agents.toml:9:1
+              |
+            9 | name = "b"
+              | ^^^^
+            hint: add a `[loop]` with its `phases`
+
+            error: role `../b` cannot be used
+              --> agents.toml:11:8
+               |
+            11 | role = "../b"
+               |        ^^^^^^
+            hint: a role is the name of a file in `roles_dir`, without `.md`
+            == loads; a: loop agent `a` has no `role`; b: role `../b` cannot be used
+        "#]],
+    );
+    let loops = "[[loop]]\nname = \"left\"\nphases = [{ id = \"1\", plan = \"p\", status = \"s\" }]\n\
+                 [[loop]]\nname = \"right\"\nphases = [{ id = \"1\", plan = \"p\", status = \"s\" }]\n";
+    says(
+        &format!(
+            "{loops}[[agent]]\nname = \"a\"\nkind = \"loop\"\nrole = \"r\"\n\
+             [[agent]]\nname = \"b\"\nkind = \"loop\"\nrole = \"r\"\nloop = \"rihgt\"\n\
+             [[agent]]\nname = \"c\"\nkind = \"loop\"\nrole = \"r\"\nloop = \"left\"\n"
+        ),
+        &expect![[r#"
+            error: loop agent `a` names none of the loops
+              --> agents.toml:12:1
+               |
+            12 | name = "a"
+               | ^^^^
+            hint: set `loop`: known are `left`, `right`
+
+            error: unknown loop `rihgt`
+              --> agents.toml:19:8
+               |
+            19 | loop = "rihgt"
+               |        ^^^^^^^
+            hint: did you mean `right`?
+            == loads; a: loop agent `a` names none of the loops; b: unknown loop `rihgt`
+        "#]],
+    );
+}
+
+#[test]
+fn a_loop_needs_whole_phases() {
+    says(
+        "[loop]\nauto_advance = true\n",
+        &expect![[r#"
+        error: the loop has no `phases`
+         --> agents.toml:5:2
+          |
+        5 | [loop]
+          |  ^^^^
+        hint: add at least one: phases = [{ id = "1", plan = "…", status = "…" }]
+        == loads
+    "#]],
+    );
+    says(
+        "[loop]\nphases = [{ id = \"1\", status = \"s\" }, { plan = \"p\" }]\n",
+        &expect![[r#"
+            error: a phase has no `plan`
+             --> agents.toml:6:11
+              |
+            6 | phases = [{ id = "1", status = "s" }, { plan = "p" }]
+              |           ^^^^^^^^^^^^^^^^^^^^^^^^^^
+
+            error: a phase has no `id`
+             --> agents.toml:6:39
+              |
+            6 | phases = [{ id = "1", status = "s" }, { plan = "p" }]
+              |                                       ^^^^^^^^^^^^^^
+
+            error: a phase has no `status`
+             --> agents.toml:6:39
+              |
+            6 | phases = [{ id = "1", status = "s" }, { plan = "p" }]
+              |                                       ^^^^^^^^^^^^^^
+            == loads
+        "#]],
+    );
+}
+
+#[test]
+fn a_loop_names_agents_that_exist_and_fit() {
+    says(
+        "[loop]\nphases = [{ id = \"1\", plan = \"p\", status = \"s\", models = { bulider = \"m\" } }]\n\
+         on_complete = { run = \"a\" }\nhandoff = { claim_pings = \"t\", inboxes = [\"A\", \"B\", \"C\"] }\n\
+         [[agent]]\nname = \"a\"\nkind = \"loop\"\nrole = \"builder\"\n\
+         [[agent]]\nname = \"t\"\nkind = \"task\"\nprompt = \"x\"\n",
+        &expect![[r#"
+            error: no agent of this loop has the role `bulider`
+             --> agents.toml:6:60
+              |
+            6 | phases = [{ id = "1", plan = "p", status = "s", models = { bulider = "m" } }]
+              |                                                            ^^^^^^^
+            hint: did you mean `builder`?
+
+            error: `run` names `a`, which is no task
+             --> agents.toml:7:23
+              |
+            7 | on_complete = { run = "a" }
+              |                       ^^^
+            hint: its kind is `loop`; only a task runs once
+
+            error: `review_pings` names `builder`, which does not exist
+             --> agents.toml:8:1
+              |
+            8 | handoff = { claim_pings = "t", inboxes = ["A", "B", "C"] }
+              | ^^^^^^^
+            hint: known are `a`
+
+            error: `claim_pings` names `t`, which takes no pings
+             --> agents.toml:8:27
+              |
+            8 | handoff = { claim_pings = "t", inboxes = ["A", "B", "C"] }
+              |                           ^^^
+            hint: name a loop or persistent agent
+
+            error: `inboxes` has more than two files
+             --> agents.toml:8:42
+              |
+            8 | handoff = { claim_pings = "t", inboxes = ["A", "B", "C"] }
+              |                                          ^^^^^^^^^^^^^^^
+            hint: the first is read by `claim_pings`, the second by `review_pings`
+            == loads
+        "#]],
+    );
+    says(
+        "[loop]\nphases = [{ id = \"1\", plan = \"p\", status = \"s\" }]\non_complete = { run = \"upgarder\" }\n\
+         [[agent]]\nname = \"upgrader\"\nkind = \"task\"\nprompt = \"x\"\n",
+        &expect![[r#"
+            error: `run` names `upgarder`, which does not exist
+             --> agents.toml:7:23
+              |
+            7 | on_complete = { run = "upgarder" }
+              |                       ^^^^^^^^^^
+            hint: did you mean `upgrader`?
+            == loads
+        "#]],
+    );
+}
+
+#[test]
+fn a_wake_has_one_clock_and_no_task() {
+    says(
+        "[[agent]]\nname = \"a\"\nprompt = \"x\"\nwake = { prompt_file = \"w\", interval = 60, schedule = \"hourly\" }\n\
+         [[agent]]\nname = \"b\"\nkind = \"task\"\nprompt = \"x\"\nwake = { prompt_file = \"w\", interval = 60 }\n\
+         [[agent]]\nname = \"c\"\nprompt = \"x\"\nwake = { interval = 60 }\n",
+        &expect![[r#"
+            error: `wake.interval` and `wake.schedule` are both set
+             --> agents.toml:8:55
+              |
+            8 | wake = { prompt_file = "w", interval = 60, schedule = "hourly" }
+              |                                                       ^^^^^^^^
+            hint: `interval` is kept by the supervisor, `schedule` by a timer: choose one
+
+            error: task `b` has a `wake`
+              --> agents.toml:13:1
+               |
+            13 | wake = { prompt_file = "w", interval = 60 }
+               | ^^^^
+            hint: a task runs when it is asked to; give it a `schedule`
+
+            error: the wake of agent `c` has no `prompt_file`
+              --> agents.toml:17:1
+               |
+            17 | wake = { interval = 60 }
+               | ^^^^
+            hint: without it, the agent is not woken
+            == loads; a: `wake.interval` and `wake.schedule` are both set
+        "#]],
+    );
+    let text = format!("{LEAST}[[agent]]\nname = \"a\"\nprompt = \"x\"\nwake = {{ prompt_file = \"w\" }}\n");
+    assert_eq!(agent(&load(&text), "a").wake.as_ref().expect("woken").interval, Some(seconds(3600)));
+}
+
+#[test]
+fn a_persistent_agent_has_one_prompt() {
+    says(
+        "[[agent]]\nname = \"a\"\nprompt = \"x\"\nprompt_file = \"y\"\n[[agent]]\nname = \"b\"\n",
+        &expect![[r#"
+        error: agent `a` has both `prompt` and `prompt_file`
+         --> agents.toml:8:15
+          |
+        8 | prompt_file = "y"
+          |               ^^^
+        hint: the file is used; remove one of them
+
+        error: agent `b` has no prompt
+          --> agents.toml:10:1
+           |
+        10 | name = "b"
+           | ^^^^
+        hint: set `prompt` or `prompt_file`; without one it is started with an empty prompt
+        == loads
+    "#]],
+    );
+    let fleet = load(&format!(
+        "{LEAST}prompt_file = \"all.md\"\n[[agent]]\nname = \"a\"\nprompt = \"x\"\n[[agent]]\nname = \"b\"\n"
+    ));
+    assert_eq!(agent(&fleet, "a").kind, Kind::Persistent(Prompt::Text("x".into())));
+    assert_eq!(agent(&fleet, "b").kind, Kind::Persistent(Prompt::File("/srv/fleet/all.md".into())));
+}
