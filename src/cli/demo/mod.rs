@@ -105,8 +105,10 @@ fn supervise(lab: &Lab, waiter: &mut Waiter, start: Instant, until: Instant) -> 
     let ended = fleet.end();
     let end = played?;
     ended?;
-    if end == End::Complete {
-        show.summary(lab::PHASES.len());
+    match end {
+        End::Complete => show.summary(lab::PHASES.len()),
+        End::Interrupted => drop(print("\ninterrupted: the fleet has been ended")),
+        End::ReaderGone => {}
     }
     Ok(end)
 }
