@@ -2,6 +2,7 @@
 """What a resting fleet costs: CPU of the supervisor, its control clients and the tmux servers, and memory."""
 import time
 
+import figures
 import lab
 
 CPU_MAX_S, RSS_MAX_MIB = 0.1, 15.0
@@ -18,7 +19,7 @@ def cpu_by_pid(pids):
     found = {}
     for pid in pids:
         try:
-            found[pid] = lab.cpu_s(pid)
+            found[pid] = figures.cpu_s(pid)
         except OSError:
             pass
     return found
@@ -29,14 +30,14 @@ def main():
     parser.add_argument("--seconds", type=float, default=60, help="how long (default: %(default)s)")
     given, program = lab.parse(parser)
     fleet = given.agents + 2
-    report = lab.Report(program, agents=fleet, signal_s=given.signal, heavy_s=given.heavy)
+    report = figures.Report(program, agents=fleet, signal_s=given.signal, heavy_s=given.heavy)
     with lab.make(program, given, workers=given.agents) as place:
         since = time.time()
         program.start(place)
         place.all_started(since)
         time.sleep(SETTLE_S)
         supervisor = program.supervisor_pid(place)
-        groups = [[supervisor], lab.children_of(supervisor), list(place.servers().values())]
+        groups = [[supervisor], figures.children_of(supervisor), list(place.servers().values())]
         before = [cpu_by_pid(pids) for pids in groups]
         began = time.monotonic()
         time.sleep(given.seconds)
@@ -46,7 +47,7 @@ def main():
         more = {"supervisor": own, "clients": of_clients, "client_count": len(before[1]), "seconds": given.seconds}
         report.figure(f"CPU per minute of supervisor and clients, {name}", ours, "s", CPU_MAX_S, **more)
         report.figure(f"CPU per minute of the tmux servers, {name}", of_servers, "s", servers=len(before[2]))
-        rss_mib = round(lab.rss_kib(supervisor) / 1024, 1)
+        rss_mib = round(figures.rss_kib(supervisor) / 1024, 1)
         report.figure(f"memory of the supervisor, {name}", rss_mib, "MiB", RSS_MAX_MIB)
     return report.end()
 

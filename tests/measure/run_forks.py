@@ -5,6 +5,7 @@ import re
 import time
 from pathlib import Path
 
+import figures
 import lab
 
 FORKS_MAX = 0
@@ -15,7 +16,7 @@ PROGRAM = re.compile(r'"(?P<path>[^"]*)", \[(?P<words>[^\]]*)')
 
 def watched(place):
     supervisor = place.program.supervisor_pid(place)
-    return [supervisor, *lab.children_of(supervisor), *place.servers().values()]
+    return [supervisor, *figures.children_of(supervisor), *place.servers().values()]
 
 
 def trace(place, pids, seconds):
@@ -67,7 +68,7 @@ def main():
     parser.add_argument("--seconds", type=float, default=60, help="how long (default: %(default)s)")
     given, program = lab.parse(parser)
     fleet = given.agents + 2
-    report = lab.Report(program, agents=fleet, signal_s=given.signal, heavy_s=given.heavy)
+    report = figures.Report(program, agents=fleet, signal_s=given.signal, heavy_s=given.heavy)
     with lab.make(program, given, workers=given.agents) as place:
         since = time.time()
         program.start(place)

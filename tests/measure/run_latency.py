@@ -5,6 +5,7 @@ import random
 import signal
 import time
 
+import figures
 import lab
 
 CLAIM_MAX_S, DEATH_MAX_S, DONE_MAX_S = 0.2, 1.0, 1.0
@@ -66,10 +67,10 @@ def main():
     parser.add_argument("--only", default="claim,death,done", help="comma-separated (default: %(default)s)")
     given, program = lab.parse(parser)
     random.seed(7)
-    report = lab.Report(program, agents=given.agents + 2, signal_s=given.signal, heavy_s=given.heavy)
+    report = figures.Report(program, agents=given.agents + 2, signal_s=given.signal, heavy_s=given.heavy)
 
     def median(what, values, bound=None):
-        spread = lab.spread(values)
+        spread = figures.spread(values)
         report.figure(what, spread.pop("median"), "s", bound, **spread)
 
     with lab.make(program, given, workers=given.agents) as place:

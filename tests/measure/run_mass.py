@@ -4,6 +4,7 @@ import os
 import signal
 import time
 
+import figures
 import lab
 
 UP_MAX_S = 1.5
@@ -31,13 +32,13 @@ def main():
     parser = lab.arguments(__doc__, agents=50)
     parser.add_argument("--trials", type=int, default=3, help="fleets (default: %(default)s)")
     given, program = lab.parse(parser)
-    report = lab.Report(program, agents=given.agents, signal_s=given.signal, heavy_s=given.heavy)
+    report = figures.Report(program, agents=given.agents, signal_s=given.signal, heavy_s=given.heavy)
     # A fleet each: a second loss within ten minutes would wait for the back-off.
     back, running, again = zip(*(trial(program, given) for _ in range(given.trials)))
     up = f"`up` of {given.agents}"
     names = f"{up} is back", f"{up} → all run", "all tmux servers lost → all run"
     for name, values, bound in zip(names, (back, running, again), (UP_MAX_S, UP_MAX_S, None)):
-        spread = lab.spread(values)
+        spread = figures.spread(values)
         report.figure(name, spread.pop("median"), "s", bound, **spread)
     return report.end()
 
