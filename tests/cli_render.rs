@@ -85,7 +85,7 @@ fn long_fields_are_cut_and_the_table_fits_100_columns() {
     shown.agents.push(wide);
     let table = status::render(&shown, Paint::Plain);
     assert_eq!(longest_line(&table), status::WIDTH);
-    expect![[r#"
+    expect![[r"
         supervisor: pid 123 (ad hoc)
         config: /srv/proj/agents.toml
         phase: p1 [1/2] plan=plans/p1.md (in progress, 3m)
@@ -94,7 +94,7 @@ fn long_fields_are_cut_and_the_table_fits_100_columns() {
         builder        loop        claude     opus      working        3s   -
         adversary      loop        claude     opus      idle           4m   -
         builder-of-t…  persistent  opencode…  anthrop…  misconfigured  2h   12    role prompt `/srv/proj/pr…
-    "#]]
+    "]]
     .assert_eq(&table);
 }
 
@@ -114,7 +114,7 @@ fn troubles_stand_above_the_table_and_why_behind_each_agent() {
     let mut asking = agent("orchestrator", "attention", 90_000);
     asking.detail = Some("wants \u{1b}[31mpermission\nnow".to_owned());
     shown.agents = vec![dead, asking];
-    expect![[r#"
+    expect![[r"
         supervisor: pid 123 (ad hoc)
         config: /srv/proj/agents.toml
         config error: unknown key `modle` (the last good one is in force)
@@ -128,7 +128,7 @@ fn troubles_stand_above_the_table_and_why_behind_each_agent() {
         NAME          KIND  BACKEND  MODEL  STATE      FOR  MSGS  DETAIL
         assistant     loop  claude   opus   back-off   5s   -     again in 4s, 2 deaths in 10m, exit status…
         orchestrator  loop  claude   opus   attention  1d   -     wants [31mpermission now
-    "#]]
+    "]]
     .assert_eq(&status::render(&shown, Paint::Plain));
 }
 
@@ -219,12 +219,12 @@ fn each_event_is_one_line() {
         event(EventKind::PhaseUnknown, Level::Error, None, Some(""), "phase `p9` is gone"),
     ];
     let lines = events.iter().map(|event| events::render(event, &chrono_tz::Europe::Berlin, Paint::Plain));
-    expect![[r#"
+    expect![[r"
         2026-11-21 05:05:06 supervisor-started -            pid 123
         2026-11-21 05:05:06 died              builder      warning: exit status 1 again in 1s
         2026-11-21 05:05:06 sequence-complete loop web     all 2 phases are done
         2026-11-21 05:05:06 phase-unknown     loop         error: phase `p9` is gone
-    "#]]
+    "]]
     .assert_eq(&text::joined(lines));
 }
 

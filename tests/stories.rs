@@ -186,7 +186,7 @@ fn a_done_phase_moves_both_agents_to_the_next_and_the_end_is_dealt_with_once() {
     story.kill_supervisor();
     story.wake();
     story.pass_s(600);
-    expect_test::expect![[r#"
+    expect_test::expect![[r"
         1.0 loop : phase p2 begins
         1.0 host: builder is ended
         1.0 host: adversary is ended
@@ -204,7 +204,7 @@ fn a_done_phase_moves_both_agents_to_the_next_and_the_end_is_dealt_with_once() {
         2.0 adversary: stopped
         3.0 supervisor killed
         3.0 : supervisor started
-    "#]]
+    "]]
     .assert_eq(&story.told());
     assert_eq!(story.state_of("builder"), "stopped: the sequence is complete");
 }
@@ -526,7 +526,8 @@ fn watch_none_leaves_the_dead_and_a_task_is_never_restarted() {
 fn no_more_than_max_starting_agents_start_at_once() {
     let mut text = format!("[watchdog]\nmax_starting = 2\n{ONE}");
     for number in 0..6 {
-        text += &format!("\n[[agent]]\nname = \"w{number}\"\nbackend = \"box\"\nprompt = \"x\"\n");
+        let agent = format!("\n[[agent]]\nname = \"w{number}\"\nbackend = \"box\"\nprompt = \"x\"\n");
+        text.push_str(&agent);
     }
     let mut story = Story::new(&text);
     let started = |story: &Story| story.panes.len();

@@ -189,8 +189,11 @@ impl EventLoop {
         if woken.is_reload_asked {
             self.parts.notify.reloading();
         }
-        if woken.is_reload_asked || is_config_changed || is_prompt_changed {
+        if woken.is_reload_asked || is_config_changed {
             self.reload(now, seen);
+        }
+        if is_prompt_changed {
+            seen.push(Observation::PromptsChanged);
         }
         if woken.is_reload_asked {
             self.parts.notify.reloaded();

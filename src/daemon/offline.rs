@@ -19,13 +19,13 @@ use super::start::{open_fleet, open_state, places, supervisor_pid};
 use super::state_file::Keeper;
 use super::timer::Timer;
 use super::{child, clock};
+use crate::policy::Supervisor;
 use crate::policy::action::Action;
 use crate::policy::now::{Mono, Now};
 use crate::policy::observation::Observation;
 use crate::policy::request::{Reason, Reply, Request, RequestId};
 use crate::policy::state::State;
 use crate::policy::status::Picture;
-use crate::policy::{Supervisor, Turn};
 
 /// How long tmux may take to tell of all sessions.
 const FIND_MAX: Duration = Duration::from_secs(2);
@@ -314,12 +314,7 @@ struct Doing {
 impl Doing {
     /// Performs what stops, removes and tells; a start, a message and a look are the next supervisor's. Returns the
     /// answer when it is given.
-    fn perform(
-        &mut self,
-        actions: Vec<Action>,
-        sessions: &mut Sessions,
-        seen: &mut Vec<Observation>,
-    ) -> Option<Reply> {
+    fn perform(&mut self, actions: Vec<Action>, sessions: &mut Sessions, seen: &mut Vec<Observation>) -> Option<Reply> {
         let mut answer = None;
         for action in actions {
             let done = match action {

@@ -134,12 +134,16 @@ impl Supervisor {
                 Ok(index) if index < a_loop.phases.len() => index,
                 Ok(_) | Err(_) => {
                     let file = a_loop.state_file.display();
-                    return self.tell_astray(a_loop, format!("`{file}` holds no index of a phase; `phase set` names one"), turn);
+                    return self.tell_astray(
+                        a_loop,
+                        &format!("`{file}` holds no index of a phase; `phase set` names one"),
+                        turn,
+                    );
                 }
             },
             Err(why) => {
                 let file = a_loop.state_file.display();
-                return self.tell_astray(a_loop, format!("cannot read `{file}`: {why}"), turn);
+                return self.tell_astray(a_loop, &format!("cannot read `{file}`: {why}"), turn);
             }
         };
         self.enter_phase(a_loop, &a_loop.phases[index].id, turn.now);
@@ -156,17 +160,17 @@ impl Supervisor {
                     live.astray = None;
                 }
             }
-            Err(why) => self.tell_astray(a_loop, why, turn),
+            Err(why) => self.tell_astray(a_loop, &why, turn),
         }
     }
 
-    fn tell_astray(&mut self, a_loop: &Loop, why: String, turn: &mut Turn) {
+    fn tell_astray(&mut self, a_loop: &Loop, why: &str, turn: &mut Turn) {
         let Some(live) = self.loops.get_mut(&a_loop.name) else { return };
-        if live.astray.as_ref() == Some(&why) {
+        if live.astray.as_deref() == Some(why) {
             return;
         }
-        live.astray = Some(why.clone());
-        turn.act(Action::Record(self.about_loop(&a_loop.name, EventKind::PhaseUnknown, &why, turn.now)));
+        live.astray = Some(why.to_owned());
+        turn.act(Action::Record(self.about_loop(&a_loop.name, EventKind::PhaseUnknown, why, turn.now)));
     }
 
     fn read_plan_file(&mut self, a_loop: &Loop, turn: &mut Turn) {
