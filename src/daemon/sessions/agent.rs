@@ -9,7 +9,7 @@ use super::Context;
 use super::answers::State;
 use super::client::{Ask, Client, Leaving, TextFile, Told};
 use super::descriptor::Numbers;
-use super::life::{Attaching, Goal, Life, Lost, Pane, Starting};
+use super::life::{Goal, Life, Pane, Search, Starting};
 use super::row::PANES;
 use crate::daemon::paths::Paths;
 use crate::daemon::tree;
@@ -36,6 +36,7 @@ pub struct Agent {
     pub(super) state: Option<Result<State, String>>,
     output_told: Mono,
     output_waits: bool,
+    /// Clients that were let go and have not ended.
     pub(super) leaving: Vec<Leaving>,
 }
 
@@ -65,6 +66,12 @@ impl Agent {
     }
 
     pub fn find(&mut self, context: &mut Context) {
+        if let Some(search) = self.life.search() {
+            if !matches!(search.goal, Goal::Start { .. }) {
+                search.goal = Goal::Find;
+            }
+            return;
+        }
         match std::mem::replace(&mut self.life, Life::Absent) {
             Life::Absent => self.look_for(Goal::Find, None, context),
             Life::Lost(lost) => self.look_for(Goal::Find, lost.pane, context),
@@ -75,22 +82,26 @@ impl Agent {
                     self.client_failed(format!("{error:#}"), context);
                 }
             }
-            Life::Attaching(Attaching { client, goal: Goal::Find | Goal::Again { .. }, any, pane }) => {
-                self.life = Life::Attaching(Attaching { client, goal: Goal::Find, any, pane });
-            }
             // These end with an answer of their own.
-            busy @ (Life::Starting(_) | Life::Attaching(_) | Life::Dying(..) | Life::Stopping(_)) => self.life = busy,
+            busy @ (Life::Starting(_)
+            | Life::Waiting(_)
+            | Life::Attaching(..)
+            | Life::Dying(..)
+            | Life::Stopping(_)) => self.life = busy,
         }
     }
 
     pub fn start(&mut self, run: u64, context: &mut Context) {
-        let why = match std::mem::replace(&mut self.life, Life::Absent) {
-            Life::Absent => return self.look_for(Goal::Start { run, launched: false }, None, context),
-            Life::Attaching(Attaching { client, goal: Goal::Find | Goal::Again { .. }, any, pane }) => {
-                let goal = Goal::Start { run, launched: false };
-                self.life = Life::Attaching(Attaching { client, goal, any, pane });
+        match self.life.search() {
+            Some(Search { goal: Goal::Start { run: there, .. }, .. }) if *there == run => return,
+            Some(Search { goal: goal @ (Goal::Find | Goal::Again { .. }), .. }) => {
+                *goal = Goal::Start { run, launched: false };
                 return;
             }
+            Some(Search { goal: Goal::Start { .. }, .. }) | None => {}
+        }
+        let why = match std::mem::replace(&mut self.life, Life::Absent) {
+            Life::Absent => return self.look_for(Goal::Start { run, launched: false }, None, context),
             Life::Running(client, pane) => {
                 let there = pane.run;
                 self.life = Life::Running(client, pane);
@@ -112,12 +123,8 @@ impl Agent {
                 self.life = Life::Lost(lost);
                 why
             }
-            Life::Attaching(attaching) => {
-                let goal = attaching.goal;
-                self.life = Life::Attaching(attaching);
-                if matches!(goal, Goal::Start { run: there, .. } if there == run) {
-                    return;
-                }
+            busy @ (Life::Waiting(_) | Life::Attaching(..)) => {
+                self.life = busy;
                 "another run is being started".to_owned()
             }
             busy @ (Life::Dying(..) | Life::Stopping(_)) => {
@@ -138,10 +145,10 @@ impl Agent {
                 self.life = Life::Starting(Starting { then_stop: true, ..starting });
                 return;
             }
-            Life::Attaching(Attaching { client, .. }) | Life::Running(client, _) | Life::Dying(client, _) => {
+            Life::Attaching(client, _) | Life::Running(client, _) | Life::Dying(client, _) => {
                 self.let_go(client, "its session is being stopped", context);
             }
-            Life::Absent | Life::Lost(_) => {}
+            Life::Absent | Life::Waiting(_) | Life::Lost(_) => {}
         }
         self.begin_stop(context);
     }
@@ -195,7 +202,9 @@ impl Agent {
         match &mut self.life {
             Life::Running(client, pane) => ask(client, pane, context.now).map_err(|error| format!("{error:#}")),
             Life::Absent => Err("it does not run".to_owned()),
-            Life::Starting(_) | Life::Attaching(_) => Err("it is being started or looked for".to_owned()),
+            Life::Starting(_) | Life::Waiting(_) | Life::Attaching(..) => {
+                Err("it is being started or looked for".to_owned())
+            }
             Life::Dying(..) => Err("its program has ended".to_owned()),
             Life::Lost(lost) => Err(lost.why.clone()),
             Life::Stopping(_) => Err("it is being stopped".to_owned()),
@@ -204,26 +213,22 @@ impl Agent {
 
     pub fn ready(&mut self, id: u64, context: &mut Context) {
         self.leaving.retain_mut(|leaving| !(leaving.is(id) && leaving.has_ended()));
+        self.go_on(context);
+        if let Some(client) = self.life.client_mut().filter(|client| client.is(id)) {
+            let (told, ended) = client.read();
+            for told in told {
+                self.heard(id, told, context);
+            }
+            if let Some(why) = ended.filter(|_| self.has_client(id)) {
+                self.client_failed(why, context);
+            }
+            return;
+        }
+        if let Some(pane) = self.life.pane().filter(|pane| pane.end.as_ref().is_some_and(|end| end.is(id))) {
+            pane.end = None;
+            return self.program_ended(context);
+        }
         match &mut self.life {
-            Life::Attaching(Attaching { client, .. }) | Life::Running(client, _) | Life::Dying(client, _)
-                if client.is(id) =>
-            {
-                let (told, ended) = client.read();
-                for told in told {
-                    self.heard(id, told, context);
-                }
-                if let Some(why) = ended
-                    && self.has_client(id)
-                {
-                    self.client_failed(why, context);
-                }
-            }
-            Life::Running(_, pane) if is_end(pane, id) => self.program_ended(context),
-            Life::Attaching(Attaching { pane: Some(pane), .. }) if is_end(pane, id) => pane.end = None,
-            Life::Lost(Lost { pane: Some(pane), .. }) if is_end(pane, id) => {
-                pane.end = None;
-                self.try_again(context);
-            }
             Life::Starting(starting) if starting.end.is(id) => self.started(context),
             Life::Stopping(stopping) => {
                 stopping.ended(id);
@@ -231,7 +236,8 @@ impl Agent {
             }
             Life::Absent
             | Life::Starting(_)
-            | Life::Attaching(_)
+            | Life::Waiting(_)
+            | Life::Attaching(..)
             | Life::Running(..)
             | Life::Dying(..)
             | Life::Lost(_) => {}
@@ -240,16 +246,14 @@ impl Agent {
 
     pub fn deadline(&self) -> Option<Mono> {
         let life = match &self.life {
-            Life::Absent => None,
+            Life::Absent | Life::Waiting(_) | Life::Attaching(..) | Life::Running(..) | Life::Dying(..) => None,
             Life::Starting(starting) => Some(starting.deadline),
-            Life::Attaching(Attaching { client, .. }) | Life::Running(client, _) | Life::Dying(client, _) => {
-                client.deadline()
-            }
             Life::Lost(lost) => Some(lost.retry),
             Life::Stopping(stopping) => Some(stopping.deadline()),
         };
+        let client = self.life.client().and_then(Client::deadline);
         let output = self.output_waits.then_some(self.output_told + OUTPUT_MIN);
-        self.leaving.iter().map(Leaving::deadline).chain(life).chain(output).min()
+        self.leaving.iter().map(Leaving::deadline).chain(life).chain(client).chain(output).min()
     }
 
     pub fn expire(&mut self, context: &mut Context) {
@@ -261,22 +265,22 @@ impl Agent {
             }
             !late
         });
+        self.go_on(context);
         if self.output_waits && self.output_told + OUTPUT_MIN <= now {
             self.tell_output(context);
         }
+        if self.life.client().and_then(Client::deadline).is_some_and(|deadline| deadline <= now) {
+            let why = format!("tmux on `{}` does not answer", self.socket.display());
+            return self.client_hangs(why, context);
+        }
         match &self.life {
             Life::Starting(starting) if starting.deadline <= now => self.started(context),
-            Life::Attaching(Attaching { client, .. }) | Life::Running(client, _) | Life::Dying(client, _)
-                if client.deadline().is_some_and(|deadline| deadline <= now) =>
-            {
-                let why = format!("tmux on `{}` does not answer", self.socket.display());
-                self.client_hangs(why, context);
-            }
             Life::Lost(lost) if lost.retry <= now => self.try_again(context),
             Life::Stopping(stopping) if stopping.deadline() <= now => self.advance_stop(context),
             Life::Absent
             | Life::Starting(_)
-            | Life::Attaching(_)
+            | Life::Waiting(_)
+            | Life::Attaching(..)
             | Life::Running(..)
             | Life::Dying(..)
             | Life::Lost(_)
@@ -286,11 +290,8 @@ impl Agent {
 
     /// Closes what is ours and returns the children that are to be waited for.
     pub fn leave(mut self, context: &mut Context) -> Vec<Leaving> {
-        match std::mem::replace(&mut self.life, Life::Absent) {
-            Life::Attaching(Attaching { client, .. }) | Life::Running(client, _) | Life::Dying(client, _) => {
-                self.let_go(client, "the supervisor ends", context);
-            }
-            Life::Absent | Life::Starting(_) | Life::Lost(_) | Life::Stopping(_) => {}
+        if let Some(client) = std::mem::replace(&mut self.life, Life::Absent).into_client() {
+            self.let_go(client, "the supervisor ends", context);
         }
         self.leaving
     }
@@ -299,13 +300,8 @@ impl Agent {
         context.told.push(Observation::Session { agent: self.name.clone(), seen });
     }
 
-    pub(super) fn has_client(&self, id: u64) -> bool {
-        match &self.life {
-            Life::Attaching(Attaching { client, .. }) | Life::Running(client, _) | Life::Dying(client, _) => {
-                client.is(id)
-            }
-            Life::Absent | Life::Starting(_) | Life::Lost(_) | Life::Stopping(_) => false,
-        }
+    fn has_client(&self, id: u64) -> bool {
+        self.life.client().is_some_and(|client| client.is(id))
     }
 
     pub(super) fn wrote(&mut self, context: &mut Context) {
@@ -350,10 +346,6 @@ impl Agent {
             }
         }
     }
-}
-
-fn is_end(pane: &Pane, id: u64) -> bool {
-    pane.end.as_ref().is_some_and(|end| end.is(id))
 }
 
 /// Writes a text for tmux to read; line feeds and tabs are its only control characters.

@@ -10,7 +10,7 @@ use super::Context;
 use super::agent::Agent;
 use super::client::{Ask, Client};
 use super::descriptor::Watched;
-use super::life::{Attaching, Dying, Goal, Life, Pane};
+use super::life::{Dying, Goal, Life, Pane, Search};
 use super::row::{PANES, Row, rows};
 use crate::daemon::tree::Process;
 use crate::policy::observation::{Exit, Observation, SessionSeen};
@@ -84,18 +84,18 @@ impl Agent {
     }
 
     fn attached(&mut self, result: Result<(), String>, context: &mut Context) {
-        let Life::Attaching(mut attaching) = std::mem::replace(&mut self.life, Life::Absent) else {
+        let Life::Attaching(mut client, search) = std::mem::replace(&mut self.life, Life::Absent) else {
             unreachable!("only a client that attaches has asked to")
         };
         let Err(why) = result else {
-            let asked = attaching.client.tell(PANES, Ask::Panes, context.now);
-            self.life = Life::Attaching(attaching);
+            let asked = client.tell(PANES, Ask::Panes, context.now);
+            self.life = Life::Attaching(client, search);
             if let Err(error) = asked {
                 self.client_failed(format!("{error:#}"), context);
             }
             return;
         };
-        let Attaching { client, goal, any, pane } = attaching;
+        let Search { goal, any, pane } = search;
         self.let_go(client, &why, context);
         match (why.starts_with("can't find session") || why.starts_with("no sessions"), any) {
             (true, false) => self.attach(goal, true, pane, context),
@@ -110,8 +110,11 @@ impl Agent {
             self.server = Process::read(row.server);
         }
         match (std::mem::replace(&mut self.life, Life::Absent), own) {
-            (Life::Attaching(Attaching { client, goal, .. }), Some(row)) => self.found(client, goal, row, context),
-            (Life::Attaching(attaching), None) => self.found_none(attaching, rows, context),
+            (Life::Attaching(client, search), Some(row)) => self.found(client, search.goal, row, context),
+            (Life::Attaching(client, search), None) => {
+                self.let_go(client, "its pane is gone", context);
+                self.found_none(search, rows, context);
+            }
             (Life::Running(client, pane), Some(row)) if !row.dead => {
                 self.life = Life::Running(client, pane);
                 if let Some(run) = row.run {
@@ -127,7 +130,9 @@ impl Agent {
                 self.let_go(client, "its pane is gone", context);
                 self.died(dying.run, dying.exit, None, context);
             }
-            (other @ (Life::Absent | Life::Starting(_) | Life::Lost(_) | Life::Stopping(_)), _) => self.life = other,
+            (other @ (Life::Absent | Life::Starting(_) | Life::Waiting(_) | Life::Lost(_) | Life::Stopping(_)), _) => {
+                self.life = other;
+            }
         }
     }
 
@@ -163,9 +168,8 @@ impl Agent {
     }
 
     /// There is a session, but not the agent's pane.
-    fn found_none(&mut self, attaching: Attaching, rows: &[Row], context: &mut Context) {
-        let Attaching { client, goal, any, pane } = attaching;
-        self.let_go(client, "its pane is gone", context);
+    fn found_none(&mut self, search: Search, rows: &[Row], context: &mut Context) {
+        let Search { goal, any, pane } = search;
         let run_there = rows.iter().find_map(|row| row.run);
         match (run_there, goal) {
             (Some(run), Goal::Find | Goal::Again { .. }) => self.died(run, Exit::Unknown, None, context),

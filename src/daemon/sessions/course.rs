@@ -9,7 +9,7 @@ use super::Context;
 use super::agent::Agent;
 use super::client::{Client, Leaving, end_of, first_line};
 use super::descriptor::{Server, Watched, server};
-use super::life::{Attaching, Dying, Goal, Life, Lost, Pane, Starting, retry_delay};
+use super::life::{Dying, Goal, Life, Lost, Pane, Search, Starting, retry_delay};
 use super::stopping::{Stopping, Whose};
 use crate::daemon::child;
 use crate::policy::observation::{Exit, SessionSeen};
@@ -28,11 +28,35 @@ impl Agent {
         }
     }
 
+    /// Attaches a client, never while the one before has not ended: tmux 3.3a crashes, with all that runs in it, when it
+    /// tells of a client that goes (`%client-detached`) while another one is half introduced.
     pub(super) fn attach(&mut self, goal: Goal, any: bool, pane: Option<Pane>, context: &mut Context) {
+        if !self.leaving.is_empty() {
+            self.life = Life::Waiting(Search { goal, any, pane });
+            return;
+        }
         let session = (!any).then_some(self.session.as_str());
         match Client::attach(&context.reactor, &mut self.numbers, &self.socket, session, context.now) {
-            Ok(client) => self.life = Life::Attaching(Attaching { client, goal, any, pane }),
+            Ok(client) => self.life = Life::Attaching(client, Search { goal, any, pane }),
             Err(error) => self.failed(goal, pane, format!("{error:#}"), context),
+        }
+    }
+
+    /// Takes up a search that has waited for a client to end.
+    pub(super) fn go_on(&mut self, context: &mut Context) {
+        if !self.leaving.is_empty() {
+            return;
+        }
+        match std::mem::replace(&mut self.life, Life::Absent) {
+            Life::Waiting(Search { goal, any: true, pane }) => self.attach(goal, true, pane, context),
+            Life::Waiting(Search { goal, any: false, pane }) => self.look_for(goal, pane, context),
+            other @ (Life::Absent
+            | Life::Starting(_)
+            | Life::Attaching(..)
+            | Life::Running(..)
+            | Life::Dying(..)
+            | Life::Lost(_)
+            | Life::Stopping(_)) => self.life = other,
         }
     }
 
@@ -101,7 +125,7 @@ impl Agent {
                 self.let_go(client, &why, context);
                 self.look_for(Goal::Again { tries: 0, told: false }, Some(pane), context);
             }
-            Life::Attaching(Attaching { client, goal, pane, .. }) => {
+            Life::Attaching(client, Search { goal, pane, .. }) => {
                 self.let_go(client, &why, context);
                 match server(&self.socket) {
                     Server::Gone => self.not_there(goal, pane, context),
@@ -112,7 +136,9 @@ impl Agent {
                 self.let_go(client, &why, context);
                 self.died(dying.run, dying.exit, None, context);
             }
-            other @ (Life::Absent | Life::Starting(_) | Life::Lost(_) | Life::Stopping(_)) => self.life = other,
+            other @ (Life::Absent | Life::Starting(_) | Life::Waiting(_) | Life::Lost(_) | Life::Stopping(_)) => {
+                self.life = other;
+            }
         }
     }
 
@@ -123,11 +149,16 @@ impl Agent {
                 self.let_go(client, &why, context);
                 self.failed(Goal::Again { tries: 0, told: false }, Some(pane), why, context);
             }
-            Life::Attaching(Attaching { client, goal, pane, .. }) => {
+            Life::Attaching(client, Search { goal, pane, .. }) => {
                 self.let_go(client, &why, context);
                 self.failed(goal, pane, why, context);
             }
-            other @ (Life::Absent | Life::Starting(_) | Life::Dying(..) | Life::Lost(_) | Life::Stopping(_)) => {
+            other @ (Life::Absent
+            | Life::Starting(_)
+            | Life::Waiting(_)
+            | Life::Dying(..)
+            | Life::Lost(_)
+            | Life::Stopping(_)) => {
                 self.life = other;
                 self.client_failed(why, context);
             }
@@ -187,9 +218,21 @@ impl Agent {
 
     /// The pane's process is no more: asks how it ended.
     pub(super) fn program_ended(&mut self, context: &mut Context) {
-        if let Life::Running(client, pane) = std::mem::replace(&mut self.life, Life::Absent) {
-            let dying = Dying { pane: pane.id, run: pane.run, rounds: 0, exit: Exit::Unknown };
-            self.ask_death(client, dying, context);
+        match std::mem::replace(&mut self.life, Life::Absent) {
+            Life::Running(client, pane) => {
+                let dying = Dying { pane: pane.id, run: pane.run, rounds: 0, exit: Exit::Unknown };
+                self.ask_death(client, dying, context);
+            }
+            lost @ Life::Lost(_) => {
+                self.life = lost;
+                self.try_again(context);
+            }
+            other @ (Life::Absent
+            | Life::Starting(_)
+            | Life::Waiting(_)
+            | Life::Attaching(..)
+            | Life::Dying(..)
+            | Life::Stopping(_)) => self.life = other,
         }
     }
 

@@ -20,8 +20,10 @@ pub enum Life {
     Absent,
     /// The `session` verb is at work.
     Starting(Starting),
+    /// It is to be looked for, as soon as the client before is gone.
+    Waiting(Search),
     /// A client attaches and asks what there is.
-    Attaching(Attaching),
+    Attaching(Client, Search),
     /// The program runs.
     Running(Client, Pane),
     /// The program has ended; how, and with what screen, is being asked.
@@ -30,6 +32,56 @@ pub enum Life {
     Lost(Lost),
     /// Its processes are being ended.
     Stopping(Stopping),
+}
+
+impl Life {
+    /// Returns the client, where there is one.
+    pub fn client(&self) -> Option<&Client> {
+        match self {
+            Self::Attaching(client, _) | Self::Running(client, _) | Self::Dying(client, _) => Some(client),
+            Self::Absent | Self::Starting(_) | Self::Waiting(_) | Self::Lost(_) | Self::Stopping(_) => None,
+        }
+    }
+
+    /// As [`Life::client`], to be used.
+    pub fn client_mut(&mut self) -> Option<&mut Client> {
+        match self {
+            Self::Attaching(client, _) | Self::Running(client, _) | Self::Dying(client, _) => Some(client),
+            Self::Absent | Self::Starting(_) | Self::Waiting(_) | Self::Lost(_) | Self::Stopping(_) => None,
+        }
+    }
+
+    /// As [`Life::client`], to be let go.
+    pub fn into_client(self) -> Option<Client> {
+        match self {
+            Self::Attaching(client, _) | Self::Running(client, _) | Self::Dying(client, _) => Some(client),
+            Self::Absent | Self::Starting(_) | Self::Waiting(_) | Self::Lost(_) | Self::Stopping(_) => None,
+        }
+    }
+
+    /// Returns the search that goes on, if there is one.
+    pub fn search(&mut self) -> Option<&mut Search> {
+        match self {
+            Self::Waiting(search) | Self::Attaching(_, search) => Some(search),
+            Self::Absent
+            | Self::Starting(_)
+            | Self::Running(..)
+            | Self::Dying(..)
+            | Self::Lost(_)
+            | Self::Stopping(_) => None,
+        }
+    }
+
+    /// Returns the agent's pane, as far as it is known.
+    pub fn pane(&mut self) -> Option<&mut Pane> {
+        match self {
+            Self::Running(_, pane) => Some(pane),
+            Self::Waiting(Search { pane, .. })
+            | Self::Attaching(_, Search { pane, .. })
+            | Self::Lost(Lost { pane, .. }) => pane.as_mut(),
+            Self::Absent | Self::Starting(_) | Self::Dying(..) | Self::Stopping(_) => None,
+        }
+    }
 }
 
 /// The agent's own pane.
@@ -62,9 +114,7 @@ pub struct Starting {
 
 /// A look at what there is.
 #[derive(Debug)]
-pub struct Attaching {
-    /// Who asks.
-    pub client: Client,
+pub struct Search {
     /// What for.
     pub goal: Goal,
     /// It asks for any session: there is none of the agent's name.
