@@ -103,12 +103,12 @@ pub struct Roots<'a> {
     pub launch_file: &'a Path,
     /// Members that are known already.
     pub known: BTreeSet<i32>,
-    /// Sessions of panes (setsid(2)) that are known already; new ones are added.
+    /// Sessions (setsid(2)) that members have led, as far as they are known already; new ones are added.
     pub sessions: &'a mut BTreeSet<i32>,
 }
 
-/// Returns all living members: the server's children with their sessions, what bears the mark, and all descendants of
-/// these; never the first process, this one, or its children.
+/// Returns all living members: the server's children, what bears the mark, all descendants of these, and the sessions that
+/// they lead; never the first process, this one, or its children.
 ///
 /// # Errors
 /// When `/proc` cannot be read.
@@ -118,31 +118,42 @@ pub fn members(roots: Roots<'_>) -> io::Result<Vec<Process>> {
     let spared = closure(&table, BTreeSet::from([own]));
     let mark = [MARK.as_bytes(), b"=", roots.socket.as_os_str().as_bytes()].concat();
     let mut first = roots.known;
-    for process in &table {
-        if roots.server == Some(process.parent) && !is_log_writer(process.pid, roots.launch_file) {
-            roots.sessions.insert(process.session);
-            first.insert(process.pid);
+    for Process { pid, parent, .. } in &table {
+        let of_server = roots.server == Some(*parent) && !is_log_writer(*pid, roots.launch_file);
+        if of_server || bears(*pid, &mark) {
+            first.insert(*pid);
         }
     }
-    // The server's own session is not a pane's: a job that runs in it is found as the server's child.
-    let server_session = table.iter().find(|process| roots.server == Some(process.pid)).map(|server| server.session);
-    if let Some(session) = server_session {
-        roots.sessions.remove(&session);
-    }
-    for process in &table {
-        // The number of a session that is over may be taken by a new one, whose leader is a stranger.
-        let of_pane = roots.sessions.contains(&process.session)
-            && (first.contains(&process.session) || !table.iter().any(|leader| leader.pid == process.session));
-        if of_pane || bears(process.pid, &mark) {
-            first.insert(process.pid);
-        }
-    }
-    let all = closure(&table, first);
+    let all = with_sessions(&table, first, roots.sessions);
     let is_member = |process: &Process| {
         let Process { pid, ended, .. } = *process;
         pid > 1 && !ended && all.contains(&pid) && !spared.contains(&pid) && roots.server != Some(pid)
     };
     Ok(table.into_iter().filter(is_member).collect())
+}
+
+/// Returns `first` with all descendants and all processes of `sessions`, to which those are added that a member leads: what
+/// one of them starts while it is being killed has neither a living parent nor, maybe, the mark.
+fn with_sessions(table: &[Process], first: BTreeSet<i32>, sessions: &mut BTreeSet<i32>) -> BTreeSet<i32> {
+    let pids: BTreeSet<_> = table.iter().map(|process| process.pid).collect();
+    let mut all = first;
+    loop {
+        let before = all.len();
+        all = closure(table, all);
+        for process in table {
+            let Process { pid, session, .. } = *process;
+            if all.contains(&pid) && all.contains(&session) {
+                sessions.insert(session);
+            }
+            // The number of a session that is over may be taken by a new one, whose leader is a stranger.
+            if sessions.contains(&session) && (all.contains(&session) || !pids.contains(&session)) {
+                all.insert(pid);
+            }
+        }
+        if all.len() == before {
+            return all;
+        }
+    }
 }
 
 /// Returns `first` with all descendants.
@@ -208,5 +219,19 @@ mod tests {
         let process = |pid, parent| Process { pid, parent, session: 1, started: 0, ended: false };
         let table = [process(9, 8), process(8, 5), process(5, 1), process(6, 1), process(7, 6)];
         assert_eq!(closure(&table, BTreeSet::from([5])), BTreeSet::from([5, 8, 9]));
+    }
+
+    #[test]
+    fn what_a_member_has_led_is_found_after_its_death() {
+        let process = |pid, parent, session| Process { pid, parent, session, started: 0, ended: false };
+        let mut sessions = BTreeSet::new();
+        let before = [process(5, 1, 5), process(8, 5, 8), process(9, 8, 8), process(6, 1, 6)];
+        let all = with_sessions(&before, BTreeSet::from([5]), &mut sessions);
+        assert_eq!((all, &sessions), (BTreeSet::from([5, 8, 9]), &BTreeSet::from([5, 8])));
+
+        let orphan = [process(10, 1, 8), process(6, 1, 6)];
+        assert_eq!(with_sessions(&orphan, BTreeSet::new(), &mut sessions), BTreeSet::from([10]));
+        let stranger = [process(8, 1, 8), process(10, 8, 8)];
+        assert_eq!(with_sessions(&stranger, BTreeSet::new(), &mut sessions), BTreeSet::new());
     }
 }

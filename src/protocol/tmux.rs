@@ -316,7 +316,7 @@ mod tests {
             parser.feed(&piece);
         }
         assert_eq!(parser.line.len(), LINE_BYTES_MAX);
-        let lines = b"\n".iter().chain(b"0123456789\n".iter().cycle().take(5 << 20)).copied().collect::<Vec<_>>();
+        let lines = b"\n".iter().chain(b"0123456789\n".iter().cycle().take(11 * 500_000)).copied().collect::<Vec<_>>();
         assert_eq!(parser.feed(&lines), []);
         let told = parser.feed(b"%end 1 2 1\n");
         let [Notification::Reply(reply)] = told.as_slice() else { panic!("one reply expected, not {told:?}") };
