@@ -340,10 +340,12 @@ fn a_lost_client_is_replaced_without_a_word() {
     driver.start("bob", 1, ECHO);
     assert_eq!(driver.session("bob"), running(1));
     driver.screen_with("bob", "hello");
-    for client in driver.clients("bob") {
-        signal(client, Signal::SIGKILL);
+    let clients = driver.clients("bob");
+    for client in &clients {
+        signal(*client, Signal::SIGKILL);
     }
-    driver.type_line_when_back("bob", "again");
+    driver.until_another_client("bob", &clients);
+    driver.type_line("bob", "again");
     driver.screen_with("bob", "got again");
     assert_eq!(driver.unheard_sessions("bob"), [], "nothing was to be told");
 }

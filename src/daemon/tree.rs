@@ -15,6 +15,9 @@ use crate::protocol::launch::MARK;
 /// The most bytes that are read of a file below `/proc`; the kernel bounds an environment at this size too.
 const PROC_BYTES_MAX: u64 = 6 << 20;
 
+/// The room for such a file that is usually enough, so that it is read at once.
+const PROC_BYTES_USUAL: usize = 8 << 10;
+
 /// A process as `/proc` shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Process {
@@ -189,7 +192,7 @@ fn is_log_writer(pid: i32, launch_file: &Path) -> bool {
 }
 
 fn proc_file(pid: i32, name: &str) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(PROC_BYTES_USUAL);
     File::open(format!("/proc/{pid}/{name}"))?.take(PROC_BYTES_MAX).read_to_end(&mut bytes)?;
     Ok(bytes)
 }

@@ -195,18 +195,13 @@ impl Driver {
         self.pressed(agent).unwrap();
     }
 
-    /// Types as soon as it is taken; what was refused has not been typed.
-    pub fn type_line_when_back(&mut self, agent: &str, line: &str) {
+    /// Waits until a client of ours that is none of `old` is attached.
+    pub fn until_another_client(&mut self, agent: &str, old: &[i32]) {
         let bound = mono() + WAIT_MAX;
-        loop {
-            self.sessions.paste(agent, MessageId(901), line);
-            if self.pasted(agent).is_ok() {
-                break;
-            }
-            assert!(mono() < bound, "`{agent}` never takes a text: {:#?}", self.sessions);
+        while !self.clients(agent).iter().any(|client| !old.contains(client)) {
+            assert!(mono() < bound, "no client comes back: {:#?}", self.sessions);
+            self.turn(bound);
         }
-        self.sessions.press(agent, MessageId(901), "Enter");
-        self.pressed(agent).unwrap();
     }
 
     /// Runs a person's tmux command on the agent's server.

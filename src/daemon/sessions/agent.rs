@@ -7,8 +7,9 @@ use anyhow::Context as _;
 
 use super::Context;
 use super::answers::State;
-use super::client::{Ask, Client, Leaving, TextFile, Told};
+use super::client::{Ask, Client, TextFile, Told};
 use super::descriptor::Numbers;
+use super::leaving::Leaving;
 use super::life::{Goal, Life, Pane, Search, Starting};
 use super::row::PANES;
 use crate::daemon::paths::Paths;
@@ -212,7 +213,7 @@ impl Agent {
     }
 
     pub fn ready(&mut self, id: u64, context: &mut Context) {
-        self.leaving.retain_mut(|leaving| !(leaving.is(id) && leaving.has_ended()));
+        self.leaving.retain_mut(|leaving| !leaving.has_ended(id));
         self.go_on(context);
         if let Some(client) = self.life.client_mut().filter(|client| client.is(id)) {
             let (told, ended) = client.read();

@@ -2,16 +2,16 @@
 
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Stdio};
 use std::rc::Rc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use super::descriptor::{Numbers, Watched};
+use super::leaving::Leaving;
 use crate::daemon::child;
 use crate::daemon::reactor::Reactor;
 use crate::policy::message::MessageId;
@@ -196,10 +196,9 @@ impl Client {
         if text.is_empty() { "its tmux client has ended".to_owned() } else { text }
     }
 
-    /// Lets the client go: its end of the pipes is closed, which ends it and nothing else. Returns what was not
-    /// answered.
+    /// Lets the client go: its input is closed, which ends it and nothing else. Returns what was not answered.
     pub fn leave(self, reactor: &Rc<Reactor>, numbers: &mut Numbers, now: Mono) -> (Leaving, Vec<Ask>) {
-        let leaving = Leaving::new(reactor, numbers, self.child, now + LEAVE_MAX);
+        let leaving = Leaving::new(reactor, numbers, (self.child, Some(self.output)), now + LEAVE_MAX);
         (leaving, self.queue.into_iter().map(|(ask, _)| ask).collect())
     }
 }
@@ -211,64 +210,4 @@ pub fn first_line(errors: &mut ChildStderr) -> String {
     let _ = errors.take(ERROR_BYTES_MAX).read_to_end(&mut bytes);
     let text = String::from_utf8_lossy(&bytes);
     text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default().to_owned()
-}
-
-/// Opens a descriptor that becomes readable when `child`, which has not been waited for, ends.
-///
-/// # Errors
-/// When the kernel gives none.
-pub fn end_of(child: &Child) -> std::io::Result<OwnedFd> {
-    let pid = Pid::from_raw(i32::try_from(child.id()).unwrap_or_default());
-    Ok(pidfd_open(pid.ok_or(ErrorKind::InvalidInput)?, PidfdFlags::NONBLOCK)?)
-}
-
-/// A child that is about to end and must be waited for.
-#[derive(Debug)]
-pub struct Leaving {
-    child: Child,
-    end: Option<Watched<OwnedFd>>,
-    kill: Mono,
-}
-
-impl Leaving {
-    /// Waits for `child`, and kills it at `kill`.
-    pub fn new(reactor: &Rc<Reactor>, numbers: &mut Numbers, child: Child, kill: Mono) -> Self {
-        let end = end_of(&child).and_then(|end| Watched::new(reactor, numbers, end)).ok();
-        Self { child, end, kill }
-    }
-
-    /// Tells whether the reactor's number `id` is this child's.
-    pub fn is(&self, id: u64) -> bool {
-        self.end.as_ref().is_some_and(|end| end.is(id))
-    }
-
-    /// Says when it is to be killed.
-    pub fn deadline(&self) -> Mono {
-        self.kill
-    }
-
-    /// Tells whether it has ended; then it has been waited for.
-    pub fn has_ended(&mut self) -> bool {
-        !matches!(self.child.try_wait(), Ok(None))
-    }
-
-    /// Kills it and waits for it; a killed client ends at once.
-    pub fn kill(&mut self) {
-        // Fails only for a child that has been waited for.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-
-    /// Waits until it has ended by itself, at most until `deadline`, and kills it then.
-    pub fn finish(mut self, deadline: Mono) {
-        use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-        if let Some(end) = &self.end {
-            let left = deadline.since(crate::daemon::clock::mono());
-            let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::ZERO);
-            let _ = poll(&mut [PollFd::new(end.as_fd(), PollFlags::POLLIN)], timeout);
-        }
-        if !self.has_ended() {
-            self.kill();
-        }
-    }
 }

@@ -7,8 +7,9 @@ use anyhow::{Context as _, bail};
 
 use super::Context;
 use super::agent::Agent;
-use super::client::{Client, Leaving, end_of, first_line};
+use super::client::{Client, first_line};
 use super::descriptor::{Server, Watched, server};
+use super::leaving::{Leaving, end_of};
 use super::life::{Dying, Goal, Life, Lost, Pane, Search, Starting, retry_delay};
 use super::stopping::{Stopping, Whose};
 use crate::daemon::child;
@@ -204,7 +205,7 @@ impl Agent {
             }
             Ok(None) => {
                 let kill = context.now;
-                self.leaving.push(Leaving::new(&context.reactor, &mut self.numbers, starting.child, kill));
+                self.leaving.push(Leaving::new(&context.reactor, &mut self.numbers, (starting.child, None), kill));
                 Some(format!("tmux did not start within {} s", START_MAX.as_secs()))
             }
             Err(error) => Some(format!("cannot wait for the start: {error}")),

@@ -5,6 +5,7 @@ mod answers;
 mod client;
 mod course;
 mod descriptor;
+mod leaving;
 mod life;
 mod row;
 mod stopping;

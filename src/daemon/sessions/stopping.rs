@@ -26,6 +26,8 @@ pub struct Stopping {
     stage: Stage,
     server: Option<Watched<Held>>,
     members: Vec<Watched<Held>>,
+    /// The processes of this server have been looked for. When it has ended, they are looked for once more.
+    has_looked: bool,
     sessions: BTreeSet<i32>,
     give_up: Mono,
 }
@@ -59,6 +61,7 @@ impl Stopping {
             stage: Stage::Asked { kill: context.now + END_MAX },
             server: known.and_then(|held| Watched::new(&context.reactor, numbers, held).ok()),
             members: Vec::new(),
+            has_looked: false,
             sessions: BTreeSet::new(),
             give_up: context.now + STOP_MAX,
         }
@@ -101,12 +104,16 @@ impl Stopping {
         if let (None, Server::Listens(Some(pid))) = (&self.server, &listens) {
             let held = Process::read(*pid).and_then(|process| Held::new(process).ok().flatten());
             self.server = held.and_then(|held| Watched::new(&context.reactor, numbers, held).ok());
+            self.has_looked = false;
         }
-        if let Err(why) = self.collect(whose, context, numbers) {
-            return Some(Err(why));
-        }
-        if !self.members.is_empty() {
-            return None;
+        if !self.has_looked || self.server.is_none() {
+            if let Err(why) = self.collect(whose, context, numbers) {
+                return Some(Err(why));
+            }
+            self.has_looked = true;
+            if !self.members.is_empty() {
+                return None;
+            }
         }
         if let Some(server) = &self.server {
             self.ask(server);
