@@ -345,9 +345,26 @@ fn a_lost_client_is_replaced_without_a_word() {
         signal(*client, Signal::SIGKILL);
     }
     driver.until_another_client("bob", &clients);
+    assert_eq!(driver.unheard_sessions("bob"), [], "nothing is to be told");
+    driver.sessions.find("bob");
+    assert_eq!(driver.session("bob"), running(1));
     driver.type_line("bob", "again");
     driver.screen_with("bob", "got again");
-    assert_eq!(driver.unheard_sessions("bob"), [], "nothing was to be told");
+}
+
+#[test]
+fn clients_that_come_and_go_never_crash_the_server() {
+    let mut driver = Driver::new();
+    driver.start("dead", 1, "exit 3");
+    assert_eq!(driver.session("dead"), running(1));
+    let died = |seen| matches!(seen, SessionSeen::Died { run: 1, exit: Exit::Code(3), .. });
+    assert!(died(driver.session("dead")));
+    let server = driver.server("dead");
+    for round in 0..100 {
+        driver.sessions.find("dead");
+        assert!(died(driver.session("dead")), "round {round}");
+    }
+    assert_eq!(driver.server("dead"), server);
 }
 
 #[test]
