@@ -293,7 +293,7 @@ impl Supervisor {
         if !whole && (text.contains('\n') || text.len() > TYPED_BYTES_MAX) {
             let path = texts.join(format!("{name}-{id}.txt"));
             turn.act(Action::WriteText { path: path.clone(), text });
-            text = format!("A message for you stands in {}: read it turn.now and act on it.", path.display());
+            text = format!("A message for you stands in {}: read it now and act on it.", path.display());
         }
         turn.act(Action::Paste { agent: name.to_owned(), message: id, text });
     }

@@ -335,7 +335,7 @@ impl Supervisor {
         if restart {
             self.restart_loop(&a_loop.name);
         }
-        Ok(format!("phase is turn.now {id}"))
+        Ok(format!("phase is now {id}"))
     }
 
     fn target(&self, a_loop: &Loop, to: &PhaseTarget) -> Result<String, (Reason, String)> {
