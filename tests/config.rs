@@ -164,13 +164,16 @@ fn an_installation_of_the_predecessor_loads_as_written() {
     );
     let builder = agent(&fleet, "builder");
     let claude = builder.backend.as_ref().expect("usable");
-    assert_eq!((claude.bin.as_str(), claude.fatal_re.as_ref()), ("IS_SANDBOX=1 claude", None));
-    assert!(claude.input_re.is_some() && claude.queues_while_busy, "what it does not name comes from the preset");
+    assert_eq!((claude.bin.as_str(), claude.remote_control), ("IS_SANDBOX=1 claude", true));
+    assert!(
+        claude.screen.input_re.is_some() && claude.queues_while_busy,
+        "what it does not name comes from the preset"
+    );
     assert_eq!(builder.dir, Path::new("/srv/fleet/../project/work"));
     assert_eq!(builder.model.as_deref(), Some("claude-sonnet-4-6"));
     let adversary = agent(&fleet, "adv").backend.as_ref().expect("usable");
     assert_eq!((adversary.submit_key.as_str(), adversary.log_grace), ("C-m", seconds(120)));
-    assert!(adversary.input_re.is_none(), "there is no preset of this name");
+    assert!(adversary.screen.input_re.is_none(), "there is no preset of this name");
     assert_eq!(agent(&fleet, "oc-web").dir, Path::new("/srv/fleet/../project"));
     let after = fleet.loops[0].on_complete.as_ref().expect("what follows");
     assert_eq!(after.trigger_file.as_deref(), Some(Path::new("/home/op/logs/.run-upgrader")));
@@ -185,14 +188,14 @@ fn the_predecessors_defaults_hold_without_a_preset() {
     assert_eq!((x.submit_key.as_str(), x.attach.as_str()), ("Enter", "{bin}"));
     assert_eq!((x.resume_flag.as_str(), x.model_flag.as_str()), ("--resume '{id}'", "--model '{model}'"));
     assert_eq!(x.remote_control_flag, "--remote-control '{session}'");
-    assert!(!x.supports_resume && !x.queues_while_busy && x.new_id_flag.is_none() && x.active_re.is_none());
+    assert!(!x.supports_resume && !x.queues_while_busy && x.new_id_flag.is_none() && x.screen.rules.is_empty());
 }
 
 #[test]
 fn the_claude_preset_reads_the_row_of_the_input_box_and_no_other() {
     let fleet = load(LEAST);
     let claude = fleet.backends["claude"].as_ref().expect("usable");
-    let input = claude.input_re.as_ref().expect("a pattern").regex();
+    let input = claude.screen.input_re.as_ref().expect("a pattern").regex();
     let typed = |row: &str| input.captures(row).map(|found| found["text"].to_owned());
     assert_eq!(typed("❯\u{a0}"), Some(String::new()));
     assert_eq!(typed("❯\u{a0}hello plain slow"), Some("hello plain slow".into()));
@@ -200,7 +203,6 @@ fn the_claude_preset_reads_the_row_of_the_input_box_and_no_other() {
     assert_eq!(typed("❯ hello"), None, "a prompt in the conversation above");
     assert_eq!(typed(" ❯ 1. Yes, I trust this folder"), None, "a menu");
     assert_eq!(typed("  ❯ queued ONE"), None, "a queued prompt");
-    assert!(claude.ready_re.as_ref().expect("a pattern").regex().is_match("❯\u{a0}Try \"fix lint errors\""));
 }
 
 #[test]

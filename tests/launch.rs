@@ -4,6 +4,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Duration;
 
 use agent_orchestrator::policy::fleet::{Backend, PromptDelivery};
@@ -97,12 +98,7 @@ fn backend(prompt_delivery: PromptDelivery, bin: &str) -> Backend {
         stall_idle: Duration::ZERO,
         prompt_delivery,
         queues_while_busy: false,
-        active_re: None,
-        limit_re: None,
-        fatal_re: None,
-        input_re: None,
-        placeholder_re: None,
-        ready_re: None,
+        screen: Arc::default(),
         env: [("FROM_BACKEND".to_owned(), "yes".to_owned())].into(),
     }
 }

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use agent_orchestrator::daemon::paths::Paths;
@@ -43,12 +44,7 @@ fn backend() -> Backend {
         stall_idle: Duration::ZERO,
         prompt_delivery: PromptDelivery::Arg,
         queues_while_busy: false,
-        active_re: None,
-        limit_re: None,
-        fatal_re: None,
-        input_re: None,
-        placeholder_re: None,
-        ready_re: None,
+        screen: Arc::default(),
         env: [("TOKEN".to_owned(), "t".to_owned())].into(),
     }
 }

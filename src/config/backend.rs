@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
 use toml::de::DeTable;
@@ -12,6 +13,7 @@ use super::pattern;
 use super::preset;
 use super::reader::{Layer, Reader};
 use crate::policy::fleet::{Backend, Pattern, PromptDelivery};
+use crate::policy::reading::{Legacy, Rules};
 
 /// All backends, with what only their agents need of them.
 #[derive(Debug, Default)]
@@ -113,12 +115,7 @@ fn one(reader: &Reader<'_>, text: &str) -> Backend {
         stall_idle: seconds("stall_idle", 300),
         prompt_delivery,
         queues_while_busy: flag("queues_while_busy"),
-        active_re: regex(reader, "active_re", text),
-        limit_re: regex(reader, "limit_re", text),
-        fatal_re: regex(reader, "fatal_re", text),
-        input_re: regex(reader, "input_re", text),
-        placeholder_re: regex(reader, "placeholder_re", text),
-        ready_re: regex(reader, "ready_re", text),
+        screen: Arc::new(screen(reader, text)),
         env: reader.named_texts("env").into_iter().map(|(name, found)| (name.value, found.value)).collect(),
     }
 }
@@ -132,6 +129,24 @@ fn bin(reader: &Reader<'_>) -> String {
         reader.fault(mistake.hint("name the program, or a `preset`".to_owned()));
     }
     String::new()
+}
+
+fn screen(reader: &Reader<'_>, text: &str) -> Rules {
+    let pattern = |key: &str| regex(reader, key, text);
+    let (active_re, limit_re, fatal_re) = (pattern("active_re"), pattern("limit_re"), pattern("fatal_re"));
+    let legacy = Legacy {
+        active_re: active_re.as_ref(),
+        limit_re: limit_re.as_ref(),
+        fatal_re: fatal_re.as_ref(),
+        footer_ui: reader.flag("footer_ui").unwrap_or(false),
+    };
+    Rules {
+        input_re: pattern("input_re"),
+        placeholder_re: pattern("placeholder_re"),
+        ready_re: pattern("ready_re"),
+        closing_re: None,
+        rules: legacy.rules(),
+    }
 }
 
 fn regex(reader: &Reader<'_>, key: &str, text: &str) -> Option<Pattern> {

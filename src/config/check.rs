@@ -37,8 +37,8 @@ pub(super) const NUDGE_HINT: &str =
 
 /// Returns the part of `typed` that the backend would take for a limit banner.
 pub(super) fn limit_hit(backend: &Backend, typed: &str) -> Option<String> {
-    let hit = backend.limit_re.as_ref()?.regex().find(typed)?;
-    Some(hit.as_str().chars().take(80).collect())
+    let (_, hit) = backend.screen.limit_hit(typed)?;
+    Some(hit.chars().take(80).collect())
 }
 
 /// Notes every broken rule.

@@ -142,10 +142,14 @@ impl Supervisor {
         }
         let taken_back = Some("the message was taken back; `--wait` waits longer, `--queue` leaves it".to_owned());
         match obstacle {
-            Some(obstacle @ (Obstacle::NoBox | Obstacle::Draft(_) | Obstacle::Mode | Obstacle::OtherProgram(_))) => {
-                failed(Reason::InTheWay, obstacle.to_string(), taken_back)
-            }
-            Some(obstacle @ (Obstacle::Busy | Obstacle::Unreadable(_))) => {
+            Some(
+                obstacle @ (Obstacle::Dialog(_)
+                | Obstacle::NoBox
+                | Obstacle::Draft(_)
+                | Obstacle::Mode
+                | Obstacle::OtherProgram(_)),
+            ) => failed(Reason::InTheWay, obstacle.to_string(), taken_back),
+            Some(obstacle @ (Obstacle::Starting | Obstacle::Busy | Obstacle::Unreadable(_))) => {
                 failed(Reason::Busy, obstacle.to_string(), taken_back)
             }
             None => failed(Reason::Busy, format!("`{agent}` had other messages before this one"), taken_back),

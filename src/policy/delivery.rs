@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use super::action::Action;
 use super::event::EventKind;
-use super::fleet::{Backend, PromptDelivery};
+use super::fleet::{Backend, Pattern, PromptDelivery};
 use super::input_box;
 use super::live::{Look, Obstacle, shortened};
 use super::message::{Message, MessageId, Outcome, Progress, Purpose};
 use super::now::{Moment, Mono, Now};
+use super::reading::{self, Meaning, Reading};
 use super::screen::{InputBox, Screen};
 use super::state::Session;
 use super::{Supervisor, Turn, with};
@@ -37,8 +38,6 @@ const AGAIN: Duration = Duration::from_secs(1);
 const TYPED_BYTES_MAX: usize = 1000;
 /// Names of shells: what stands in a pane whose agent program has ended.
 const SHELLS: [&str; 6] = ["sh", "bash", "dash", "zsh", "fish", "ksh"];
-/// How many rows at the bottom count as activity for a footer TUI (rule 18), and for any other.
-const ACTIVE_ROWS: (usize, usize) = (10, 25);
 
 impl Supervisor {
     /// Returns the backend that the agent's newest run was started with.
@@ -67,8 +66,8 @@ impl Supervisor {
         live.looking = false;
         let at = turn.now.moment();
         let look = match (screen, backend) {
-            (Err(why), _) => Look { at, input: None, obstacle: Some(Obstacle::Unreadable(why.clone())), ready: false },
-            (Ok(_), None) => Look { at, input: None, obstacle: None, ready: true },
+            (Err(why), _) => Look { obstacle: Some(Obstacle::Unreadable(why.clone())), ..unread(at) },
+            (Ok(_), None) => Look { ready: true, ..unread(at) },
             (Ok(screen), Some(backend)) => judge(screen, &backend, at),
         };
         live.look = Some(look);
@@ -137,7 +136,7 @@ impl Supervisor {
                 message.progress = Progress::Queued;
                 let obstacle = Some(Obstacle::Unreadable(why.clone()));
                 if let Some(live) = self.agents.get_mut(name) {
-                    live.look = Some(Look { at: now.moment(), input: None, obstacle, ready: true });
+                    live.look = Some(Look { obstacle, ready: true, ..unread(now.moment()) });
                 }
             }
         }
@@ -148,7 +147,7 @@ impl Supervisor {
         if let Some(live) = self.agents.get_mut(name) {
             live.typing = false;
         }
-        let proves = self.backend_of(name).is_some_and(|backend| backend.input_re.is_some());
+        let proves = self.backend_of(name).is_some_and(|backend| backend.screen.input_re.is_some());
         if self.front(name, id).is_some() && result.is_ok() && !proves {
             self.finish(name, Outcome::Unconfirmed, turn);
         }
@@ -199,7 +198,7 @@ impl Supervisor {
         let (Some(state), Some(live)) = (self.state.agents.get(name), self.agents.get(name)) else { return };
         let began = state.since;
         let Some(backend) = self.backend_of(name) else { return self.enter_ready(name, turn) };
-        let shows = backend.ready_re.is_some() || backend.input_re.is_some();
+        let shows = backend.screen.ready_re.is_some() || backend.screen.input_re.is_some();
         let wait_max = match (shows, backend.prompt_delivery) {
             (true, _) => backend.ready_max,
             (false, PromptDelivery::Ping) => backend.connect_delay,
@@ -284,7 +283,7 @@ impl Supervisor {
     }
 
     fn paste(&mut self, name: &str, turn: &mut Turn) {
-        let whole = self.backend_of(name).is_some_and(|backend| backend.input_re.is_some());
+        let whole = self.backend_of(name).is_some_and(|backend| backend.screen.input_re.is_some());
         let texts = self.places.texts.clone();
         let Some(message) = self.state.agents.get_mut(name).and_then(|state| state.queue.first_mut()) else { return };
         message.progress = Progress::Pasting { since: turn.now.moment() };
@@ -307,7 +306,7 @@ impl Supervisor {
     }
 
     fn decide_next_press(&mut self, name: &str, since: Moment, presses: u32, turn: &mut Turn) {
-        let proves = self.backend_of(name).is_some_and(|backend| backend.input_re.is_some());
+        let proves = self.backend_of(name).is_some_and(|backend| backend.screen.input_re.is_some());
         let Some(live) = self.agents.get(name) else { return };
         if live.typing || live.looking {
             return;
@@ -381,20 +380,35 @@ impl Supervisor {
     }
 }
 
-/// Judges a screen: whether the program is ready, and what keeps a message from being typed.
-fn judge(screen: &Screen, backend: &Backend, at: Moment) -> Look {
-    let placeholder = backend.placeholder_re.as_ref();
-    let input = backend.input_re.as_ref().map(|pattern| input_box::read(screen, pattern, placeholder));
-    let rows = screen.text_rows();
-    let shows_ready =
-        backend.ready_re.as_ref().is_some_and(|pattern| rows.iter().any(|row| pattern.regex().is_match(row)));
-    let has_box = input.as_ref().is_some_and(|input| *input != InputBox::Absent);
-    Look { at, obstacle: obstacle(screen, &rows, backend, input.as_ref()), ready: shows_ready || has_box, input }
+/// A look that has shown nothing yet.
+fn unread(at: Moment) -> Look {
+    Look { at, input: None, obstacle: None, ready: false, readings: Vec::new() }
 }
 
-fn obstacle(screen: &Screen, rows: &[String], backend: &Backend, input: Option<&InputBox>) -> Option<Obstacle> {
+/// Judges a screen: whether the program is ready, and what keeps a message from being typed.
+fn judge(screen: &Screen, backend: &Backend, at: Moment) -> Look {
+    let rules = &*backend.screen;
+    let input = rules.input_re.as_ref().map(|re| input_box::read(screen, re, rules.placeholder_re.as_ref()));
+    let readings = reading::read_all(screen, rules);
+    let has_box = input.as_ref().is_some_and(|input| *input != InputBox::Absent);
+    let shows_row = |re: &Pattern| screen.text_rows().iter().any(|row| re.regex().is_match(row));
+    let is_starting = readings.first().is_some_and(|reading| reading.meaning == Meaning::Starting);
+    let ready = !is_starting && rules.ready_re.as_ref().map_or(has_box, shows_row);
+    Look { at, obstacle: obstacle(screen, backend, input.as_ref(), readings.first()), ready, input, readings }
+}
+
+/// Says what keeps a message from being typed; `reading` is the strongest one.
+fn obstacle(
+    screen: &Screen,
+    backend: &Backend,
+    input: Option<&InputBox>,
+    reading: Option<&Reading>,
+) -> Option<Obstacle> {
     if screen.in_mode {
         return Some(Obstacle::Mode);
+    }
+    if let Some(dialog) = reading.filter(|reading| reading.meaning.is_in_the_way()) {
+        return Some(Obstacle::Dialog(dialog.text.lines().next().unwrap_or_default().to_owned()));
     }
     match input {
         Some(InputBox::Absent) => return Some(Obstacle::NoBox),
@@ -408,13 +422,9 @@ fn obstacle(screen: &Screen, rows: &[String], backend: &Backend, input: Option<&
             }
         }
     }
-    (!backend.queues_while_busy && is_active(rows, backend)).then_some(Obstacle::Busy)
-}
-
-/// Says whether the screen shows that the program works, by the config's `active_re`.
-fn is_active(rows: &[String], backend: &Backend) -> bool {
-    let Some(active) = &backend.active_re else { return false };
-    let count = if backend.footer_ui { ACTIVE_ROWS.0 } else { ACTIVE_ROWS.1 };
-    let end = rows.iter().rposition(|row| !row.trim().is_empty()).map_or(0, |last| last + 1);
-    rows[end.saturating_sub(count)..end].iter().any(|row| active.regex().is_match(row))
+    let meaning = reading?.meaning;
+    if meaning == Meaning::Starting {
+        return Some(Obstacle::Starting);
+    }
+    (!backend.queues_while_busy && meaning.is_busy()).then_some(Obstacle::Busy)
 }

@@ -4,9 +4,12 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+use super::reading::Rules;
 
 /// A whole fleet, as one `agents.toml` describes it.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -245,9 +248,9 @@ pub struct Backend {
     pub submit_key: String,
     /// Name of the program's process, to tell it from another.
     pub process_name: Option<String>,
-    /// Only the bottom rows count as activity.
+    /// Its last status line stays after a turn: a log written within `log_grace` counts as activity.
     pub footer_ui: bool,
-    /// A log written within this time counts as activity (`footer_ui`).
+    /// Of `footer_ui`.
     pub log_grace: Duration,
     /// Idle for so long without WAITING-UNTIL is a stall.
     pub stall_idle: Duration,
@@ -255,18 +258,8 @@ pub struct Backend {
     pub prompt_delivery: PromptDelivery,
     /// Whether it takes a message while it works.
     pub queues_while_busy: bool,
-    /// What a working screen shows.
-    pub active_re: Option<Pattern>,
-    /// What a usage limit looks like.
-    pub limit_re: Option<Pattern>,
-    /// What a broken conversation looks like.
-    pub fatal_re: Option<Pattern>,
-    /// The row of the input box; its group `text` (or 1) is what is typed into it.
-    pub input_re: Option<Pattern>,
-    /// What stands in the empty input box: a placeholder or suggestion that is told by its text, not by its dimness.
-    pub placeholder_re: Option<Pattern>,
-    /// What a screen that can take a prompt shows.
-    pub ready_re: Option<Pattern>,
+    /// How its screens are read; shared by all its agents.
+    pub screen: Arc<Rules>,
     /// Environment of the program.
     pub env: BTreeMap<String, String>,
 }

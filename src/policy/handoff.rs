@@ -4,6 +4,7 @@
 //! head is kept, so that what was pushed while the supervisor was down is told by the next one.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::action::Action;
@@ -12,6 +13,7 @@ use super::fleet::{DoneSource, Handoff, Loop, Pattern};
 use super::message::{Ping, PingAbout, Progress, Purpose};
 use super::now::{Mono, Now};
 use super::observation::{Commit, Pushed};
+use super::reading::Rules;
 use super::state::Trouble;
 use super::{Supervisor, Turn, with};
 
@@ -72,7 +74,7 @@ impl Supervisor {
 
     /// Takes in the answer to `ReadPushed`.
     pub(super) fn pushed(&mut self, in_loop: &str, result: &Result<Pushed, String>, turn: &mut Turn) {
-        let fleet = std::sync::Arc::clone(&self.fleet);
+        let fleet = Arc::clone(&self.fleet);
         let (Some(a_loop), Some(live)) = (fleet.loop_named(in_loop), self.loops.get_mut(in_loop)) else { return };
         let Some(asked_for) = live.reading.take() else { return };
         match result {
@@ -180,7 +182,7 @@ impl Supervisor {
 
     /// Queues a ping, or adds to the one about the same that still waits.
     fn ping(&mut self, reader: &str, ping: Ping, now: Now) {
-        let limit = self.backend_of(reader).and_then(|backend| backend.limit_re.clone());
+        let rules = self.backend_of(reader).map(|backend| Arc::clone(&backend.screen));
         let a_loop = self.fleet.loop_named(&ping.in_loop);
         let plan = a_loop.and_then(|a_loop| self.phase_of(a_loop)).map(|phase| phase.plan.clone()).unwrap_or_default();
         let Some(state) = self.state.agents.get_mut(reader) else { return };
@@ -190,11 +192,11 @@ impl Supervisor {
                 waiting.commits.extend(ping.commits);
                 let excess = waiting.commits.len().saturating_sub(PING_COMMITS_MAX);
                 waiting.commits.drain(..excess);
-                message.text = ping_text(waiting, &plan, limit.as_ref());
+                message.text = ping_text(waiting, &plan, rules.as_deref());
                 return;
             }
         }
-        let text = ping_text(&ping, &plan, limit.as_ref());
+        let text = ping_text(&ping, &plan, rules.as_deref());
         self.queue(reader, Purpose::Ping(ping), text, now);
     }
 
@@ -255,11 +257,11 @@ fn line(commit: &Commit) -> String {
 }
 
 /// Writes a ping. What it quotes never looks like a usage limit to the program that it is typed into (rule 1).
-fn ping_text(ping: &Ping, plan: &str, limit: Option<&Pattern>) -> String {
+fn ping_text(ping: &Ping, plan: &str, rules: Option<&Rules>) -> String {
     let commits = &ping.commits;
     let more = commits.len().saturating_sub(NAMED_COMMITS_MAX);
     let mut named: Vec<String> = commits[more..].iter().map(line).collect();
-    if named.iter().any(|line| limit.is_some_and(|limit| limit.regex().is_match(line))) {
+    if named.iter().any(|line| rules.is_some_and(|rules| rules.limit_hit(line).is_some())) {
         named = commits[more..].iter().map(|commit| commit.id.chars().take(8).collect()).collect();
     }
     let earlier = if more > 0 { format!(" (and {more} earlier)") } else { String::new() };

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::message::MessageId;
 use super::now::{Moment, Mono, Now};
+use super::reading::Reading;
 use super::request::{Override, RequestId};
 use super::screen::InputBox;
 
@@ -46,6 +47,8 @@ pub(super) struct Look {
     pub obstacle: Option<Obstacle>,
     /// The screen shows that the program can take a prompt.
     pub ready: bool,
+    /// What the backend's rules found, the strongest first; empty where none matches or the screen was not read.
+    pub readings: Vec<Reading>,
 }
 
 /// Why a message waits.
@@ -57,6 +60,10 @@ pub(super) enum Obstacle {
     Mode,
     /// Another program is in the pane.
     OtherProgram(String),
+    /// The screen asks a person for something: this line.
+    Dialog(String),
+    /// The program draws its first screens.
+    Starting,
     /// The input box is not on the screen.
     NoBox,
     /// A person has typed something.
@@ -71,6 +78,8 @@ impl std::fmt::Display for Obstacle {
             Self::Unreadable(why) => write!(out, "the screen cannot be read: {why}"),
             Self::Mode => write!(out, "a person scrolls in the pane"),
             Self::OtherProgram(command) => write!(out, "`{command}` runs in the pane"),
+            Self::Dialog(line) => write!(out, "the screen asks for a person: `{}`", shortened(line)),
+            Self::Starting => write!(out, "the program is not ready yet"),
             Self::NoBox => write!(out, "no input box on the screen, a dialog may be in the way"),
             Self::Draft(text) => write!(out, "a person's draft stands in the input box: `{}`", shortened(text)),
             Self::Busy => write!(out, "the agent is busy"),

@@ -46,6 +46,45 @@ pub enum Meaning {
 }
 
 impl Meaning {
+    /// Tells whether a message that is typed now would be lost or answer a question.
+    pub fn is_in_the_way(self) -> bool {
+        self == Self::LimitMenu || self.needs_person()
+    }
+
+    /// Tells whether a turn runs, be it that it waits for something.
+    pub fn is_busy(self) -> bool {
+        match self {
+            Self::Working | Self::Retrying | Self::ContinuesByItself => true,
+            Self::Starting
+            | Self::Idle
+            | Self::Limited
+            | Self::LimitMenu
+            | Self::Refused
+            | Self::Login
+            | Self::Permission
+            | Self::UnknownDialog
+            | Self::Fatal
+            | Self::Context => false,
+        }
+    }
+
+    /// Tells whether a usage limit holds the account.
+    pub fn is_limit(self) -> bool {
+        match self {
+            Self::Limited | Self::LimitMenu | Self::ContinuesByItself => true,
+            Self::Starting
+            | Self::Working
+            | Self::Idle
+            | Self::Retrying
+            | Self::Refused
+            | Self::Login
+            | Self::Permission
+            | Self::UnknownDialog
+            | Self::Fatal
+            | Self::Context => false,
+        }
+    }
+
     /// Tells whether only a person can go on from here.
     pub fn needs_person(self) -> bool {
         match self {
@@ -140,6 +179,15 @@ pub struct Rules {
     pub closing_re: Option<Pattern>,
     /// In no order.
     pub rules: Vec<Rule>,
+}
+
+impl Rules {
+    /// Returns the rule that would take `typed` for a usage limit if it stood on the screen, and the part that it
+    /// matches.
+    pub fn limit_hit<'a>(&self, typed: &'a str) -> Option<(&Rule, &'a str)> {
+        let mut limits = self.rules.iter().filter(|rule| rule.meaning.is_limit());
+        limits.find_map(|rule| Some((rule, rule.re.regex().find(typed)?.as_str())))
+    }
 }
 
 /// The patterns of a backend that is not described by rules.
