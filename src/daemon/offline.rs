@@ -132,6 +132,7 @@ fn show(config: &Path, request: &Request) -> anyhow::Result<Reply> {
         | Action::Look { .. }
         | Action::Paste { .. }
         | Action::Press { .. }
+        | Action::Key { .. }
         | Action::WriteText { .. }
         | Action::ReadPushed { .. }
         | Action::WatchFiles { .. }
@@ -340,6 +341,7 @@ impl Doing {
                 | Action::Look { .. }
                 | Action::Paste { .. }
                 | Action::Press { .. }
+                | Action::Key { .. }
                 | Action::WriteText { .. }
                 | Action::ReadPushed { .. }
                 | Action::WatchFiles { .. }

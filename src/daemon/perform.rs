@@ -21,6 +21,7 @@ use super::state_file::replace;
 use crate::policy::action::Action;
 use crate::policy::event::Event;
 use crate::policy::fleet::{DoneSource, Fleet, Kind, Prompt};
+use crate::policy::message::MessageId;
 use crate::policy::now::Mono;
 use crate::policy::observation::Observation;
 use crate::policy::request::Reply;
@@ -28,6 +29,9 @@ use crate::policy::status::Picture;
 
 /// Who starts tmux servers, as `status` names it.
 pub const MODE: &str = "ad hoc";
+
+/// Stands for a key that submits no message; no message has this number.
+const NO_MESSAGE: MessageId = MessageId(0);
 
 /// Whether the supervisor goes on after an action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -150,6 +154,7 @@ impl Parts {
             Action::Look { agent } => self.sessions.look(&agent),
             Action::Paste { agent, message, text } => self.sessions.paste(&agent, message, &text),
             Action::Press { agent, message, key } => self.sessions.press(&agent, message, &key),
+            Action::Key { agent, key } => self.sessions.press(&agent, NO_MESSAGE, &key),
             Action::WriteText { path, text } => try_to(write_text(&path, &text), seen),
             Action::ReadPushed { in_loop, since, paths } => self.git.read_pushed(&in_loop, since, paths),
             Action::WatchFiles { in_loop, paths } => self.files.watch(&in_loop, paths),

@@ -57,6 +57,13 @@ pub enum Action {
         /// A tmux key name.
         key: String,
     },
+    /// Press a key in answer to a menu. What it does is seen on the screen.
+    Key {
+        /// In whose session.
+        agent: String,
+        /// A tmux key name.
+        key: String,
+    },
     /// Put a text into a file of the agent's own in the runtime folder, for a pointer to it.
     WriteText {
         /// Absolute; the folder is the runtime folder's `texts/`.

@@ -82,6 +82,9 @@ impl Supervisor {
             let waits_on = state.restart.is_some() && than.is_some();
             match &state.session {
                 Session::Running { .. } if newer && !waits_on => lines.push(format!("{name} runs (run {})", state.run)),
+                Session::Absent | Session::Dead { .. } if self.limit_of(name).is_some() && !self.is_canary(name) => {
+                    errors.push(format!("{name} waits: its account is held by a usage limit"));
+                }
                 _ if !self.wanted(name) => errors.push(format!("{name} is not to run any more")),
                 Session::Unknown { why } => errors.push(format!("{name} cannot be reached: {why}")),
                 Session::Dead { .. } if !state.asked => errors.push(format!("{name} has ended")),
@@ -139,6 +142,11 @@ impl Supervisor {
                 format!("message {message} was typed into `{agent}`, and nothing has proved yet that it arrived"),
                 Some("it stays in the queue; `explain` shows it".to_owned()),
             );
+        }
+        if let Some(account) = self.limit_of(agent).map(|limit| limit.account.clone()) {
+            let hint =
+                Some("the message was taken back; `send --queue` leaves it until the account is open".to_owned());
+            return failed(Reason::Held, format!("account `{account}` of `{agent}` is held by a usage limit"), hint);
         }
         let taken_back = Some("the message was taken back; `--wait` waits longer, `--queue` leaves it".to_owned());
         match obstacle {

@@ -45,7 +45,7 @@ pub fn back_off(deaths: usize, crash_loop: bool) -> Duration {
 impl AgentState {
     /// Notes a death or failed start at `now`, after the program had run since `began`; says whether this makes it
     /// a crash loop.
-    fn count_death(&mut self, began: Option<Moment>, now: Now) -> bool {
+    pub(super) fn count_death(&mut self, began: Option<Moment>, now: Now) -> bool {
         if began.is_some_and(|began| now.since(began) >= HEALTHY) {
             self.deaths.clear();
             self.crash_loop = false;
@@ -104,7 +104,7 @@ impl Supervisor {
         turn.act(Action::Record(event));
     }
 
-    fn tell_crash_loop(&self, name: &str, turn: &mut Turn) {
+    pub(super) fn tell_crash_loop(&self, name: &str, turn: &mut Turn) {
         let text = format!(
             "crash loop: {CRASH_LOOP_DEATHS} deaths within {} minutes, from now on one try every {} s",
             HEALTHY.as_secs() / 60,

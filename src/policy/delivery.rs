@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use super::action::Action;
 use super::event::EventKind;
-use super::fleet::{Backend, Pattern, PromptDelivery};
+use super::fleet::{Backend, PromptDelivery};
 use super::input_box;
 use super::live::{Look, Obstacle, shortened};
+use super::look::{judge, unread};
 use super::message::{Message, MessageId, Outcome, Progress, Purpose};
 use super::now::{Moment, Mono, Now};
-use super::reading::{self, Meaning, Reading};
 use super::screen::{InputBox, Screen};
 use super::state::Session;
 use super::{Supervisor, Turn, with};
@@ -28,7 +28,7 @@ const PRESSES_QUICK: u32 = 5;
 /// The submit key is not pressed more often than this for one message.
 const PRESSES_MAX: u32 = 20;
 /// Output has ended when none came for so long; a working program pauses less (agents.md, 10).
-const QUIET: Duration = Duration::from_millis(700);
+pub(super) const QUIET: Duration = Duration::from_millis(700);
 /// A program that starts is looked at when it has been quiet for so long.
 const START_QUIET: Duration = Duration::from_millis(250);
 /// A look or paste that failed is tried again after this.
@@ -36,8 +36,6 @@ const AGAIN: Duration = Duration::from_secs(1);
 /// The longest text that is typed into a program that is not known to take a paste as a whole: a terminal in
 /// line mode cuts at 4096 bytes.
 const TYPED_BYTES_MAX: usize = 1000;
-/// Names of shells: what stands in a pane whose agent program has ended.
-const SHELLS: [&str; 6] = ["sh", "bash", "dash", "zsh", "fish", "ksh"];
 
 impl Supervisor {
     /// Returns the backend that the agent's newest run was started with.
@@ -54,6 +52,11 @@ impl Supervisor {
         if let Some(live) = self.agents.get_mut(name) {
             live.look = None;
             live.output = None;
+            live.unseen = None;
+            live.working = None;
+            live.rest = None;
+            live.strange = None;
+            live.menu_answered = false;
             live.typing = false;
             live.draft = None;
         }
@@ -73,6 +76,9 @@ impl Supervisor {
         live.look = Some(look);
         self.confirm(name, turn);
         self.note_draft(name, turn.now);
+        if let Ok(screen) = screen {
+            self.weigh(name, &screen.command, turn);
+        }
     }
 
     /// Keeps since when a person's draft stands.
@@ -181,9 +187,9 @@ impl Supervisor {
             let Some(state) = self.state.agents.get(name) else { continue };
             match state.session {
                 Session::Running { ready: false } => self.decide_start_end(name, turn),
-                Session::Running { ready: true } if !state.queue.is_empty() => self.decide_delivery(name, turn),
-                Session::Running { ready: true }
-                | Session::Absent
+                Session::Running { ready: true } if self.may_type(name, turn.now) => self.decide_delivery(name, turn),
+                Session::Running { ready: true } => self.decide_watch(name, turn),
+                Session::Absent
                 | Session::Preparing { .. }
                 | Session::Stopping { .. }
                 | Session::Starting
@@ -191,6 +197,14 @@ impl Supervisor {
                 | Session::Unknown { .. } => {}
             }
         }
+    }
+
+    /// Says whether the agent's first message may be worked on: in a hold only the probe, and what was begun.
+    fn may_type(&self, name: &str, now: Now) -> bool {
+        let first = self.state.agents.get(name).and_then(|state| state.queue.first());
+        first.is_some_and(|message| {
+            message.purpose == Purpose::Probe || message.progress != Progress::Queued || !self.is_held(name, now)
+        })
     }
 
     /// Decides whether a start has ended: the program can take messages, or has had its time.
@@ -239,8 +253,7 @@ impl Supervisor {
         if due > turn.now.mono {
             return turn.due(due);
         }
-        live.looking = true;
-        turn.act(Action::Look { agent: name.to_owned() });
+        self.look(name, turn);
     }
 
     fn decide_delivery(&mut self, name: &str, turn: &mut Turn) {
@@ -367,6 +380,18 @@ impl Supervisor {
         turn.act(Action::Record(self.about(name, EventKind::Draft, &text, turn.now)));
     }
 
+    /// Puts a message before those that have not been typed yet.
+    pub(super) fn queue_first(&mut self, name: &str, purpose: Purpose, text: String, now: Now) {
+        if self.queue(name, purpose, text, now).is_none() {
+            return;
+        }
+        let Some(state) = self.state.agents.get_mut(name) else { return };
+        let under_way = state.queue.iter().take_while(|message| message.progress != Progress::Queued).count();
+        if let Some(message) = state.queue.pop() {
+            state.queue.insert(under_way, message);
+        }
+    }
+
     /// Puts a message at the end of an agent's queue; `None` when the queue is full.
     pub(super) fn queue(&mut self, name: &str, purpose: Purpose, text: String, now: Now) -> Option<MessageId> {
         let state = self.state.agents.get_mut(name)?;
@@ -378,53 +403,4 @@ impl Supervisor {
         self.state.agents.get_mut(name)?.queue.push(message);
         Some(id)
     }
-}
-
-/// A look that has shown nothing yet.
-fn unread(at: Moment) -> Look {
-    Look { at, input: None, obstacle: None, ready: false, readings: Vec::new() }
-}
-
-/// Judges a screen: whether the program is ready, and what keeps a message from being typed.
-fn judge(screen: &Screen, backend: &Backend, at: Moment) -> Look {
-    let rules = &*backend.screen;
-    let input = rules.input_re.as_ref().map(|re| input_box::read(screen, re, rules.placeholder_re.as_ref()));
-    let readings = reading::read_all(screen, rules);
-    let has_box = input.as_ref().is_some_and(|input| *input != InputBox::Absent);
-    let shows_row = |re: &Pattern| screen.text_rows().iter().any(|row| re.regex().is_match(row));
-    let is_starting = readings.first().is_some_and(|reading| reading.meaning == Meaning::Starting);
-    let ready = !is_starting && rules.ready_re.as_ref().map_or(has_box, shows_row);
-    Look { at, obstacle: obstacle(screen, backend, input.as_ref(), readings.first()), ready, input, readings }
-}
-
-/// Says what keeps a message from being typed; `reading` is the strongest one.
-fn obstacle(
-    screen: &Screen,
-    backend: &Backend,
-    input: Option<&InputBox>,
-    reading: Option<&Reading>,
-) -> Option<Obstacle> {
-    if screen.in_mode {
-        return Some(Obstacle::Mode);
-    }
-    if let Some(dialog) = reading.filter(|reading| reading.meaning.is_in_the_way()) {
-        return Some(Obstacle::Dialog(dialog.text.lines().next().unwrap_or_default().to_owned()));
-    }
-    match input {
-        Some(InputBox::Absent) => return Some(Obstacle::NoBox),
-        Some(InputBox::Holds(text)) => return Some(Obstacle::Draft(text.clone())),
-        Some(InputBox::Empty) => {}
-        None => {
-            let expected = backend.process_name.as_deref();
-            let shell = SHELLS.contains(&screen.command.as_str());
-            if shell && expected.is_some_and(|expected| expected != screen.command) {
-                return Some(Obstacle::OtherProgram(screen.command.clone()));
-            }
-        }
-    }
-    let meaning = reading?.meaning;
-    if meaning == Meaning::Starting {
-        return Some(Obstacle::Starting);
-    }
-    (!backend.queues_while_busy && meaning.is_busy()).then_some(Obstacle::Busy)
 }

@@ -54,6 +54,9 @@ impl EventKind {
             | Self::Died
             | Self::StartFailed
             | Self::Unreachable
+            | Self::LimitPersists
+            | Self::Fatal
+            | Self::Stalled
             | Self::OriginTrouble
             | Self::Trouble => Level::Warning,
             Self::SupervisorStarted
@@ -71,8 +74,11 @@ impl EventKind {
             | Self::AlmostDone
             | Self::PhaseDone
             | Self::SequenceComplete
+            | Self::LimitHeld
+            | Self::LimitLifted
+            | Self::Attention
             | Self::OriginBack => Level::Notice,
-            Self::Adopted | Self::Queued | Self::Delivered | Self::Withdrawn => Level::Info,
+            Self::LimitProbe | Self::Adopted | Self::Queued | Self::Delivered | Self::Withdrawn => Level::Info,
             Self::AgentReady => Level::Debug,
         }
     }
@@ -140,6 +146,20 @@ pub enum EventKind {
     OriginTrouble,
     /// The origin can be asked again.
     OriginBack,
+    /// An account is held by a usage limit.
+    LimitHeld,
+    /// A held account is probed, or the probe was refused.
+    LimitProbe,
+    /// A held account stays held though it was probed several times.
+    LimitPersists,
+    /// A held account is open again.
+    LimitLifted,
+    /// An agent's conversation is broken: it is started anew.
+    Fatal,
+    /// An agent was silent for too long, or another program runs in its place: it is started anew.
+    Stalled,
+    /// An agent cannot go on without a person.
+    Attention,
     /// Something could not be done; the supervisor went on.
     Trouble,
 }

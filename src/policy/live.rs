@@ -30,6 +30,16 @@ pub(super) struct AgentLive {
     pub typing: bool,
     /// A person's draft stands since then, and whether that has been told.
     pub draft: Option<(Moment, bool)>,
+    /// Every look since then has shown it at work.
+    pub working: Option<Mono>,
+    /// Since when it has been at rest.
+    pub rest: Option<Mono>,
+    /// When it first wrote something that has not been looked at.
+    pub unseen: Option<Mono>,
+    /// A screen that no rule knows stands since then.
+    pub strange: Option<Mono>,
+    /// The limit menu that stands has been answered.
+    pub menu_answered: bool,
     /// Why the session could not be ended.
     pub stop_failed: Option<String>,
     /// The number that its program's adopted session has; it differs from the state's where a restart was cut short.
@@ -49,6 +59,8 @@ pub(super) struct Look {
     pub ready: bool,
     /// What the backend's rules found, the strongest first; empty where none matches or the screen was not read.
     pub readings: Vec<Reading>,
+    /// What its last line says that it waits for.
+    pub waiting: Option<chrono::DateTime<chrono::Utc>>,
 }
 
 /// Why a message waits.

@@ -43,6 +43,10 @@ pub enum Purpose {
     Ping(Ping),
     /// A person or script said it.
     Send,
+    /// Asks one agent of a held account to go on.
+    Probe,
+    /// Tells an agent that its account is open again.
+    Resume,
 }
 
 /// What a loop agent is told.

@@ -4,15 +4,19 @@
 
 pub mod action;
 mod answer;
+mod canary;
 pub mod command;
 pub mod death;
 pub mod delivery;
 pub mod event;
 pub mod fleet;
 pub mod handoff;
+mod health;
 pub mod input_box;
 pub mod launch;
+pub mod limit;
 mod live;
+mod look;
 pub mod message;
 pub mod now;
 pub mod observation;
@@ -23,8 +27,10 @@ pub mod request;
 pub mod reset_time;
 pub mod screen;
 pub mod session;
+pub mod stall;
 pub mod state;
 pub mod status;
+mod watch;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -114,7 +120,7 @@ impl Supervisor {
     /// Decides one turn. The first one, with nothing seen, asks for every session.
     ///
     /// The concerns are taken in a fixed order, again and again until nothing more follows:
-    /// command, session, delivery, handoff, phase.
+    /// command, session, limit, delivery, handoff, phase, stall.
     pub fn step(&mut self, seen: &[Observation], now: Now) -> Turn {
         let mut turn = Turn { now, actions: Vec::new(), deadline: None };
         if !self.begun {
@@ -129,9 +135,12 @@ impl Supervisor {
             turn.deadline = None;
             self.decide_commands(&mut turn);
             self.decide_sessions(&mut turn);
+            self.decide_limits(&mut turn);
             self.decide_deliveries(&mut turn);
             self.decide_handoffs(&mut turn);
             self.decide_phases(&mut turn);
+            self.decide_attention(&mut turn);
+            self.decide_stalls(&mut turn);
             if turn.actions.len() == before {
                 return turn;
             }
@@ -165,6 +174,7 @@ impl Supervisor {
             Observation::Output { agent } => {
                 if let Some(live) = self.agents.get_mut(agent) {
                     live.output = Some(turn.now.mono);
+                    live.unseen.get_or_insert(turn.now.mono);
                 }
             }
             Observation::Looked { agent, screen } => self.looked(agent, screen, turn),

@@ -63,7 +63,10 @@ impl Moment {
     /// Translates a moment of an earlier boot into this boot's monotonic clock, by the wall clock's difference.
     #[must_use]
     pub fn rebased(self, now: Now) -> Self {
-        let age = (now.wall - self.wall).to_std().unwrap_or_default();
-        Self { mono: Mono(now.mono.0.saturating_sub(age)), wall: self.wall }
+        let mono = match (now.wall - self.wall).to_std() {
+            Ok(age) => Mono(now.mono.0.saturating_sub(age)),
+            Err(_) => now.mono + (self.wall - now.wall).to_std().unwrap_or_default(),
+        };
+        Self { mono, wall: self.wall }
     }
 }

@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use super::Supervisor;
 use super::death::HEALTHY;
-use super::fleet::{Agent, Kind, Loop};
+use super::fleet::{Agent, Backend, Kind, Loop};
+use super::limit::local;
 use super::live::shortened;
 use super::message::{Message, Progress};
 use super::now::Now;
 use super::state::{AgentState, PhaseStatus, Session};
 use super::status::{AgentPicture, Explanation, LoopPicture, Picture, Source};
+use super::watch::shows_work;
 
 /// Output within this time counts as work: a resting program writes nothing (agents.md, 10).
 const WORKING: Duration = Duration::from_secs(3);
@@ -67,13 +69,7 @@ impl Supervisor {
 
     fn agent_picture(&self, agent: Option<&Agent>, name: &str, state: &AgentState, now: Now) -> AgentPicture {
         let (word, detail) = self.state_words(agent, name, state, now);
-        let phase_model = agent.and_then(|agent| match &agent.kind {
-            Kind::Loop { in_loop, role } => {
-                self.current_phase(in_loop).ok()?.1.and_then(|phase| phase.models.get(role).cloned())
-            }
-            Kind::Persistent(_) | Kind::Task(_) | Kind::Service { .. } => None,
-        });
-        let model = phase_model.or_else(|| agent.and_then(|agent| agent.model.clone()));
+        let model = self.model_of(name);
         let backend = state.backend.clone().or_else(|| agent.map(|agent| agent.backend_name.clone()));
         let dash = |text: Option<String>| text.filter(|text| !text.is_empty()).unwrap_or_else(|| "-".to_owned());
         AgentPicture {
@@ -121,12 +117,43 @@ impl Supervisor {
         blocked: Option<String>,
     ) -> (&'static str, Option<String>) {
         let detail = blocked.map(|why| format!("cannot be restarted: {why}"));
-        let service = agent.is_none_or(|agent| matches!(agent.kind, Kind::Service { .. }));
-        let output = self.agents.get(name).and_then(|live| live.output);
-        match output {
-            _ if service => ("running", detail),
-            Some(output) if now.mono.since(output) < WORKING => ("working", detail),
-            Some(_) | None => ("idle", detail),
+        if agent.is_none_or(|agent| matches!(agent.kind, Kind::Service { .. })) {
+            return ("running", detail);
+        }
+        let attention = self.state.agents.get(name).and_then(|state| state.attention.as_ref());
+        if let Some(attention) = attention {
+            return ("attention", Some(attention.why.clone()));
+        }
+        if let Some(held) = self.held_words(name, now) {
+            return ("limited", Some(held));
+        }
+        if self.is_working(name, now) {
+            return ("working", detail);
+        }
+        match self.waits_until(name).filter(|until| *until > now.wall) {
+            Some(until) => ("waiting", Some(format!("until {}", local(until, now)))),
+            None => ("idle", detail),
+        }
+    }
+
+    /// Says until when an agent is held, if it is.
+    fn held_words(&self, name: &str, now: Now) -> Option<String> {
+        let limit = self.limit_of(name)?;
+        let next = match limit.due(now) {
+            Some(due) => format!("next probe {}", local(due.wall, now)),
+            None => "being probed".to_owned(),
+        };
+        Some(format!("account {}, {next}: {}", limit.account, limit.banner))
+    }
+
+    /// Says whether the agent works: its newest screen shows it, or where that cannot tell, its program writes.
+    pub(super) fn is_working(&self, name: &str, now: Now) -> bool {
+        let Some(live) = self.agents.get(name) else { return false };
+        let writes = live.output.is_some_and(|output| now.mono.since(output) < WORKING);
+        let tells = self.backend_of(name).is_some_and(Backend::shows_work);
+        match &live.look {
+            Some(look) if tells => shows_work(&look.readings) || (writes && live.unseen.is_some()),
+            Some(_) | None => writes,
         }
     }
 
@@ -157,6 +184,9 @@ impl Supervisor {
             .is_some_and(|state| state.complete.is_some());
         if complete {
             return ("stopped", Some("the sequence is complete".to_owned()));
+        }
+        if let Some(held) = self.held_words(name, now).filter(|_| state.asked) {
+            return ("limited", Some(format!("waits for its start: {held}")));
         }
         match (state.asked, state.retry) {
             (true, Some(retry)) if retry.mono > now.mono => {
@@ -208,7 +238,14 @@ impl Supervisor {
         });
         if let Some(look) = live.and_then(|live| live.look.as_ref()) {
             let says = look.obstacle.as_ref().map_or("a message can be typed".to_owned(), ToString::to_string);
-            sources.push(Source { name: "screen".to_owned(), age_s: Some(now.since(look.at).as_secs()), says });
+            let age_s = Some(now.since(look.at).as_secs());
+            sources.push(Source { name: "typing".to_owned(), age_s, says });
+            sources.extend(look.readings.iter().enumerate().map(|(place, reading)| {
+                let weight = if place == 0 { "decides" } else { "weaker" };
+                let says =
+                    format!("{:?} by rule {} ({weight}): {}", reading.meaning, reading.rule, shortened(&reading.text));
+                Source { name: "screen".to_owned(), age_s, says }
+            }));
         }
         if let Some(last) = &state.last_exit {
             let screen = last.screen.as_ref().map(|path| format!(", last screen in {}", path.display()));
@@ -217,6 +254,14 @@ impl Supervisor {
                 age_s: Some(now.since(last.at).as_secs()),
                 says: format!("{}{}", last.exit, screen.unwrap_or_default()),
             });
+        }
+        if let Some(limit) = self.limit_of(name) {
+            let says = format!("account {} is held since {} showed: {}", limit.account, limit.source, limit.banner);
+            sources.push(Source { name: "limit".to_owned(), age_s: Some(now.since(limit.since).as_secs()), says });
+        }
+        if let Some(rest) = live.and_then(|live| live.rest) {
+            let says = "at rest".to_owned();
+            sources.push(Source { name: "silence".to_owned(), age_s: Some(now.mono.since(rest).as_secs()), says });
         }
         if let Some(phase) = &state.phase {
             let says = format!("run {} got the kickoff of phase {phase}", state.run);
@@ -250,6 +295,16 @@ impl Supervisor {
         let mut lines = Vec::new();
         if let Some(retry) = state.retry.filter(|retry| state.asked && retry.mono > now.mono) {
             lines.push(format!("a start is tried in {} s", retry.mono.since(now.mono).as_secs()));
+        }
+        if let Some(limit) = self.limit_of(name) {
+            lines.push(match limit.due(now) {
+                Some(due) => format!("the account is probed in {} s", due.mono.since(now.mono).as_secs()),
+                None => "the account is being probed".to_owned(),
+            });
+        }
+        if let Some(until) = self.waits_until(name) {
+            let grace = self.fleet.watchdog.stall_grace.as_secs();
+            lines.push(format!("silence is a stall {grace} s after {}", local(until, now)));
         }
         if state.restart.is_some() {
             lines.push("it is to be restarted".to_owned());

@@ -9,7 +9,7 @@ use super::fleet::{Agent, Backend, Kind, PromptDelivery};
 use super::message::{Message, Progress, Purpose};
 use super::now::Moment;
 use super::observation::SessionSeen;
-use super::state::{AgentState, Blocked, Over, Session};
+use super::state::{AgentState, Blocked, Cause, Over, Session};
 use super::{Supervisor, Turn, launch, live::has_come};
 
 /// A session that cannot be asked is asked again after this time.
@@ -164,7 +164,11 @@ impl Supervisor {
         state.restart = None;
         state.retry = None;
         state.blocked = None;
-        state.queue.retain(|message| !matches!(message.purpose, Purpose::Kickoff { .. }));
+        state.attention = None;
+        state.old_banner = None;
+        state.idle = None;
+        let of_run = |purpose: &Purpose| matches!(purpose, Purpose::Kickoff { .. } | Purpose::Probe | Purpose::Resume);
+        state.queue.retain(|message| !of_run(&message.purpose));
         for message in &mut state.queue {
             match message.progress {
                 Progress::Queued => {}
@@ -231,7 +235,7 @@ impl Supervisor {
             Session::Running { .. } | Session::Dead { .. } if !wanted && self.to_be_cleared(name) => {
                 self.stop(name, turn);
             }
-            Session::Running { .. } if wanted && state.restart.is_some() => self.begin_start(name, turn),
+            Session::Running { .. } if wanted && state.restart.is_some() => self.decide_restart(name, turn),
             Session::Absent | Session::Dead { .. } if wanted && state.asked => self.begin_start(name, turn),
             Session::Absent
             | Session::Dead { .. }
@@ -239,6 +243,18 @@ impl Supervisor {
             | Session::Preparing { .. }
             | Session::Stopping { .. }
             | Session::Starting => {}
+        }
+    }
+
+    /// Begins a restart. On a held account only a deliberate one ends the program; its new start waits.
+    fn decide_restart(&mut self, name: &str, turn: &mut Turn) {
+        let waits = self.is_held(name, turn.now) && !self.is_canary(name);
+        let Some(state) = self.state.agents.get_mut(name) else { return };
+        match state.restart {
+            Some(Cause::Asked | Cause::Phase) if waits => self.stop(name, turn),
+            Some(Cause::Stall | Cause::Fatal | Cause::WrongProgram) if waits => state.restart = None,
+            Some(_) => self.begin_start(name, turn),
+            None => {}
         }
     }
 
@@ -267,6 +283,9 @@ impl Supervisor {
     fn begin_start(&mut self, name: &str, turn: &mut Turn) {
         let Some(agent) = self.fleet.agent(name).cloned() else { return };
         let Some(state) = self.state.agents.get(name) else { return };
+        if self.is_held(name, turn.now) && !self.is_canary(name) && !matches!(agent.kind, Kind::Service { .. }) {
+            return;
+        }
         let again = state.blocked.as_ref().is_some_and(|blocked| blocked.again);
         if let Some(retry) = state.retry
             && !has_come(retry, turn.now)
@@ -308,24 +327,34 @@ impl Supervisor {
         })
     }
 
+    /// Returns the model that the config gives the agent in its loop's current phase.
+    pub(super) fn model_of(&self, name: &str) -> Option<String> {
+        let agent = self.fleet.agent(name)?;
+        let of_phase = match &agent.kind {
+            Kind::Loop { in_loop, role } => {
+                let phase = self.current_phase(in_loop).ok().and_then(|(_, phase)| phase);
+                phase.and_then(|phase| phase.models.get(role).cloned())
+            }
+            Kind::Persistent(_) | Kind::Task(_) | Kind::Service { .. } => None,
+        };
+        of_phase.or_else(|| agent.model.clone())
+    }
+
     /// Returns what a start of `agent` is to be, or why there can be none.
     fn start_of(&self, agent: &Agent) -> Result<Start, String> {
         let overrides = self.agents.get(&agent.name).map(|live| live.overrides.clone()).unwrap_or_default();
         if overrides.backend.is_none() {
             agent.backend.as_ref().map_err(Clone::clone)?;
         }
-        let mut model = agent.model.clone();
         let mut phase = None;
-        if let Kind::Loop { in_loop, role } = &agent.kind {
+        if let Some(in_loop) = agent.in_loop() {
             let (a_loop, current) = self.current_phase(in_loop)?;
             if a_loop.phases.is_empty() {
                 return Err("its loop has no phases".to_owned());
             }
-            if let Some(current) = current {
-                model = current.models.get(role).cloned().or(model);
-                phase = Some(current.id.clone());
-            }
+            phase = current.map(|current| current.id.clone());
         }
+        let model = self.model_of(&agent.name);
         let run = self.state.agents.get(&agent.name).map_or(0, |state| state.run) + 1;
         Ok(Start { run, phase, backend: overrides.backend, model: overrides.model.or(model), extra_text: None })
     }
@@ -374,7 +403,8 @@ impl Supervisor {
             let found = self.agents.get(name).is_some_and(|live| live.found) || unknown;
             let in_loop = self.fleet.agent(name).and_then(Agent::in_loop);
             let astray = in_loop.and_then(|in_loop| self.loops.get(in_loop)).is_some_and(|live| live.astray.is_some());
-            let waits = state.retry.is_some() || state.blocked.is_some() || astray;
+            let held = self.limit_of(name).is_some() || state.release.is_some();
+            let waits = state.retry.is_some() || state.blocked.is_some() || astray || held;
             let under_way = match state.session {
                 Session::Preparing { .. } | Session::Starting | Session::Stopping { .. } => true,
                 Session::Absent => self.wanted(name) && state.asked && !waits,

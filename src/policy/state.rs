@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::limit::Limit;
 use super::message::{Message, MessageId, Progress};
 use super::now::{Moment, Now};
 use super::observation::Exit;
@@ -25,6 +26,9 @@ pub struct State {
     pub agents: BTreeMap<String, AgentState>,
     /// Loops by name.
     pub loops: BTreeMap<String, LoopState>,
+    /// Held accounts.
+    #[serde(default)]
+    pub limits: Vec<Limit>,
 }
 
 /// What is kept of an agent or service.
@@ -58,6 +62,18 @@ pub struct AgentState {
     pub backend: Option<String>,
     /// Messages that wait, the next one first.
     pub queue: Vec<Message>,
+    /// Its account is open again, and it follows then.
+    #[serde(default)]
+    pub release: Option<Moment>,
+    /// The banner that stood on its screen when its account was opened: no evidence of a new hold.
+    #[serde(default)]
+    pub old_banner: Option<String>,
+    /// It cannot go on without a person.
+    #[serde(default)]
+    pub attention: Option<Attention>,
+    /// It has been at rest since then.
+    #[serde(default)]
+    pub idle: Option<Moment>,
 }
 
 /// What is known of a session.
@@ -118,6 +134,23 @@ pub enum Cause {
     Asked,
     /// Its loop went to another phase.
     Phase,
+    /// It was silent for too long.
+    Stall,
+    /// Its conversation is broken.
+    Fatal,
+    /// Another agent program runs in its pane.
+    WrongProgram,
+}
+
+/// Why an agent cannot go on without a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attention {
+    /// What the screen says.
+    pub why: String,
+    /// The rule that read it.
+    pub rule: String,
+    /// Since when.
+    pub since: Moment,
 }
 
 /// Why an agent cannot be started.
@@ -196,6 +229,7 @@ impl State {
             next_message: 1,
             agents: BTreeMap::new(),
             loops: BTreeMap::new(),
+            limits: Vec::new(),
         }
     }
 
@@ -209,6 +243,9 @@ impl State {
         boot.clone_into(&mut self.boot);
         for agent in self.agents.values_mut() {
             agent.reboot(now);
+        }
+        for limit in &mut self.limits {
+            limit.reboot(now);
         }
         for a_loop in self.loops.values_mut() {
             a_loop.since = a_loop.since.rebased(now);
@@ -246,6 +283,10 @@ impl AgentState {
             phase: None,
             backend: None,
             queue: Vec::new(),
+            release: None,
+            old_banner: None,
+            attention: None,
+            idle: None,
         }
     }
 
@@ -274,6 +315,10 @@ impl AgentState {
         self.crash_loop = false;
         self.retry = None;
         self.restart = None;
+        self.release = None;
+        self.old_banner = None;
+        self.attention = None;
+        self.idle = None;
         if let Some(blocked) = &mut self.blocked {
             blocked.since = blocked.since.rebased(now);
         }

@@ -33,6 +33,8 @@ pub struct Pane {
     pub above: String,
     /// A dialog covers the input box.
     pub dialog: bool,
+    /// The program in the foreground; `agent` where empty.
+    pub command: String,
 }
 
 /// The host, the supervisor on it and what was seen to happen.
@@ -252,7 +254,8 @@ impl Story {
                 };
                 paths.iter().map(file).collect()
             }
-            other @ (Action::WriteText { .. }
+            other @ (Action::Key { .. }
+            | Action::WriteText { .. }
             | Action::MarkComplete { .. }
             | Action::RemoveFile { .. }
             | Action::Answer { .. }
@@ -267,6 +270,7 @@ impl Story {
 
     fn perform_quietly(&mut self, action: Action) {
         match action {
+            Action::Key { agent, key } => self.note(&format!("host: {agent} gets {key}")),
             Action::WriteText { path, text } => {
                 self.disk.insert(path, text);
             }
@@ -324,8 +328,12 @@ impl Story {
             return Observation::Looked { agent, screen: Err("no session".to_owned()) };
         };
         let box_row = if pane.dialog { "Do you want to proceed?".to_owned() } else { format!("> {}", pane.input) };
-        let rows = pane.above.lines().map(str::to_owned).chain([box_row]).collect();
-        let screen = Screen { rows, command: "agent".to_owned(), ..Screen::default() };
+        // A wide row, as every real screen has one: a row's place in the width tells whether it goes on in the next.
+        let head = format!("agent {}", ".".repeat(190));
+        let above = pane.above.lines().map(str::to_owned);
+        let rows = [head, String::new()].into_iter().chain(above).chain([box_row]).collect();
+        let command = if pane.command.is_empty() { "agent".to_owned() } else { pane.command.clone() };
+        let screen = Screen { rows, command, ..Screen::default() };
         Observation::Looked { agent, screen: Ok(screen) }
     }
 

@@ -43,6 +43,14 @@ pub fn read_all(screen: &Screen, rules: &Rules) -> Vec<Reading> {
     readings
 }
 
+/// Returns the conversation's last line above the input box, without what the program adds below a turn.
+pub fn last_line(screen: &Screen, rules: &Rules) -> Option<String> {
+    let layout = Layout::of(screen, rules);
+    let closes = |line: &Line| rules.closing_re.as_ref().is_some_and(|pattern| pattern.regex().is_match(&line.text));
+    let says = |line: &&Line| line.text.chars().any(char::is_alphanumeric) && !closes(line);
+    layout.region(Region::End).iter().rev().find(says).map(|line| line.text.trim().to_owned())
+}
+
 fn reading_by(rule: &Rule, screen: &Screen, rules: &Rules, layout: &Layout) -> Option<Reading> {
     // A title that says "ready" stays while a dialog is up and when the program has died.
     if rule.meaning == Meaning::Idle && rules.input_re.is_some() && !layout.has_box() {

@@ -1,0 +1,153 @@
+//! Which agent of a held account is asked to go on, when, and what follows from its silence.
+
+use std::time::Duration;
+
+use super::action::Action;
+use super::event::EventKind;
+use super::limit::{ANSWER_PROOF, Hold, Limit, PROBE_TEXT, WARN_PROBES};
+use super::message::Purpose;
+use super::now::Moment;
+use super::state::Session;
+use super::{Supervisor, Turn, with};
+
+/// A canary that shows neither work nor a banner for so long was fruitless.
+const CANARY_MAX: Duration = Duration::from_secs(180);
+
+impl Supervisor {
+    /// Decides for every held account.
+    pub(super) fn decide_limits(&mut self, turn: &mut Turn) {
+        for at in 0..self.state.limits.len() {
+            self.decide_limit(at, turn);
+        }
+        for state in self.state.agents.values_mut() {
+            match state.release {
+                Some(release) if release.mono <= turn.now.mono => state.release = None,
+                Some(release) => turn.due(release.mono),
+                None => {}
+            }
+        }
+    }
+
+    fn decide_limit(&mut self, at: usize, turn: &mut Turn) {
+        let limit = &self.state.limits[at];
+        if let Hold::Probing { canary, since } = &limit.hold {
+            let (canary, since) = (canary.clone(), *since);
+            return self.decide_probing(at, &canary, since, turn);
+        }
+        let Some(due) = limit.due(turn.now) else { return };
+        if due.mono > turn.now.mono {
+            return turn.due(due.mono);
+        }
+        if let Some(canary) = self.next_canary(limit) {
+            return self.probe(at, &canary, turn);
+        }
+        let wait = self.fleet.watchdog.limit_probe_fallback;
+        let limit = &mut self.state.limits[at];
+        limit.passed_over.clear();
+        limit.hold = Hold::Flat { until: Moment { mono: turn.now.mono + wait, wall: turn.now.wall + wait } };
+        turn.due(turn.now.mono + wait);
+    }
+
+    /// Chooses who is asked to go on: the one that has shown the banner longest and has a conversation; when nobody of
+    /// the account runs, one that is to run is started as the probe.
+    fn next_canary(&self, limit: &Limit) -> Option<String> {
+        let of_account = self.fleet.agents.iter().filter(|agent| {
+            self.is_of(&agent.name, limit) && self.wanted(&agent.name) && !limit.passed_over.contains(&agent.name)
+        });
+        let mut running: Vec<(Option<Moment>, &str)> = Vec::new();
+        let mut dead: Option<&str> = None;
+        for agent in of_account {
+            let Some(state) = self.state.agents.get(&agent.name) else { continue };
+            let drafted = self.agents.get(&agent.name).is_some_and(|live| live.draft.is_some());
+            match state.session {
+                Session::Running { ready: true } if state.attention.is_none() && !drafted => {
+                    running.push((limit.shown.get(&agent.name).copied(), &agent.name));
+                }
+                Session::Absent | Session::Dead { .. } if state.asked && state.blocked.is_none() => {
+                    dead = dead.or(Some(&agent.name));
+                }
+                Session::Absent
+                | Session::Dead { .. }
+                | Session::Preparing { .. }
+                | Session::Stopping { .. }
+                | Session::Starting
+                | Session::Running { .. }
+                | Session::Unknown { .. } => {}
+            }
+        }
+        running.sort_by_key(|(shown, _)| (shown.is_none(), shown.map(|shown| shown.mono)));
+        running.first().map(|(_, name)| *name).or(dead).map(str::to_owned)
+    }
+
+    fn probe(&mut self, at: usize, canary: &str, turn: &mut Turn) {
+        let runs = self.state.agents.get(canary).is_some_and(|state| matches!(state.session, Session::Running { .. }));
+        if runs && let Some(state) = self.state.agents.get_mut(canary) {
+            // A probe goes first, and never twice: one that still waits is this one.
+            state.queue.retain(|message| message.purpose != Purpose::Probe);
+            self.queue_first(canary, Purpose::Probe, PROBE_TEXT.to_owned(), turn.now);
+        }
+        let limit = &mut self.state.limits[at];
+        limit.hold = Hold::Probing { canary: canary.to_owned(), since: turn.now.moment() };
+        let (account, number) = (limit.account.clone(), limit.probes + 1);
+        let text = format!("account {account}: probe {number} asks {canary} to go on");
+        let event = self.about(canary, EventKind::LimitProbe, &text, turn.now);
+        turn.act(Action::Record(with(event, "account", account)));
+        turn.due(turn.now.mono + CANARY_MAX);
+    }
+
+    /// Decides whether the canary has had its time, or cannot be asked after all.
+    fn decide_probing(&mut self, at: usize, canary: &str, since: Moment, turn: &mut Turn) {
+        let state = self.state.agents.get(canary);
+        let drafted = self.agents.get(canary).is_some_and(|live| live.draft.is_some());
+        let usable = self.wanted(canary)
+            && !drafted
+            && state.is_some_and(|state| {
+                let started_as_probe = matches!(
+                    state.session,
+                    Session::Absent
+                        | Session::Preparing { .. }
+                        | Session::Starting
+                        | Session::Stopping { then_start: true }
+                );
+                let runs = matches!(state.session, Session::Running { .. });
+                state.attention.is_none() && (runs || (started_as_probe && state.blocked.is_none()))
+            });
+        let over = turn.now.since(since) >= CANARY_MAX;
+        if usable && !over {
+            turn.due(since.mono + CANARY_MAX);
+            return self.look_at_canary(canary, since, turn);
+        }
+        let flat = self.fleet.watchdog.limit_probe_fallback;
+        if let Some(state) = self.state.agents.get_mut(canary) {
+            state.queue.retain(|message| message.purpose != Purpose::Probe);
+        }
+        let limit = &mut self.state.limits[at];
+        let account = limit.account.clone();
+        let wait = if usable { flat } else { Duration::ZERO };
+        limit.hold = Hold::Flat { until: Moment { mono: turn.now.mono + wait, wall: turn.now.wall + wait } };
+        if usable {
+            limit.probes += 1;
+            limit.passed_over.clear();
+            let loud = limit.probes == WARN_PROBES;
+            self.tell_refusal(canary, &account, loud, turn);
+        } else {
+            limit.passed_over.insert(canary.to_owned());
+        }
+        turn.due(turn.now.mono + wait);
+    }
+
+    /// Looks at the canary when it has had time to answer, though it writes nothing.
+    fn look_at_canary(&mut self, canary: &str, since: Moment, turn: &mut Turn) {
+        let due = since.mono + ANSWER_PROOF;
+        let runs = self.state.agents.get(canary).is_some_and(|state| state.session == Session::Running { ready: true });
+        let Some(live) = self.agents.get(canary).filter(|live| runs && !live.looking) else { return };
+        if live.look.as_ref().is_some_and(|look| look.at.mono >= due) {
+            return;
+        }
+        if due > turn.now.mono {
+            turn.due(due);
+        } else {
+            self.look(canary, turn);
+        }
+    }
+}

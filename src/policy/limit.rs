@@ -1,0 +1,419 @@
+//! Usage limits, one record per account (and model, where the banner names one).
+//!
+//! A held account is left alone until its probe time; then one agent, the canary, is asked to go on. When it works, or
+//! any agent of the account begins to work, the account is open and the others follow one after another. There is no
+//! hold without a next deadline.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use regex::Regex;
+use serde::{Deserialize, Serialize};
+
+use super::action::Action;
+use super::event::EventKind;
+use super::fleet::Watchdog;
+use super::message::Purpose;
+use super::now::{Moment, Now};
+use super::reading::{Meaning, Reading};
+use super::reset_time::{self, Form};
+use super::state::Session;
+use super::{Supervisor, Turn, with};
+
+/// What the canary is told. It looks like no limit to any backend (rule 1).
+pub const PROBE_TEXT: &str =
+    "supervisor: please go on where you stopped. Pull first, and read your status and review files again.";
+/// What the agents that showed the banner are told when the account is open.
+pub const RESUME_TEXT: &str =
+    "supervisor: you can work again. Pull, read your status and review files again, and go on where you stopped.";
+/// A named date is probed so often all the same: capacity has come back hours early.
+const DATE_PROBE: Duration = Duration::from_secs(3600);
+/// The agents of an open account follow each other after this time.
+const STAGGER: Duration = Duration::from_secs(5);
+/// Work is proven when every look for so long has shown it: a refused turn shows work for a moment, too.
+const WORK_PROOF: Duration = Duration::from_secs(8);
+/// A canary that rests without a banner so long after it was asked has answered.
+pub(super) const ANSWER_PROOF: Duration = Duration::from_secs(5);
+/// A refusal within this time after a named reset may be false.
+const DOUBT_WINDOW: TimeDelta = TimeDelta::hours(1);
+/// Such a refusal names a time at least this far ahead.
+const DOUBT_AHEAD: TimeDelta = TimeDelta::hours(4);
+/// It is tried again after these times before it is believed (limits.md).
+const DOUBT_WAITS: [Duration; 3] = [Duration::from_secs(300), Duration::from_secs(600), Duration::from_secs(1200)];
+/// So many fruitless probes give one loud warning (rule 7).
+pub(super) const WARN_PROBES: u32 = 3;
+/// Models that banners name.
+const MODELS: [&str; 5] = ["opus", "sonnet", "haiku", "fable", "fast"];
+/// The rule that proves that a menu's selected entry is the one that waits.
+const WAIT_SELECTED: &str = "limit-menu-wait-selected";
+
+static MODEL: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(&format!(r"(?i)\byour ({})\b[ \w.]* limit", MODELS.join("|"))).ok());
+
+/// A held account.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Limit {
+    /// The account.
+    pub account: String,
+    /// The model that the banner names, in lower case; agents with another one are not held.
+    pub model: Option<String>,
+    /// Since when.
+    pub since: Moment,
+    /// Which agent showed it first.
+    pub source: String,
+    /// The banner that the hold goes by; see [`first_line`].
+    pub banner: String,
+    /// The newest banner that was weighed; one that is not believed yet differs from `banner`.
+    pub newest: String,
+    /// The reset time that it names.
+    pub named: Option<DateTime<Utc>>,
+    /// How it goes on.
+    pub hold: Hold,
+    /// Probes that were refused or showed nothing.
+    pub probes: u32,
+    /// Refusals after the named time that were not believed yet.
+    pub doubts: usize,
+    /// The agents that show the banner, since when.
+    pub shown: BTreeMap<String, Moment>,
+    /// The agents that were seen without work since the hold began: if they work, the account is open.
+    pub rested: BTreeSet<String>,
+    /// Agents that were canary since the last probe time and could not be asked.
+    pub passed_over: BTreeSet<String>,
+}
+
+/// How a hold goes on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "hold", rename_all = "snake_case")]
+pub enum Hold {
+    /// Probed at a time that the banner names.
+    Named {
+        /// By the wall clock.
+        until: DateTime<Utc>,
+    },
+    /// Probed after a time of our own.
+    Flat {
+        /// By the monotonic clock.
+        until: Moment,
+    },
+    /// One agent was asked to go on.
+    Probing {
+        /// Which.
+        canary: String,
+        /// Since when.
+        since: Moment,
+    },
+}
+
+impl Limit {
+    /// Translates the record into another boot: every agent was ended by it, so that its screens prove nothing.
+    pub(super) fn reboot(&mut self, now: Now) {
+        self.since = self.since.rebased(now);
+        self.hold = match &self.hold {
+            Hold::Named { until } => Hold::Named { until: *until },
+            Hold::Flat { until } => Hold::Flat { until: until.rebased(now) },
+            Hold::Probing { .. } => Hold::Flat { until: now.moment() },
+        };
+        self.shown.clear();
+        self.rested.clear();
+        self.passed_over.clear();
+    }
+
+    /// Returns when the next probe is due, on this turn's clocks; `None` while one runs.
+    pub fn due(&self, now: Now) -> Option<Moment> {
+        match &self.hold {
+            Hold::Named { until } => {
+                let left = (*until - now.wall).to_std().unwrap_or_default();
+                Some(Moment { mono: now.mono + left, wall: *until })
+            }
+            Hold::Flat { until } => Some(*until),
+            Hold::Probing { .. } => None,
+        }
+    }
+}
+
+/// Says when a hold with this banner is probed: at the time that it names, or at the flat cadence.
+fn next_probe(banner: &str, watchdog: &Watchdog, probed: bool, now: Now) -> (Hold, Option<DateTime<Utc>>) {
+    let (slack, flat) = (watchdog.limit_reset_slack, watchdog.limit_probe_fallback);
+    let flat_until = |wait: Duration| Hold::Flat { until: Moment { mono: now.mono + wait, wall: now.wall + wait } };
+    let Some(reset) = reset_time::parse(banner, now).filter(|reset| reset.believable(now)) else {
+        return (flat_until(flat), None);
+    };
+    let until = reset.at + slack;
+    let far = matches!(reset.form, Form::Date | Form::Weekday | Form::Epoch | Form::Relative);
+    // A time that has passed already is due; after a probe the same banner says nothing new.
+    let hold = if until <= now.wall {
+        flat_until(if probed { flat } else { slack })
+    } else if far && until > now.wall + DATE_PROBE {
+        flat_until(DATE_PROBE)
+    } else {
+        Hold::Named { until }
+    };
+    (hold, Some(reset.at))
+}
+
+impl Supervisor {
+    /// Returns the record that holds an agent, if one does.
+    pub(super) fn limit_of(&self, name: &str) -> Option<&Limit> {
+        self.state.limits.iter().find(|limit| self.is_of(name, limit))
+    }
+
+    /// Says whether messages, wakes, healing and starts wait for the agent's account.
+    pub(super) fn is_held(&self, name: &str, now: Now) -> bool {
+        let released = self.state.agents.get(name).and_then(|state| state.release);
+        self.limit_of(name).is_some() || released.is_some_and(|release| release.mono > now.mono)
+    }
+
+    /// Says whether the agent is the one that is asked to go on.
+    pub(super) fn is_canary(&self, name: &str) -> bool {
+        let asked = |limit: &Limit| matches!(&limit.hold, Hold::Probing { canary, .. } if canary == name);
+        self.state.limits.iter().any(asked)
+    }
+
+    pub(super) fn is_of(&self, name: &str, limit: &Limit) -> bool {
+        let Some(agent) = self.fleet.agent(name).filter(|agent| agent.account == limit.account) else { return false };
+        if agent.backend_name.is_empty() {
+            return false;
+        }
+        let Some(model) = &limit.model else { return true };
+        limit.shown.contains_key(name) || self.model_of(name).is_some_and(|own| own.to_lowercase().contains(model))
+    }
+
+    /// Weighs what a look showed of a limit.
+    pub(super) fn weigh_limit(&mut self, name: &str, readings: &[Reading], turn: &mut Turn) {
+        if self.fleet.agent(name).is_none() {
+            return;
+        }
+        match readings.first().map(|reading| reading.meaning) {
+            Some(Meaning::Limited | Meaning::LimitMenu | Meaning::ContinuesByItself) => {
+                self.shows_limit(name, readings, turn);
+            }
+            Some(Meaning::Working) => self.works(name, turn),
+            Some(
+                Meaning::Starting
+                | Meaning::Idle
+                | Meaning::Retrying
+                | Meaning::Refused
+                | Meaning::Login
+                | Meaning::Permission
+                | Meaning::UnknownDialog
+                | Meaning::Fatal
+                | Meaning::Context,
+            )
+            | None => self.rests(name, turn),
+        }
+    }
+
+    fn shows_limit(&mut self, name: &str, readings: &[Reading], turn: &mut Turn) {
+        let Some(strongest) = readings.first() else { return };
+        let banner = readings.iter().find(|reading| reading.meaning == Meaning::Limited).unwrap_or(strongest);
+        self.choose_to_wait(name, strongest, turn);
+        if self.is_old(name, banner) {
+            return self.rests(name, turn);
+        }
+        let line = first_line(&banner.text);
+        let at = match self.state.limits.iter().position(|limit| self.is_of(name, limit)) {
+            Some(at) => at,
+            None => self.open_limit(name, &line, turn),
+        };
+        self.weigh_banner(at, name, &line, turn);
+        let limit = &mut self.state.limits[at];
+        limit.shown.entry(name.to_owned()).or_insert(turn.now.moment());
+        limit.rested.insert(name.to_owned());
+    }
+
+    /// Lets a banner on a held account's screen change the hold: the canary's refusal, or one that names more.
+    fn weigh_banner(&mut self, at: usize, name: &str, line: &str, turn: &mut Turn) {
+        let limit = &self.state.limits[at];
+        let fresh = limit.newest != line;
+        let asked = match &limit.hold {
+            Hold::Probing { canary, since } if canary == name => Some(turn.now.since(*since)),
+            Hold::Probing { .. } | Hold::Named { .. } | Hold::Flat { .. } => None,
+        };
+        let probing = matches!(limit.hold, Hold::Probing { .. });
+        match asked {
+            // The banner from before still stands while the question is typed.
+            Some(since) if fresh || since >= ANSWER_PROOF => self.refused(at, name, line, turn),
+            None if fresh && !probing => self.rearm(at, line, true, turn.now),
+            Some(_) | None => {}
+        }
+    }
+
+    /// Presses Enter in a limit menu, once, and only when the screen proves that the entry that waits is selected.
+    fn choose_to_wait(&mut self, name: &str, strongest: &Reading, turn: &mut Turn) {
+        let Some(live) = self.agents.get_mut(name) else { return };
+        let proven = strongest.meaning == Meaning::LimitMenu && strongest.rule == WAIT_SELECTED;
+        if proven && !live.menu_answered {
+            live.menu_answered = true;
+            turn.act(Action::Key { agent: name.to_owned(), key: "Enter".to_owned() });
+        } else if strongest.meaning != Meaning::LimitMenu {
+            live.menu_answered = false;
+        }
+    }
+
+    /// Says whether the banner has stood there since before the account was opened.
+    fn is_old(&self, name: &str, banner: &Reading) -> bool {
+        let Some(state) = self.state.agents.get(name) else { return true };
+        state.old_banner.as_ref().is_some_and(|old| *old == first_line(&banner.text))
+    }
+
+    /// Opens a record and returns its place.
+    fn open_limit(&mut self, name: &str, line: &str, turn: &mut Turn) -> usize {
+        let account = self.fleet.agent(name).map(|agent| agent.account.clone()).unwrap_or_default();
+        let model = MODEL.as_ref().and_then(|model| model.captures(line)).map(|found| found[1].to_lowercase());
+        let (hold, named) = next_probe(line, &self.fleet.watchdog, false, turn.now);
+        let limit = Limit {
+            account,
+            model,
+            since: turn.now.moment(),
+            source: name.to_owned(),
+            banner: line.to_owned(),
+            newest: line.to_owned(),
+            named,
+            hold,
+            probes: 0,
+            doubts: 0,
+            shown: BTreeMap::new(),
+            rested: BTreeSet::new(),
+            passed_over: BTreeSet::new(),
+        };
+        let until = limit.due(turn.now).map(|due| local(due.wall, turn.now)).unwrap_or_default();
+        let text = format!("account {} is held: {line} (next probe {until})", limit.account);
+        let event = self.about(name, EventKind::LimitHeld, &text, turn.now);
+        turn.act(Action::Record(with(event, "account", limit.account.clone())));
+        self.state.limits.push(limit);
+        self.state.limits.len() - 1
+    }
+
+    /// Takes in that the canary was refused: the hold goes on by the fresh banner.
+    fn refused(&mut self, at: usize, canary: &str, line: &str, turn: &mut Turn) {
+        let limit = &mut self.state.limits[at];
+        limit.probes += 1;
+        limit.passed_over.clear();
+        let loud = limit.probes == WARN_PROBES;
+        let account = limit.account.clone();
+        self.rearm(at, line, true, turn.now);
+        self.tell_refusal(canary, &account, loud, turn);
+    }
+
+    /// Sets the next probe by a banner. Right after a named reset, one that names a time hours ahead is often false: it
+    /// is doubted a few times before it is believed.
+    fn rearm(&mut self, at: usize, line: &str, probed: bool, now: Now) {
+        let (hold, named) = next_probe(line, &self.fleet.watchdog, probed, now);
+        let limit = &mut self.state.limits[at];
+        line.clone_into(&mut limit.newest);
+        let just_reset = limit.named.is_some_and(|before| before <= now.wall && now.wall - before <= DOUBT_WINDOW);
+        let far = named.is_some_and(|named| named - now.wall >= DOUBT_AHEAD);
+        if just_reset && far && limit.doubts < DOUBT_WAITS.len() {
+            let wait = DOUBT_WAITS[limit.doubts];
+            limit.doubts += 1;
+            limit.hold = Hold::Flat { until: Moment { mono: now.mono + wait, wall: now.wall + wait } };
+            return;
+        }
+        limit.hold = hold;
+        if named.is_some() {
+            limit.named = named;
+            line.clone_into(&mut limit.banner);
+        }
+    }
+
+    pub(super) fn tell_refusal(&self, canary: &str, account: &str, loud: bool, turn: &mut Turn) {
+        let text = if loud {
+            format!("account {account} is still held after {WARN_PROBES} probes; probes go on at the flat cadence")
+        } else {
+            format!("account {account} is still held")
+        };
+        let kind = if loud { EventKind::LimitPersists } else { EventKind::LimitProbe };
+        turn.act(Action::Record(with(self.about(canary, kind, &text, turn.now), "account", account)));
+    }
+
+    /// Takes in that an agent works: work begun after the hold opens the account.
+    fn works(&mut self, name: &str, turn: &mut Turn) {
+        if let Some(state) = self.state.agents.get_mut(name)
+            && state.old_banner.is_some()
+        {
+            state.old_banner = None;
+        }
+        let opens = |limit: &Limit| {
+            let canary = matches!(&limit.hold, Hold::Probing { canary, .. } if canary == name);
+            self.is_of(name, limit) && (canary || limit.rested.contains(name))
+        };
+        let Some(at) = self.state.limits.iter().position(opens) else { return };
+        let Some(working) = self.agents.get(name).and_then(|live| live.working) else { return };
+        if turn.now.mono.since(working) >= WORK_PROOF {
+            self.lift(at, name, turn);
+        }
+    }
+
+    /// Takes in that an agent shows neither work nor a banner.
+    fn rests(&mut self, name: &str, turn: &mut Turn) {
+        let told = self
+            .state
+            .agents
+            .get(name)
+            .is_some_and(|state| state.queue.iter().all(|message| message.purpose != Purpose::Probe));
+        let answered = |limit: &Limit| {
+            matches!(&limit.hold, Hold::Probing { canary, since }
+                if canary == name && told && turn.now.since(*since) >= ANSWER_PROOF)
+        };
+        let answered = self.state.limits.iter().position(answered);
+        if let Some(at) = answered.filter(|_| !self.shows_banner(name)) {
+            return self.lift(at, name, turn);
+        }
+        let keys: Vec<usize> =
+            (0..self.state.limits.len()).filter(|at| self.is_of(name, &self.state.limits[*at])).collect();
+        for at in keys {
+            let limit = &mut self.state.limits[at];
+            limit.rested.insert(name.to_owned());
+            // A banner that has vanished without work makes its agent the next canary.
+            if let Some(shown) = limit.shown.get_mut(name) {
+                *shown = Moment { mono: super::now::Mono::default(), ..*shown };
+            }
+        }
+    }
+
+    /// Says whether the newest look shows a limit, old or new.
+    fn shows_banner(&self, name: &str) -> bool {
+        let look = self.agents.get(name).and_then(|live| live.look.as_ref());
+        look.is_some_and(|look| look.readings.iter().any(|reading| reading.meaning == Meaning::Limited))
+    }
+
+    /// Opens an account: the others follow one after another, those that showed the banner with a word.
+    fn lift(&mut self, at: usize, by: &str, turn: &mut Turn) {
+        let limit = self.state.limits.remove(at);
+        let text = format!(
+            "account {} is open again after {} s: {by} works",
+            limit.account,
+            turn.now.since(limit.since).as_secs()
+        );
+        let event = self.about(by, EventKind::LimitLifted, &text, turn.now);
+        turn.act(Action::Record(with(event, "account", limit.account.clone())));
+        let names: Vec<String> = self.fleet.agents.iter().map(|agent| agent.name.clone()).collect();
+        let mut place = 0_u32;
+        for name in names.iter().filter(|name| *name != by && self.is_of(name, &limit)).cloned().collect::<Vec<_>>() {
+            place += 1;
+            let wait = STAGGER * place;
+            let shown = limit.shown.contains_key(&name);
+            let Some(state) = self.state.agents.get_mut(&name) else { continue };
+            state.release = Some(Moment { mono: turn.now.mono + wait, wall: turn.now.wall + wait });
+            state.queue.retain(|message| message.purpose != Purpose::Probe);
+            if shown {
+                state.old_banner = Some(limit.newest.clone());
+            }
+            if shown && matches!(state.session, Session::Running { .. }) {
+                self.queue(&name, Purpose::Resume, RESUME_TEXT.to_owned(), turn.now);
+            }
+        }
+    }
+}
+
+/// Returns a banner's own line; what stands below it in its paragraph changes.
+fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Returns a time for people, in the host's zone.
+pub(super) fn local(at: DateTime<Utc>, now: Now) -> String {
+    at.with_timezone(&now.zone).format("%a %H:%M:%S").to_string()
+}

@@ -1,0 +1,88 @@
+//! When an agent's screen is looked at though nothing is to be typed, and who weighs what it shows.
+
+use std::time::Duration;
+
+use super::action::Action;
+use super::delivery::QUIET;
+use super::fleet::Backend;
+use super::reading::{Meaning, Reading};
+use super::{Supervisor, Turn};
+
+/// Output that does not end is looked at so often.
+const BUSY_LOOK: Duration = Duration::from_secs(5);
+/// Between two looks that nobody waits for lies at least this.
+const LOOK_GAP: Duration = Duration::from_secs(1);
+
+impl Backend {
+    /// Says whether a look can tell that the program works.
+    pub(super) fn shows_work(&self) -> bool {
+        self.screen.rules.iter().any(|rule| rule.meaning == Meaning::Working)
+    }
+}
+
+/// Says whether a screen shows work, or a refusal that the program repeats by itself.
+pub(super) fn shows_work(readings: &[Reading]) -> bool {
+    readings.first().is_some_and(|reading| matches!(reading.meaning, Meaning::Working | Meaning::Retrying))
+}
+
+impl Supervisor {
+    /// Asks for a look.
+    pub(super) fn look(&mut self, name: &str, turn: &mut Turn) {
+        if let Some(live) = self.agents.get_mut(name) {
+            live.looking = true;
+            live.unseen = None;
+            turn.act(Action::Look { agent: name.to_owned() });
+        }
+    }
+
+    /// Lets every concern weigh what the newest look showed.
+    pub(super) fn weigh(&mut self, name: &str, command: &str, turn: &mut Turn) {
+        let tells = self.backend_of(name).is_some_and(Backend::shows_work);
+        let Some(live) = self.agents.get_mut(name) else { return };
+        let Some(readings) = live.look.as_ref().map(|look| look.readings.clone()) else { return };
+        let works = readings.first().is_some_and(|reading| reading.meaning == Meaning::Working);
+        live.working = if works { live.working.or(Some(turn.now.mono)) } else { None };
+        if tells {
+            self.note_rest(name, shows_work(&readings), turn.now.mono);
+        }
+        self.weigh_limit(name, &readings, turn);
+        self.weigh_health(name, command, &readings, turn);
+    }
+
+    /// Decides whether an agent is looked at because it wrote something.
+    pub(super) fn decide_watch(&mut self, name: &str, turn: &mut Turn) {
+        let Some(backend) = self.backend_of(name) else { return };
+        let (tells, reads) = (backend.shows_work(), !backend.screen.rules.is_empty());
+        if !tells {
+            self.rest_by_output(name, turn);
+        }
+        let Some(live) = self.agents.get(name).filter(|live| reads && !live.looking && !live.typing) else { return };
+        let due = match (&live.look, live.unseen, live.output) {
+            (None, _, _) => turn.now.mono,
+            (Some(_), None, _) | (Some(_), _, None) => return,
+            (Some(look), Some(unseen), Some(output)) => {
+                (output + QUIET).min(unseen + BUSY_LOOK).max(look.at.mono + LOOK_GAP)
+            }
+        };
+        if due > turn.now.mono {
+            turn.due(due);
+        } else {
+            self.look(name, turn);
+        }
+    }
+
+    /// Where no rule tells of work, output does.
+    fn rest_by_output(&mut self, name: &str, turn: &mut Turn) {
+        let Some(live) = self.agents.get(name) else { return };
+        let Some(output) = live.output else { return self.note_rest(name, false, turn.now.mono) };
+        let quiet = output + QUIET;
+        if quiet > turn.now.mono {
+            turn.due(quiet);
+            if live.rest.is_some() {
+                self.note_rest(name, true, output);
+            }
+        } else if live.rest.is_none() {
+            self.note_rest(name, false, output);
+        }
+    }
+}

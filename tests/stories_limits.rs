@@ -1,0 +1,300 @@
+//! Usage limits, silence and broken screens, each as a script of moments.
+
+mod story;
+
+use agent_orchestrator::policy::observation::Exit;
+use agent_orchestrator::policy::request::{Reason, Reply};
+use story::Story;
+
+/// Three agents of one account; `opus` has a model of its own.
+const THREE: &str = r#"
+[defaults]
+session_prefix = "x-"
+log_dir = "logs"
+backend = "box"
+watch = "heal+stall"
+[watchdog]
+stall_grace = 180
+[backend.box]
+bin = "agent"
+prompt_delivery = "exec"
+input_re = '^>(?: (?P<text>.*))?$'
+active_re = "esc to interrupt"
+limit_re = "hit your .*limit"
+fatal_re = "cannot be modified"
+process_name = "agent"
+submit_key = "Enter"
+stall_idle = 100000
+[backend.other]
+bin = "other"
+process_name = "other"
+[[agent]]
+name = "one"
+prompt = "x"
+[[agent]]
+name = "two"
+prompt = "x"
+[[agent]]
+name = "opus"
+model = "claude-opus-4"
+prompt = "x"
+"#;
+
+const BUSY: &str = "esc to interrupt";
+
+fn shows(story: &mut Story, agent: &str, text: &str) {
+    text.clone_into(&mut story.pane(agent).above);
+    story.output(agent);
+}
+
+/// The canary, or whoever: it works for a while and says so.
+fn works(story: &mut Story, agent: &str, seconds: u64) {
+    for _ in 0..seconds {
+        shows(story, agent, BUSY);
+        story.pass_s(1);
+    }
+}
+
+#[test]
+fn rule_3_a_held_account_is_left_alone_until_the_named_time_then_one_agent_is_asked() {
+    let mut story = Story::new(THREE);
+    story.pass_s(5);
+    story.told();
+    shows(&mut story, "one", "You've hit your session limit · resets 6am");
+    story.pass_s(10);
+    shows(&mut story, "two", "You've hit your session limit · resets 6am");
+    story.pass_s(2 * 3600 - 60);
+    assert!(story.panes.values().all(|pane| pane.taken.is_empty() && pane.run == 1), "nobody is typed to or restarted");
+    story.pass_s(120);
+    assert_eq!(story.pane("one").taken.len(), 1, "the one held longest is asked");
+    assert!(story.pane("two").taken.is_empty() && story.pane("opus").taken.is_empty(), "and nobody else");
+    works(&mut story, "one", 12);
+    story.pass_s(30);
+    assert!(story.pane("two").taken[0].contains("you can work again"), "who showed the banner gets a word");
+    assert!(story.pane("opus").taken.is_empty(), "who showed none goes on by itself");
+    assert!(story.saved.limits.is_empty());
+    assert!(story.panes.values().all(|pane| pane.run == 1));
+}
+
+#[test]
+fn rule_7_fruitless_probes_go_on_at_the_flat_cadence_with_one_warning() {
+    let mut story = Story::new(THREE);
+    story.pass_s(5);
+    shows(&mut story, "one", "You've hit your limit. Try again later.");
+    story.pass_s(3);
+    story.told();
+    for _ in 0..7 {
+        story.pass_s(200);
+        shows(&mut story, "one", "You've hit your limit. Try again later.");
+        story.pass_s(100);
+        shows(&mut story, "one", "You've hit your limit. Try again later.");
+    }
+    let probes = story.pane("one").taken.len();
+    let told = story.told();
+    assert!((4..=7).contains(&probes), "{probes} probes in 35 minutes: {told}");
+    assert_eq!(told.matches("still held after 3 probes").count(), 1, "{told}");
+    assert_eq!(story.pane("one").run, 1, "never a kill");
+}
+
+#[test]
+fn rule_4_a_bare_time_of_day_far_ahead_is_an_old_banner() {
+    let mut story = Story::new(THREE);
+    story.pass_s(5);
+    shows(&mut story, "one", "You've hit your session limit · resets 3am");
+    story.pass_s(330);
+    assert_eq!(story.pane("one").taken.len(), 1, "probed at the flat cadence");
+}
+
+#[test]
+fn rule_5_a_hold_survives_the_supervisor() {
+    let mut story = Story::new(THREE);
+    story.pass_s(5);
+    shows(&mut story, "one", "You've hit your session limit · resets 6am");
+    story.pass_s(5);
+    story.kill_supervisor();
+    story.pass_s(600);
+    story.wake();
+    story.pass_s(3600);
+    assert!(story.panes.values().all(|pane| pane.taken.is_empty() && pane.run == 1));
+    assert_eq!(story.saved.limits.len(), 1);
+    story.pass_s(3100);
+    assert_eq!(story.pane("one").taken.len(), 1);
+}
+
+#[test]
+fn an_early_return_opens_the_account_and_an_agent_that_worked_all_along_does_not() {
+    let mut story = Story::new(THREE);
+    story.pass_s(5);
+    works(&mut story, "two", 3);
+    shows(&mut story, "one", "You've hit your session limit · resets 6am");
+    works(&mut story, "two", 20);
+    assert_eq!(story.saved.limits.len(), 1, "a turn that began before the hold proves nothing");
+    shows(&mut story, "two", "");
+    story.pass_s(60);
+    works(&mut story, "two", 15);
+    assert!(story.saved.limits.is_empty(), "work begun after it does");
+    story.pass_s(20);
+    assert_eq!(story.pane("one").taken.len(), 1);
+}
+
+#[test]
+fn a_limit_of_one_model_holds_only_agents_of_that_model() {
+    let mut story = Story::new(THREE);
+    story.pass_s(5);
+    shows(&mut story, "opus", "You've hit your Opus limit · resets 6am");
+    story.pass_s(5);
+    let free = story.send("one", "go on", 10);
+    let held = story.send("opus", "go on", 10);
+    story.pass_s(11);
+    assert!(matches!(story.replies[&free], Reply::Done { .. }));
+    assert!(matches!(&story.replies[&held], Reply::Failed { reason: Reason::Held, .. }), "{:?}", story.replies[&held]);
+    assert!(story.pane("opus").taken.is_empty());
+}
+
+#[test]
+fn what_dies_in_a_hold_is_started_when_the_account_opens() {
+    let mut story = Story::new(THREE);
+    story.pass_s(5);
+    shows(&mut story, "one", "You've hit your session limit · resets 6am");
+    story.pass_s(5);
+    story.dies("two", Exit::Code(1));
+    story.pass_s(3600);
+    assert!(!story.pane("two").alive, "no start on a held account");
+    story.pass_s(3700);
+    works(&mut story, "one", 12);
+    story.pass_s(30);
+    assert!(story.pane("two").alive);
+}
+
+#[test]
+fn a_hold_whose_agents_are_all_dead_is_probed_by_a_start() {
+    let mut story = Story::new(THREE);
+    story.pass_s(5);
+    shows(&mut story, "one", "You've hit your limit. Try again later.");
+    story.pass_s(5);
+    for agent in ["one", "two", "opus"] {
+        story.dies(agent, Exit::Code(1));
+    }
+    story.pass_s(400);
+    let alive = story.panes.values().filter(|pane| pane.alive).count();
+    assert!(alive >= 1, "no hold without a next probe");
+}
+
+#[test]
+fn a_refusal_that_names_five_hours_right_after_the_reset_is_doubted_first() {
+    let mut story = Story::new(THREE);
+    story.pass_s(5);
+    shows(&mut story, "one", "You've hit your session limit · resets 4:30am");
+    story.pass_s(30 * 60 + 60);
+    assert_eq!(story.pane("one").taken.len(), 1);
+    story.told();
+    for minutes in [5, 10, 20] {
+        shows(&mut story, "one", "You've hit your session limit · resets 9:30am");
+        story.pass_s(5);
+        let before = story.pane("one").taken.len();
+        story.pass_s(minutes * 60 - 90);
+        assert_eq!(story.pane("one").taken.len(), before, "not before {minutes} minutes");
+        story.pass_s(120);
+        assert_eq!(story.pane("one").taken.len(), before + 1, "probed after {minutes} minutes");
+    }
+    shows(&mut story, "one", "You've hit your session limit · resets 9:30am");
+    story.pass_s(5);
+    let before = story.pane("one").taken.len();
+    story.pass_s(2 * 3600);
+    assert_eq!(story.pane("one").taken.len(), before, "then it is believed");
+}
+
+#[test]
+fn the_banner_that_still_stands_after_the_account_was_opened_is_no_new_hold() {
+    let mut story = Story::new(THREE);
+    story.pass_s(5);
+    shows(&mut story, "one", "You've hit your session limit · resets 4:30am");
+    shows(&mut story, "two", "You've hit your session limit · resets 4:30am");
+    story.pass_s(31 * 60);
+    works(&mut story, "one", 12);
+    assert!(story.saved.limits.is_empty());
+    story.pane("two").dialog = true;
+    story.output("two");
+    story.pass_s(60);
+    let told = story.told();
+    assert!(story.saved.limits.is_empty(), "its old banner proves nothing: {told}");
+}
+
+#[test]
+fn rule_8_a_waiter_is_left_until_its_time_and_the_grace_have_passed() {
+    let text = THREE.replace("stall_idle = 100000", "stall_idle = 300");
+    let mut story = Story::new(&text);
+    story.pass_s(5);
+    shows(&mut story, "one", "● done for now\nWAITING-UNTIL: 2026-06-13T04:10:00Z");
+    shows(&mut story, "two", BUSY);
+    shows(&mut story, "opus", "● I wait.\nWAITING-UNTIL: 2026-06-13T04:10:00Z\n\n● and went on");
+    story.pass_s(290);
+    assert_eq!(story.pane("opus").run, 1);
+    story.pass_s(60);
+    assert_eq!(story.pane("opus").run, 2, "rule 9: a marker that is not its last word is history");
+    assert_eq!(story.pane("one").run, 1);
+    story.pass_s(410);
+    assert_eq!(story.pane("one").run, 1, "not within the grace");
+    story.pass_s(60);
+    assert_eq!(story.pane("one").run, 2, "after it");
+    assert_eq!(story.pane("two").run, 1, "who works is not stalled");
+}
+
+#[test]
+fn a_waiter_that_names_a_far_time_is_cut_to_wait_max() {
+    let text = THREE.replace("stall_idle = 100000", "stall_idle = 300");
+    let mut story = Story::new(&text);
+    story.pass_s(5);
+    shows(&mut story, "one", "WAITING-UNTIL: 2099-01-01T00:00:00Z");
+    story.pass_s(3600);
+    assert_eq!(story.pane("one").run, 1);
+    story.pass_s(300);
+    assert_eq!(story.pane("one").run, 2);
+}
+
+#[test]
+fn silence_is_counted_on_over_a_restart_of_the_supervisor_and_not_in_a_hold() {
+    let text = THREE.replace("stall_idle = 100000", "stall_idle = 300");
+    let mut story = Story::new(&text);
+    story.pass_s(200);
+    story.kill_supervisor();
+    story.wake();
+    story.pass_s(150);
+    assert_eq!(story.pane("one").run, 2, "idle for 300 s in all");
+    shows(&mut story, "one", "You've hit your session limit · resets 8am");
+    story.pass_s(3600);
+    assert_eq!(story.pane("one").run, 2);
+}
+
+#[test]
+fn a_broken_conversation_is_started_anew_with_back_off_and_never_in_a_hold() {
+    let mut story = Story::new(THREE);
+    story.pass_s(5);
+    shows(&mut story, "one", "API Error: 400 redacted_thinking blocks cannot be modified");
+    story.pass_s(2);
+    assert_eq!(story.pane("one").run, 2);
+    for _ in 0..3 {
+        shows(&mut story, "one", "API Error: 400 redacted_thinking blocks cannot be modified");
+        story.pass_s(10);
+    }
+    assert!((3..=5).contains(&story.pane("one").run), "{}", story.pane("one").run);
+    shows(&mut story, "two", "You've hit your session limit · resets 6am");
+    story.pass_s(2);
+    let run = story.pane("opus").run;
+    shows(&mut story, "opus", "API Error: 400 redacted_thinking blocks cannot be modified");
+    story.pass_s(600);
+    assert_eq!(story.pane("opus").run, run);
+}
+
+#[test]
+fn another_agent_program_in_the_pane_is_replaced_and_a_shell_is_not() {
+    let mut story = Story::new(THREE);
+    story.pass_s(5);
+    story.pane("one").command = "sh".to_owned();
+    story.pane("two").command = "other".to_owned();
+    story.output("one");
+    story.output("two");
+    story.pass_s(5);
+    assert_eq!(story.pane("one").run, 1);
+    assert_eq!(story.pane("two").run, 2);
+}
