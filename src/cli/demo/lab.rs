@@ -119,7 +119,7 @@ fn config(program: &str, handoff: bool) -> String {
         "# The demo's fleet: two scripted agents that work two phases.\n\
          [defaults]\nsession_prefix = \"demo-\"\nlog_dir = \"logs\"\n\n\
          [backend.stand-in]\nbin = {bin}\nprompt_delivery = \"exec\"\n\
-         ready_re = '^> '\ninput_re = '^> ?(?P<text>.*)$'\nactive_re = 'esc to interrupt'\n\
+         input_re = '^> ?(?P<text>.*)$'\nactive_re = 'esc to interrupt'\n\
          connect_delay = 2\nready_max = 20\n\n\
          [loop]\nroles_dir = \"prompts\"\nphases = [\n{phases}]\n\n\
          [loop.handoff]\nrepo = \"builder\"\nclaim_pattern = '{claim}'\nreview_pattern = '{review}'\n\
