@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::policy::launch::quoted;
+
 /// Name of the tmux session option that holds the run's number.
 pub const RUN_OPTION: &str = "@agent_orchestrator_run";
 

@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 
 use super::utf8;
 use crate::cli::bounded::git;
-use crate::policy::launch::quoted;
+use crate::protocol::launch::quoted;
 
 /// The agents; each has a clone of its name.
 pub const AGENTS: [&str; 2] = ["builder", "adversary"];

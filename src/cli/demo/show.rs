@@ -10,7 +10,7 @@ use anyhow::Context;
 use super::fleet::Fleet;
 use super::lab::{AGENTS, Lab};
 use crate::cli::bounded::git;
-use crate::policy::event::{Event, EventKind, Level};
+use crate::protocol::{Event, EventKind, Level};
 
 /// The most of the event log that is read at once, bytes; the rest comes with the next look.
 const READ_SIZE_MAX: u64 = 1 << 20;

@@ -1,3 +1,5 @@
+//! Tests of the regions, the last words and the order of rules.
+
 use super::*;
 use crate::policy::fleet::Pattern;
 
