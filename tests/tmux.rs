@@ -1,5 +1,5 @@
 //! Sessions against real tmux servers, each on a socket of its own.
-#![expect(clippy::disallowed_methods, reason = "real processes and files")]
+#![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "real processes and files; a test may panic")]
 
 mod tmux_driver;
 

@@ -1,4 +1,5 @@
 //! A small event loop around sessions, with a bound on every wait.
+#![expect(clippy::wildcard_enum_match_arm, reason = "a test waits for one kind of observation")]
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
