@@ -1,0 +1,65 @@
+//! Small programs that stand for agents, as shell text, and the backends that run them.
+
+/// An agent with an input box on a raw terminal that takes bracketed pastes: `> ` and what is typed, redrawn at every
+/// change; a long paste is folded as the real ones do. What is submitted is appended to `received.txt` in its folder,
+/// with a line `---` after it. `/busy`, `/idle`, `/dialog`, `/say TEXT` and `/exit CODE`, submitted alone, are obeyed.
+pub const BOX: &str = r#"
+state=idle; text=; shown=; said=
+stty raw -echo
+printf '\033[?2004h'
+draw() {
+    printf '\033[H\033[2J'
+    printf '%s\r\n' "an agent in $PWD" "$said"
+    if [ "$state" = busy ]; then printf 'Working (esc to interrupt)\r\n'; fi
+    if [ "$state" = dialog ]; then printf 'Do you trust this folder? (y/n)\r\n'; else printf '> %s' "$shown"; fi
+}
+submit() {
+    printf '%s\n---\n' "$text" >> received.txt
+    case $text in
+        /busy) state=busy ;;
+        /idle) state=idle ;;
+        /dialog) state=dialog ;;
+        /say\ *) said=${text#/say } ;;
+        /exit\ *) exit "${text#/exit }" ;;
+    esac
+    text=; shown=
+}
+fold() {
+    if [ "${#1}" -gt 800 ]; then
+        lines=${1//[!$'\n']/}
+        shown+="[Pasted text #1 +${#lines} lines]"
+    else
+        shown+=${1//$'\n'/ }
+    fi
+}
+draw
+while IFS= read -rsN1 key; do
+    case $key in
+        $'\033')
+            IFS= read -rsN5 rest
+            pasted=
+            while IFS= read -rs -d $'\033' part; do
+                pasted+=$part
+                IFS= read -rsN5 rest
+                [ "$rest" = '[201~' ] && break
+            done
+            pasted=${pasted//$'\r'/$'\n'}
+            text+=$pasted
+            fold "$pasted" ;;
+        $'\r' | $'\n') submit ;;
+        y) if [ "$state" = dialog ]; then state=idle; else text+=y; shown+=y; fi ;;
+        *) text+=$key; shown+=$key ;;
+    esac
+    read -t 0 || draw
+done
+"#;
+
+/// The backend `box`; every test fleet has [`BOX`] in its home.
+pub const BOX_BACKEND: &str = r#"
+[backend.box]
+bin = 'exec bash "$HOME/box.sh" {session} {model}'
+prompt_delivery = 'exec'
+input_re = '^> ?(?P<text>.*)$'
+active_re = 'esc to interrupt'
+ready_max = 20
+"#;
