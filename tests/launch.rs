@@ -7,6 +7,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
+use agent_orchestrator::policy::action::Conversation;
 use agent_orchestrator::policy::fleet::{Backend, PromptDelivery};
 use agent_orchestrator::policy::launch::{ARGUMENT_BYTES_MAX, CommandLine, Program, command, fill, fill_text, pointer};
 
@@ -82,7 +83,7 @@ fn backend(prompt_delivery: PromptDelivery, bin: &str) -> Backend {
         model_flag: "--model '{model}'".to_owned(),
         resume_flag: "--resume '{id}'".to_owned(),
         supports_resume: true,
-        new_id_flag: None,
+        new_id_flag: Some("--session-id '{id}'".to_owned()),
         remote_control: true,
         remote_control_flag: "--remote-control {session}".to_owned(),
         preamble: "export SEEN=\"pre {dir}\";".to_owned(),
@@ -133,7 +134,8 @@ impl Lab {
 
     fn program<'a>(&'a self, backend: &'a Backend, prompt: &'a str) -> Program<'a> {
         let dir = self.kickoff.parent().unwrap();
-        Program { backend, session: "fleet-b", dir, model: Some("m 1"), kickoff: &self.kickoff, prompt, resumed: None }
+        let conversation = &Conversation::Unknown;
+        Program { backend, session: "fleet-b", dir, model: Some("m 1"), kickoff: &self.kickoff, prompt, conversation }
     }
 
     /// Runs the line and returns the program's arguments and environment.
@@ -157,9 +159,13 @@ fn arg_gives_flags_and_the_prompt_as_one_argument() {
     let (words, env) = lab.run(&fresh);
     assert_eq!(words, ["--remote-control", "fleet-b", "--model", "m 1", "--flag", "one word", prompt.trim_end()]);
     assert!(env.contains("FROM_BACKEND=yes"));
-    let resumed = command(&Program { resumed: Some("1-2"), model: None, ..lab.program(&backend, prompt) }).unwrap();
-    let words = lab.run(&resumed).0;
-    assert_eq!(words, ["--resume", "1-2", "--remote-control", "fleet-b", "--flag", "one word", prompt.trim_end()]);
+    for (conversation, flag) in
+        [(Conversation::Resumed("1-2".to_owned()), "--resume"), (Conversation::New("1-2".to_owned()), "--session-id")]
+    {
+        let program = Program { conversation: &conversation, model: None, ..lab.program(&backend, prompt) };
+        let words = lab.run(&command(&program).unwrap()).0;
+        assert_eq!(words, [flag, "1-2", "--remote-control", "fleet-b", "--flag", "one word", prompt.trim_end()]);
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use agent_orchestrator::daemon::paths::Paths;
 use agent_orchestrator::daemon::prepare::{PROMPT_BYTES_MAX, prepare};
-use agent_orchestrator::policy::action::Start;
+use agent_orchestrator::policy::action::{Conversation, Start};
 use agent_orchestrator::policy::fleet::{
     Agent, Backend, Control, DoneSource, Fleet, Kind, Loop, Phase, Prompt, PromptDelivery, Watch,
 };
@@ -142,7 +142,14 @@ impl Lab {
 }
 
 fn start() -> Start {
-    Start { run: 7, phase: Some("p1".to_owned()), backend: None, model: None, extra_text: None }
+    Start {
+        run: 7,
+        phase: Some("p1".to_owned()),
+        backend: None,
+        model: None,
+        extra_text: None,
+        conversation: Conversation::Unknown,
+    }
 }
 
 #[test]
@@ -213,4 +220,23 @@ fn a_folder_that_is_gone_is_told() {
         lab.prepare("helper", &start()).unwrap_err(),
         "cannot write `…/state/kickoff-fleet-helper.txt`: no such file"
     );
+}
+
+#[test]
+fn a_conversation_that_is_open_elsewhere_is_not_resumed_and_one_that_is_free_gets_the_resume_prompt() {
+    let lab = Lab::new();
+    let id = format!("0123-{}-4567", std::process::id());
+    let resumed = || Start { conversation: Conversation::Resumed(id.clone()), ..start() };
+    let mut elsewhere = std::process::Command::new("/bin/sh")
+        .args(["-c", "read line", "resume", &id])
+        .stdin(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let error = lab.prepare("helper", &resumed()).unwrap_err();
+    assert!(error.contains(&format!("is open in process {}", elsewhere.id())), "{error}");
+    drop(elsewhere.stdin.take());
+    elsewhere.wait().unwrap();
+    lab.prepare("helper", &resumed()).unwrap();
+    let kickoff = std::fs::read_to_string(lab.paths.kickoff(&lab.fleet.agent("helper").unwrap().session)).unwrap();
+    assert_eq!(kickoff, "", "this agent's resume prompt is empty");
 }

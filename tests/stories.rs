@@ -671,3 +671,47 @@ fn a_down_that_comes_in_the_middle_of_a_start_is_obeyed() {
     story.pass_s(30);
     assert!(story.panes.is_empty());
 }
+
+/// One agent whose conversations have ids.
+fn resuming() -> String {
+    ONE.replace("submit_key", "supports_resume = true\nnew_id_flag = \"--id {id}\"\nsubmit_key")
+        .replace("watch = \"heal\"", "watch = \"heal+stall\"\nresume = true")
+}
+
+#[test]
+fn a_death_and_a_reboot_resume_the_conversation() {
+    let mut story = Story::new(&resuming());
+    story.pass_s(60);
+    let id = story.saved.agents["worker"].conversation.clone();
+    assert!(id.is_some());
+    assert!(!story.saved.agents["worker"].resumed);
+    story.dies("worker", Exit::Signal(9));
+    story.pass_s(60);
+    assert_eq!(story.saved.agents["worker"].conversation, id);
+    assert!(story.saved.agents["worker"].resumed);
+    story.kill_supervisor();
+    story.panes.clear();
+    story.boot = "boot-2".to_owned();
+    story.wake();
+    story.pass_s(60);
+    assert!(story.pane("worker").alive);
+    assert_eq!(story.saved.agents["worker"].conversation, id);
+}
+
+#[test]
+fn a_stall_begins_a_new_conversation_and_so_does_a_resume_that_ends_at_once() {
+    let mut story = Story::new(&resuming());
+    story.pass_s(60);
+    let first = story.saved.agents["worker"].conversation.clone();
+    story.pass_s(300);
+    assert_eq!(story.pane("worker").run, 2, "stalled");
+    let second = story.saved.agents["worker"].conversation.clone();
+    assert_ne!(first, second);
+    story.pass_s(60);
+    story.dies("worker", Exit::Code(1));
+    story.pass_s(5);
+    assert_eq!(story.saved.agents["worker"].conversation, second, "a death resumes");
+    story.dies("worker", Exit::Code(1));
+    story.pass_s(5);
+    assert_ne!(story.saved.agents["worker"].conversation, second, "what cannot be resumed is not tried for ever");
+}

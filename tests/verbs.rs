@@ -1,5 +1,4 @@
 //! Every verb, run by the real program on real tmux and git.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod fleet;
 

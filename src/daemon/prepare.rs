@@ -6,10 +6,10 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use super::paths::Paths;
-use crate::policy::action::Start;
+use crate::policy::action::{Conversation, Start};
 use crate::policy::fleet::{Agent, Backend, Fleet, Kind, Prompt};
 use crate::policy::launch::{CommandLine, Program, command, fill_text};
-use crate::protocol::launch::Launch;
+use crate::protocol::launch::{Launch, MARK};
 
 /// The frame of a kickoff where the config names none.
 pub const KICKOFF_TEMPLATE: &str = include_str!("../../prompts/kickoff.md");
@@ -43,7 +43,13 @@ pub fn prepare(fleet: &Fleet, paths: &Paths, agent: &str, start: &Start) -> Resu
 
 fn agent_command(fleet: &Fleet, paths: &Paths, agent: &Agent, start: &Start) -> Result<CommandLine, String> {
     let backend = backend_of(fleet, agent, start)?;
-    let prompt = prompt_of(fleet, agent, start)?;
+    let prompt = match &start.conversation {
+        Conversation::Resumed(id) => {
+            elsewhere(id, &paths.tmux_socket(&agent.name))?;
+            agent.resume_prompt.clone()
+        }
+        Conversation::New(_) | Conversation::Unknown => prompt_of(fleet, agent, start)?,
+    };
     let kickoff = paths.kickoff(&agent.session);
     let program = Program {
         backend,
@@ -52,11 +58,30 @@ fn agent_command(fleet: &Fleet, paths: &Paths, agent: &Agent, start: &Start) -> 
         model: start.model.as_deref(),
         kickoff: &kickoff,
         prompt: &prompt,
-        resumed: None,
+        conversation: &start.conversation,
     };
     let line = command(&program)?;
     replace(&kickoff, prompt.as_bytes())?;
     Ok(line)
+}
+
+/// Makes sure that no program outside of the agent's own session has the conversation open: two would write two
+/// branches of it, and one would be lost.
+fn elsewhere(id: &str, socket: &Path) -> Result<(), String> {
+    let mark = [MARK.as_bytes(), b"=", socket.as_os_str().as_encoded_bytes()].concat();
+    let processes = std::fs::read_dir("/proc").map_err(|error| format!("cannot read `/proc`: {}", reason(&error)))?;
+    for process in processes.filter_map(Result::ok) {
+        let Some(pid) = process.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
+        let read = |name: &str| std::fs::read(process.path().join(name)).unwrap_or_default();
+        let names_it = |argument: &[u8]| argument.windows(id.len()).any(|part| part == id.as_bytes());
+        if !read("cmdline").split(|byte| *byte == 0).any(names_it) {
+            continue;
+        }
+        if !read("environ").split(|byte| *byte == 0).any(|variable| variable == mark) {
+            return Err(format!("conversation `{id}` is open in process {pid}; it can be resumed when that has ended"));
+        }
+    }
+    Ok(())
 }
 
 fn backend_of<'a>(fleet: &'a Fleet, agent: &'a Agent, start: &Start) -> Result<&'a Backend, String> {

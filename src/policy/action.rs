@@ -127,4 +127,17 @@ pub struct Start {
     pub model: Option<String>,
     /// Appended to a task's prompt.
     pub extra_text: Option<String>,
+    /// The conversation that it goes on with, or begins.
+    pub conversation: Conversation,
+}
+
+/// The conversation of a start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Conversation {
+    /// The program chooses.
+    Unknown,
+    /// A new one, with this id.
+    New(String),
+    /// The one of this id; the agent is told `resume_prompt` instead of its kickoff.
+    Resumed(String),
 }

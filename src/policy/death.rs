@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::action::Action;
+use super::conversation::RESUME_PROOF;
 use super::event::EventKind;
 use super::fleet::{Kind, Watch};
 use super::now::{Moment, Now};
@@ -75,6 +76,8 @@ impl Supervisor {
             return;
         }
         let ran = matches!(state.session, Session::Running { .. }).then_some(state.since);
+        let could_not_resume = state.resumed && ran.is_none_or(|began| turn.now.since(began) < RESUME_PROOF);
+        state.fresh |= could_not_resume;
         let (exit, at) = (death.exit, turn.now.moment());
         state.last_exit = Some(LastExit { exit, at, screen: death.screen.clone() });
         state.enter(Session::Dead { exit }, turn.now);

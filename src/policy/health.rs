@@ -118,6 +118,7 @@ impl Supervisor {
         }
         state.restart = Some(cause);
         state.asked = true;
+        state.fresh |= matches!(cause, Cause::Stall | Cause::Fatal);
         let began = state.since;
         let crash_loop = state.count_death(Some(began), turn.now);
         let kind = match cause {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use super::action::Conversation;
 use super::fleet::{Backend, PromptDelivery};
 
 /// The longest prompt that is given as an argument; the kernel's bound is 131 072 bytes for each
@@ -27,8 +28,8 @@ pub struct Program<'a> {
     pub kickoff: &'a Path,
     /// The prompt's text.
     pub prompt: &'a str,
-    /// The conversation that is resumed, if one is.
-    pub resumed: Option<&'a str>,
+    /// The conversation that is resumed or begun.
+    pub conversation: &'a Conversation,
 }
 
 /// What `/bin/sh -c` runs in a pane.
@@ -47,22 +48,30 @@ pub struct CommandLine {
 pub fn command(program: &Program) -> Result<CommandLine, String> {
     let backend = program.backend;
     let model = program.model.filter(|model| !model.is_empty());
+    let id = match program.conversation {
+        Conversation::New(id) | Conversation::Resumed(id) => id,
+        Conversation::Unknown => "",
+    };
     let fields = [
         ("kickoff", text_of(program.kickoff)?),
         ("dir", text_of(program.dir)?),
         ("session", program.session),
         ("model", model.unwrap_or_default()),
-        ("id", program.resumed.unwrap_or_default()),
+        ("id", id),
         ("server", &backend.server),
     ];
     let text = match backend.prompt_delivery {
         PromptDelivery::Exec => fill(&backend.bin, &fields),
         PromptDelivery::Ping => attach(backend, &fields),
         PromptDelivery::Arg => {
-            let resume = program.resumed.filter(|_| backend.supports_resume).map_or("", |_| &backend.resume_flag);
+            let conversation_flag = match program.conversation {
+                Conversation::Resumed(_) if backend.supports_resume => backend.resume_flag.as_str(),
+                Conversation::New(_) => backend.new_id_flag.as_deref().unwrap_or_default(),
+                Conversation::Unknown | Conversation::Resumed(_) => "",
+            };
             let remote = if backend.remote_control { backend.remote_control_flag.as_str() } else { "" };
             let model_flag = model.map_or("", |_| &backend.model_flag);
-            let parts = [&backend.bin, resume, remote, model_flag, &backend.flags];
+            let parts = [&backend.bin, conversation_flag, remote, model_flag, &backend.flags];
             let mut words: Vec<String> = parts.iter().map(|part| fill(part, &fields)).collect();
             words.push(prompt_argument(program.prompt, text_of(program.kickoff)?));
             words.retain(|word| !word.trim().is_empty());

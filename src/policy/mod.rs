@@ -6,6 +6,7 @@ pub mod action;
 mod answer;
 mod canary;
 pub mod command;
+mod conversation;
 pub mod death;
 pub mod delivery;
 pub mod event;

@@ -281,6 +281,7 @@ impl Supervisor {
                 continue;
             }
             state.asked = true;
+            state.fresh = true;
             state.retry = None;
             state.restart = match state.session {
                 Session::Absent | Session::Dead { .. } => None,

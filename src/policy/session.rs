@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use super::action::{Action, Start};
+use super::action::{Action, Conversation, Start};
 use super::death::Death;
 use super::event::EventKind;
 use super::fleet::{Agent, Backend, Kind, PromptDelivery};
 use super::message::{Message, Progress, Purpose};
-use super::now::Moment;
+use super::now::{Moment, Now};
 use super::observation::SessionSeen;
 use super::state::{AgentState, Blocked, Cause, Over, Session};
 use super::{Supervisor, Turn, launch, live::has_come};
@@ -164,6 +164,7 @@ impl Supervisor {
         state.restart = None;
         state.retry = None;
         state.blocked = None;
+        state.fresh = false;
         state.attention = None;
         state.old_banner = None;
         state.idle = None;
@@ -297,7 +298,7 @@ impl Supervisor {
         if self.starting_count() >= self.fleet.watchdog.max_starting || self.phase_is_open(&agent) {
             return;
         }
-        match self.start_of(&agent) {
+        match self.start_of(&agent, turn.now) {
             Err(why) => self.block(name, &why, true, turn),
             Ok(start) => {
                 let Some(state) = self.state.agents.get_mut(name) else { return };
@@ -312,6 +313,11 @@ impl Supervisor {
                 };
                 state.run = start.run;
                 state.phase.clone_from(&start.phase);
+                match &start.conversation {
+                    Conversation::Unknown => {}
+                    Conversation::New(id) | Conversation::Resumed(id) => state.conversation = Some(id.clone()),
+                }
+                state.resumed = matches!(start.conversation, Conversation::Resumed(_));
                 state.backend.clone_from(&start.backend);
                 state.enter(Session::Preparing { over }, turn.now);
                 turn.act(Action::Prepare { agent: name.to_owned(), start });
@@ -341,7 +347,7 @@ impl Supervisor {
     }
 
     /// Returns what a start of `agent` is to be, or why there can be none.
-    fn start_of(&self, agent: &Agent) -> Result<Start, String> {
+    fn start_of(&self, agent: &Agent, now: Now) -> Result<Start, String> {
         let overrides = self.agents.get(&agent.name).map(|live| live.overrides.clone()).unwrap_or_default();
         if overrides.backend.is_none() {
             agent.backend.as_ref().map_err(Clone::clone)?;
@@ -356,7 +362,15 @@ impl Supervisor {
         }
         let model = self.model_of(&agent.name);
         let run = self.state.agents.get(&agent.name).map_or(0, |state| state.run) + 1;
-        Ok(Start { run, phase, backend: overrides.backend, model: overrides.model.or(model), extra_text: None })
+        let conversation = self.conversation_of(agent, run, now);
+        Ok(Start {
+            run,
+            phase,
+            backend: overrides.backend,
+            model: overrides.model.or(model),
+            extra_text: None,
+            conversation,
+        })
     }
 
     /// Counts the agents whose start is under way.

@@ -60,6 +60,15 @@ pub struct AgentState {
     pub phase: Option<String>,
     /// The one-off backend of its newest run.
     pub backend: Option<String>,
+    /// Id of its conversation, where it is known.
+    #[serde(default)]
+    pub conversation: Option<String>,
+    /// Its newest run went on with a conversation that was there before.
+    #[serde(default)]
+    pub resumed: bool,
+    /// Its next start begins a new conversation.
+    #[serde(default)]
+    pub fresh: bool,
     /// Messages that wait, the next one first.
     pub queue: Vec<Message>,
     /// Its account is open again, and it follows then.
@@ -282,6 +291,9 @@ impl AgentState {
             last_exit: None,
             phase: None,
             backend: None,
+            conversation: None,
+            resumed: false,
+            fresh: false,
             queue: Vec::new(),
             release: None,
             old_banner: None,

@@ -40,6 +40,8 @@ pub struct Pane {
 /// The host, the supervisor on it and what was seen to happen.
 pub struct Story {
     pub supervisor: Option<Supervisor>,
+    /// Id of the running boot.
+    pub boot: String,
     pub now: Now,
     pub start: Now,
     fleet: Arc<config::Parsed>,
@@ -90,6 +92,7 @@ impl Story {
     pub fn asleep(text: &str) -> Self {
         Self {
             supervisor: None,
+            boot: "boot-1".to_owned(),
             now: beginning(),
             start: beginning(),
             fleet: fleet(text),
@@ -117,7 +120,7 @@ impl Story {
     pub fn wake(&mut self) {
         let parsed = self.fleet.fleet.clone().unwrap_or_else(|| panic!("{:?}", self.fleet.mistakes));
         let places = Places { texts: PathBuf::from("/s/texts"), state: PathBuf::from("/s") };
-        self.saved = self.saved.clone().taken_up(&self.saved.boot.clone(), self.now);
+        self.saved = self.saved.clone().taken_up(&self.boot, self.now);
         self.supervisor = Some(Supervisor::new(Arc::new(parsed), self.saved.clone(), places, false));
         self.ended = false;
         self.watched.clear();
