@@ -84,14 +84,14 @@ fn a_claim_reaches_the_reviewer_and_a_review_the_builder() {
     story.pass_s(2);
     story.push("review(p1): FAIL gate one", &[]);
     story.pass_s(2);
-    expect_test::expect![[r"
-             1.0 loop : c1 claim(p1): gate one → adversary
-             1.3 host: adversary takes: supervisor: the other agent pushed a claim: c1 claim(p1): gate one. Pull, then verify what is claimed now.
-             1.6 adversary: message m1 delivered: supervisor: the other agent pushed a cl…
-             3.0 loop : c2 review(p1): FAIL gate one → builder
-             3.3 host: builder takes: supervisor: the other agent pushed a review: c2 review(p1): FAIL gate one. Pull, read the verdict and act on it.
-             3.6 builder: message m2 delivered: supervisor: the other agent pushed a re…
-    "]].assert_eq(&story.told());
+    expect_test::expect![[r#"
+        1.0 loop : c1 claim(p1): gate one → adversary
+        1.3 host: adversary takes: supervisor: the other agent pushed a claim: c1 claim(p1): gate one. Pull, then verify what is claimed now.
+        1.4 adversary: message m1 delivered: supervisor: the other agent pushed a cl…
+        3.0 loop : c2 review(p1): FAIL gate one → builder
+        3.3 host: builder takes: supervisor: the other agent pushed a review: c2 review(p1): FAIL gate one. Pull, read the verdict and act on it.
+        3.4 builder: message m2 delivered: supervisor: the other agent pushed a re…
+    "#]].assert_eq(&story.told());
 }
 
 #[test]
@@ -566,6 +566,36 @@ fn a_reader_that_does_not_read_stays_unconfirmed_visible_and_within_bounds() {
     story.told();
     let explanation = story.supervisor.as_ref().and_then(|supervisor| supervisor.explain("worker", story.now));
     assert!(explanation.is_some_and(|explanation| explanation.pending[0].contains("not confirmed")));
+}
+
+#[test]
+fn the_empty_box_of_a_program_that_hangs_proves_nothing() {
+    let mut story = Story::new(ONE);
+    story.pass_s(5);
+    story.pane("worker").hangs = true;
+    let answer = story.send("worker", "hello there", 10);
+    story.pass_s(30);
+    let (reason, _) = failed(&story.replies[&answer]);
+    assert_eq!(reason, Reason::Unconfirmed);
+    assert_eq!(story.pane("worker").unread, "hello there\n", "typed once, submitted once");
+    story.told();
+    story.pass_s(5);
+    story.reads_on("worker");
+    story.pass_s(5);
+    assert_eq!(story.pane("worker").taken, ["hello there"]);
+    assert!(story.told().contains("typed and submitted, unconfirmed"), "it is no longer waited for");
+}
+
+#[test]
+fn a_ping_that_a_hanging_reader_never_took_is_typed_again_after_its_restart() {
+    let mut story = Story::new(ONE);
+    story.pass_s(5);
+    story.pane("worker").hangs = true;
+    story.send("worker", "hello there", 10);
+    story.pass_s(30);
+    story.dies("worker", Exit::Signal(9));
+    story.pass_s(10);
+    assert_eq!(story.pane("worker").taken, ["(possibly repeated) hello there"]);
 }
 
 #[test]

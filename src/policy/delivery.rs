@@ -21,8 +21,14 @@ use super::{Supervisor, Turn, with};
 pub const QUEUE_MAX: usize = 100;
 /// Between paste and submit key: with less, Gemini's program drops the key (220 of 220 arrived with it).
 const SUBMIT_DELAY: Duration = Duration::from_millis(300);
-/// Between submit key and the look that confirms.
+/// Between submit key and the look that confirms, where the input box has shown the text.
+const SEEN_DELAY: Duration = Duration::from_millis(100);
+/// Between submit key and the look that confirms, where it has not.
 const CONFIRM_DELAY: Duration = Duration::from_millis(300);
+/// A text that the input box does not show is submitted all the same after this: nothing will prove its arrival.
+const SHOW_MAX: Duration = Duration::from_secs(5);
+/// The least time between two looks at a text that was pasted.
+const SHOW_AGAIN: Duration = Duration::from_millis(200);
 /// So often the submit key is pressed one second and more apart; afterwards at every look.
 const PRESSES_QUICK: u32 = 5;
 /// The submit key is not pressed more often than this for one message.
@@ -104,20 +110,31 @@ impl Supervisor {
         let Some(state) = self.state.agents.get_mut(name) else { return };
         let Some(message) = state.queue.first_mut() else { return };
         let ours = |held: &str| input_box::is_ours(held, &message.text);
+        let output = self.agents.get(name).and_then(|live| live.output);
+        let wrote_since = |since: &Moment| output.is_some_and(|output| output > since.mono);
         match (&message.progress, &look.input) {
             (Progress::Pasting { .. }, Some(InputBox::Holds(held))) if ours(held) => {
-                message.progress = Progress::Typed { since: turn.now.moment() };
+                message.progress = Progress::Typed { since: turn.now.moment(), shown: true };
             }
             (Progress::Pasting { .. }, None | Some(InputBox::Empty | InputBox::Holds(_)))
                 if look.obstacle.as_ref().is_none_or(|obstacle| !matches!(obstacle, Obstacle::Unreadable(_))) =>
             {
                 message.repeat();
             }
-            (Progress::Typed { .. } | Progress::Submitted { .. }, Some(InputBox::Empty)) => {
+            (Progress::Typed { since, shown: false }, Some(InputBox::Holds(_))) => {
+                message.progress = Progress::Typed { since: *since, shown: true };
+            }
+            (Progress::Typed { shown, .. } | Progress::Submitted { shown, .. }, Some(InputBox::Empty)) if *shown => {
                 self.finish(name, Outcome::Confirmed, turn);
+            }
+            (Progress::Submitted { since, shown: false, .. }, Some(InputBox::Empty)) if wrote_since(since) => {
+                self.finish(name, Outcome::Unconfirmed, turn);
             }
             (Progress::Submitted { .. }, Some(InputBox::Holds(held))) if !ours(held) => {
                 self.finish(name, Outcome::Confirmed, turn);
+            }
+            (Progress::Submitted { since, presses, shown: false }, Some(InputBox::Holds(_))) => {
+                message.progress = Progress::Submitted { since: *since, presses: *presses, shown: true };
             }
             (Progress::Submitted { presses, .. }, Some(InputBox::Holds(_))) if *presses == PRESSES_QUICK => {
                 let text = format!("message {} stands unsent in the input box", message.id);
@@ -137,7 +154,7 @@ impl Supervisor {
             return;
         }
         match result {
-            Ok(()) => message.progress = Progress::Typed { since: now.moment() },
+            Ok(()) => message.progress = Progress::Typed { since: now.moment(), shown: false },
             Err(why) => {
                 message.progress = Progress::Queued;
                 let obstacle = Some(Obstacle::Unreadable(why.clone()));
@@ -266,8 +283,10 @@ impl Supervisor {
                     self.look_when(name, turn.now.mono, turn);
                 }
             }
-            Progress::Typed { since } => self.decide_first_press(name, since, turn),
-            Progress::Submitted { since, presses } => self.decide_next_press(name, since, presses, turn),
+            Progress::Typed { since, shown } => self.decide_first_press(name, since, shown, turn),
+            Progress::Submitted { since, presses, shown } => {
+                self.decide_next_press(name, since, (presses, shown), turn);
+            }
         }
     }
 
@@ -310,15 +329,27 @@ impl Supervisor {
         turn.act(Action::Paste { agent: name.to_owned(), message: id, text });
     }
 
-    fn decide_first_press(&mut self, name: &str, since: Moment, turn: &mut Turn) {
-        let due = since.mono + SUBMIT_DELAY;
+    /// Submits a text when the input box shows it: a program that does not read its terminal has an empty box too.
+    fn decide_first_press(&mut self, name: &str, since: Moment, shown: bool, turn: &mut Turn) {
+        let (due, late) = (since.mono + SUBMIT_DELAY, since.mono + SHOW_MAX);
         if due > turn.now.mono {
             return turn.due(due);
         }
-        self.press(name, 1, turn);
+        let proves = self.backend_of(name).is_some_and(|backend| backend.screen.input_re.is_some());
+        if !proves || shown || late <= turn.now.mono {
+            return self.press(name, 1, turn);
+        }
+        turn.due(late);
+        let Some(live) = self.agents.get_mut(name) else { return };
+        if live.look.as_ref().is_some_and(|look| look.at.mono < since.mono) && !live.looking {
+            live.look = None;
+        }
+        let again = live.look.as_ref().map_or(turn.now.mono, |look| look.at.mono + SHOW_AGAIN);
+        self.look_when(name, again, turn);
     }
 
-    fn decide_next_press(&mut self, name: &str, since: Moment, presses: u32, turn: &mut Turn) {
+    fn decide_next_press(&mut self, name: &str, since: Moment, (presses, shown): (u32, bool), turn: &mut Turn) {
+        let delay = if shown { SEEN_DELAY } else { CONFIRM_DELAY };
         let proves = self.backend_of(name).is_some_and(|backend| backend.screen.input_re.is_some());
         let Some(live) = self.agents.get(name) else { return };
         if live.typing || live.looking {
@@ -329,9 +360,9 @@ impl Supervisor {
             let due = since.mono + AGAIN;
             return if due > turn.now.mono { turn.due(due) } else { self.press(name, presses + 1, turn) };
         }
-        let seen = live.look.as_ref().filter(|look| look.at.mono >= since.mono + CONFIRM_DELAY);
+        let seen = live.look.as_ref().filter(|look| look.at.mono >= since.mono + delay);
         let Some(look) = seen else {
-            let due = since.mono + CONFIRM_DELAY;
+            let due = since.mono + delay;
             if due > turn.now.mono {
                 return turn.due(due);
             }
@@ -350,13 +381,18 @@ impl Supervisor {
             turn.due(since.mono + step);
         }
         let quiet_at = self.agents.get(name).and_then(|live| live.output).unwrap_or(looked) + QUIET;
-        self.look_when(name, quiet_at, turn);
+        let again = if presses < PRESSES_QUICK { quiet_at.min(looked + SHOW_AGAIN) } else { quiet_at };
+        self.look_when(name, again, turn);
     }
 
     fn press(&mut self, name: &str, presses: u32, turn: &mut Turn) {
         let key = self.backend_of(name).map_or_else(|| "Enter".to_owned(), |backend| backend.submit_key.clone());
         let Some(message) = self.state.agents.get_mut(name).and_then(|state| state.queue.first_mut()) else { return };
-        message.progress = Progress::Submitted { since: turn.now.moment(), presses };
+        let shown = match message.progress {
+            Progress::Queued | Progress::Pasting { .. } => false,
+            Progress::Typed { shown, .. } | Progress::Submitted { shown, .. } => shown,
+        };
+        message.progress = Progress::Submitted { since: turn.now.moment(), presses, shown };
         let id = message.id;
         if let Some(live) = self.agents.get_mut(name) {
             live.typing = true;

@@ -85,10 +85,13 @@ pub enum Progress {
         /// When that began.
         since: Moment,
     },
-    /// Stands in the input box.
+    /// Was pasted.
     Typed {
-        /// Since when.
+        /// When.
         since: Moment,
+        /// The input box has shown a text since: the program reads its terminal.
+        #[serde(default)]
+        shown: bool,
     },
     /// The submit key was pressed so many times.
     Submitted {
@@ -96,6 +99,9 @@ pub enum Progress {
         since: Moment,
         /// How often.
         presses: u32,
+        /// The input box has shown a text since the paste.
+        #[serde(default)]
+        shown: bool,
     },
 }
 

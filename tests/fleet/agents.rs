@@ -26,8 +26,7 @@ submit() {
 }
 fold() {
     if [ "${#1}" -gt 800 ]; then
-        lines=${1//[!$'\n']/}
-        shown+="[Pasted text #1 +${#lines} lines]"
+        shown+="[Pasted text #1 +$(printf %s "$1" | wc -l) lines]"
     else
         shown+=${1//$'\n'/ }
     fi

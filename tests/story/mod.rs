@@ -35,6 +35,10 @@ pub struct Pane {
     pub dialog: bool,
     /// The program in the foreground; `agent` where empty.
     pub command: String,
+    /// The program hangs: what is typed stays unread.
+    pub hangs: bool,
+    /// What was typed meanwhile, a newline for each submit key.
+    pub unread: String,
 }
 
 /// The host, the supervisor on it and what was seen to happen.
@@ -231,20 +235,25 @@ impl Story {
             }
             Action::Look { agent } => vec![self.look(agent)],
             Action::Paste { agent, message, text } => {
-                if let Some(pane) = self.panes.get_mut(&agent) {
-                    pane.input.push_str(&text);
+                let pasted = Observation::Pasted { agent: agent.clone(), message, result: Ok(()) };
+                match self.panes.get_mut(&agent) {
+                    Some(pane) if pane.hangs => {
+                        pane.unread.push_str(&text);
+                        return vec![pasted];
+                    }
+                    Some(pane) => pane.input.push_str(&text),
+                    None => {}
                 }
-                vec![
-                    Observation::Pasted { agent: agent.clone(), message, result: Ok(()) },
-                    Observation::Output { agent },
-                ]
+                vec![pasted, Observation::Output { agent }]
             }
             Action::Press { agent, message, key: _ } => {
+                let pressed = Observation::Pressed { agent: agent.clone(), message, result: Ok(()) };
+                if let Some(pane) = self.panes.get_mut(&agent).filter(|pane| pane.hangs) {
+                    pane.unread.push('\n');
+                    return vec![pressed];
+                }
                 self.press(&agent);
-                vec![
-                    Observation::Pressed { agent: agent.clone(), message, result: Ok(()) },
-                    Observation::Output { agent },
-                ]
+                vec![pressed, Observation::Output { agent }]
             }
             Action::ReadPushed { in_loop, since, paths } => vec![self.read_pushed(in_loop, since.as_deref(), &paths)],
             Action::WatchFiles { in_loop, paths } => {
@@ -351,6 +360,17 @@ impl Story {
             pane.taken.push(text.clone());
             self.note(&format!("host: {agent} takes: {text}"));
         }
+    }
+
+    /// A program that hung reads on.
+    pub fn reads_on(&mut self, agent: &str) {
+        let pane = self.pane(agent);
+        pane.hangs = false;
+        let unread = std::mem::take(&mut pane.unread);
+        let (whole, rest) = unread.rsplit_once('\n').unwrap_or(("", &unread));
+        pane.taken.extend(whole.lines().map(str::to_owned));
+        rest.clone_into(&mut pane.input);
+        self.output(agent);
     }
 
     fn read_pushed(&self, in_loop: String, since: Option<&str>, paths: &[String]) -> Observation {
