@@ -1,9 +1,10 @@
-//! `session`, `pane`, `log`: what runs inside of a session (hidden).
+//! `session`, `pane`, `log`, `unblocked`: what the supervisor's children are started as (hidden).
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use super::stop::Outcome;
-use crate::daemon::pane;
+use crate::daemon::{child, pane};
 
 /// What `session` and `pane` take.
 #[derive(Debug, clap::Args)]
@@ -17,6 +18,22 @@ pub struct LaunchFile {
 pub struct LogFile {
     /// The session's log
     pub path: PathBuf,
+}
+
+/// What `unblocked` takes.
+#[derive(Debug, clap::Args)]
+pub struct CommandLine {
+    /// The program and its arguments
+    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    pub words: Vec<OsString>,
+}
+
+/// Becomes another program, with no signal blocked.
+///
+/// # Errors
+/// As [`child::become_unblocked`].
+pub fn unblocked(command: &CommandLine) -> Outcome {
+    match child::become_unblocked(&command.words)? {}
 }
 
 /// Starts the session of a launch file.

@@ -112,6 +112,8 @@ enum Verb {
     Pane(inside::LaunchFile),
     #[command(hide = true)]
     Log(inside::LogFile),
+    #[command(hide = true)]
+    Unblocked(inside::CommandLine),
 }
 
 /// Runs the verb that the command line names.
@@ -151,6 +153,7 @@ fn run(verb: Verb, config: &Path) -> Outcome {
         Verb::Session(file) => inside::session(&file),
         Verb::Pane(file) => inside::pane(&file),
         Verb::Log(file) => inside::log(&file),
+        Verb::Unblocked(command) => inside::unblocked(&command),
     }
 }
 

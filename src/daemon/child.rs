@@ -1,10 +1,13 @@
 //! Starts every child process: what speaks for the supervisor is not passed on.
 
-use std::ffi::OsStr;
+use std::convert::Infallible;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
+
+use anyhow::{Context, anyhow};
 
 use crate::protocol::launch::MARK;
 
@@ -45,6 +48,17 @@ pub fn replacement(program: impl AsRef<OsStr>) -> Command {
         command.env_remove(name);
     }
     command
+}
+
+/// Becomes `words`, a program and its arguments, with no signal blocked: what a command that is not ours is started as.
+///
+/// # Errors
+/// When it cannot be run.
+pub fn become_unblocked(words: &[OsString]) -> anyhow::Result<Infallible> {
+    unblock_signals().context("cannot unblock signals")?;
+    let (program, arguments) = words.split_first().context("there is no command")?;
+    let error = replacement(program).args(arguments).exec();
+    Err(anyhow!("cannot run `{}`: {error}", Path::new(program).display()))
 }
 
 /// Empties the signal mask, which the supervisor's children and what they become inherit: the first thing that a verb of

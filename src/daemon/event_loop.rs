@@ -28,6 +28,9 @@ const DEADLINE_MIN: Duration = Duration::from_millis(1);
 /// How long the end of the supervisor waits for clients to take their answers.
 const LAST_ANSWERS_MAX: Duration = Duration::from_secs(1);
 
+/// How long it waits for the operator's command; what then still runs is killed.
+const LAST_NOTICES_MAX: Duration = Duration::from_secs(2);
+
 /// Signal reads at once; the kernel merges equal ones, so there are never more than kinds of them.
 const SIGNALS_MAX: usize = 8;
 
@@ -177,7 +180,7 @@ impl EventLoop {
                     woken.is_clock_set = true;
                 }
                 (Owner::Loop, other) => unreachable!("the loop has no descriptor {other}"),
-                (Owner::Sessions | Owner::Git | Owner::Files | Owner::Listener, id) => {
+                (Owner::Sessions | Owner::Git | Owner::Files | Owner::Listener | Owner::NotifyCommand, id) => {
                     self.parts.ready(*owner, id, seen);
                 }
             }
@@ -253,5 +256,6 @@ impl EventLoop {
             let _ = self.parts.telling.tell(&event);
         }
         self.parts.listener.flush(LAST_ANSWERS_MAX);
+        self.parts.notify_command.flush(LAST_NOTICES_MAX);
     }
 }

@@ -12,6 +12,7 @@ pub mod journal;
 pub mod listener;
 pub mod lock;
 pub mod notify;
+pub mod notify_command;
 pub mod offline;
 pub mod pane;
 pub mod paths;

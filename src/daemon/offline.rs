@@ -139,6 +139,7 @@ fn show(config: &Path, request: &Request) -> anyhow::Result<Reply> {
         | Action::MarkComplete { .. }
         | Action::RemoveFile { .. }
         | Action::Record(_)
+        | Action::Notify(_)
         | Action::Ready
         | Action::Exit => None,
     });
@@ -189,7 +190,9 @@ struct Offline {
 
 impl Offline {
     fn open(config: &Path, purpose: Purpose) -> anyhow::Result<Self> {
-        let (fleet, paths) = open_fleet(config)?;
+        let (mut fleet, paths) = open_fleet(config)?;
+        // The operator is who acts here.
+        fleet.notify = None;
         paths.make(fleet.agents.iter().map(|agent| &agent.name))?;
         let paths = Rc::new(paths);
         let now = clock::now(clock::host_zone());
@@ -259,7 +262,7 @@ impl Offline {
             match owner {
                 Owner::Loop => self.timer.rang(),
                 Owner::Sessions => self.sessions.ready(id, &mut seen),
-                Owner::Git | Owner::Files | Owner::Listener => unreachable!("there is no such part without a loop"),
+                Owner::Git | Owner::Files | Owner::Listener | Owner::NotifyCommand => unreachable!("there is no such part without a loop"),
             }
         }
         let now = clock::mono();
@@ -345,6 +348,7 @@ impl Doing {
                 | Action::WriteText { .. }
                 | Action::ReadPushed { .. }
                 | Action::WatchFiles { .. }
+                | Action::Notify(_)
                 | Action::Ready
                 | Action::Exit => Ok(()),
             };

@@ -13,6 +13,7 @@ use super::git::{Git, LoopWatch};
 use super::journal::Journal;
 use super::listener::Listener;
 use super::notify::Notify;
+use super::notify_command::NotifyCommand;
 use super::paths::Paths;
 use super::prepare::prepare;
 use super::reactor::{Owner, Part, Reactor};
@@ -73,6 +74,8 @@ pub struct Parts {
     pub telling: Telling,
     /// systemd.
     pub notify: Notify,
+    /// The operator's command.
+    pub notify_command: NotifyCommand,
     /// Where things lie.
     pub paths: Rc<Paths>,
     names: BTreeMap<String, String>,
@@ -91,12 +94,13 @@ impl Parts {
         notify: Notify,
     ) -> anyhow::Result<Self> {
         Ok(Self {
-            sessions: Sessions::new(Rc::clone(reactor), Rc::clone(paths), program),
+            sessions: Sessions::new(Rc::clone(reactor), Rc::clone(paths), program.clone()),
             git: Git::new(Rc::clone(reactor), Rc::clone(paths)).context("cannot watch repositories")?,
             files: Files::new(Rc::clone(reactor)).context("cannot watch files")?,
             listener: Listener::new(Rc::clone(reactor), paths)?,
             telling,
             notify,
+            notify_command: NotifyCommand::new(Rc::clone(reactor), program),
             paths: Rc::clone(paths),
             names: BTreeMap::new(),
         })
@@ -112,6 +116,7 @@ impl Parts {
         self.git.configure(&loop_watches(fleet));
         self.files.watch_extra(prompt_files(fleet));
         self.files.set_fallback(fleet.watchdog.heavy_interval);
+        self.notify_command.configure(fleet.notify.as_deref(), &fleet.project_dir);
     }
 
     /// Lets the part that owns a ready descriptor read it.
@@ -122,18 +127,26 @@ impl Parts {
             Owner::Git => self.git.ready(id, seen),
             Owner::Files => self.files.ready(id, seen),
             Owner::Listener => self.listener.ready(id, seen),
+            Owner::NotifyCommand => self.notify_command.ready(id, seen),
         }
     }
 
     /// Returns when the first part wants to be called.
     pub fn deadline(&self) -> Option<Mono> {
-        let parts: [&dyn Part; 4] = [&self.sessions, &self.git, &self.files, &self.listener];
+        let parts: [&dyn Part; 5] =
+            [&self.sessions, &self.git, &self.files, &self.listener, &self.notify_command];
         parts.into_iter().filter_map(Part::deadline).chain(self.notify.deadline()).min()
     }
 
     /// Calls every part whose deadline has come.
     pub fn expire(&mut self, now: Mono, seen: &mut Vec<Observation>) {
-        let parts: [&mut dyn Part; 4] = [&mut self.sessions, &mut self.git, &mut self.files, &mut self.listener];
+        let parts: [&mut dyn Part; 5] = [
+            &mut self.sessions,
+            &mut self.git,
+            &mut self.files,
+            &mut self.listener,
+            &mut self.notify_command,
+        ];
         for part in parts {
             if part.deadline().is_some_and(|deadline| deadline <= now) {
                 part.expire(now, seen);
@@ -170,6 +183,7 @@ impl Parts {
                 let trouble = self.telling.tell(&event);
                 seen.extend(trouble.map(|what| Observation::Trouble { what }));
             }
+            Action::Notify(event) => self.notify_command.tell(event, seen),
             Action::Ready => self.notify.ready(),
             Action::Exit => return After::End,
         }

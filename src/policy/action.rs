@@ -108,6 +108,8 @@ pub enum Action {
     },
     /// Write to the event log and the journal.
     Record(Event),
+    /// Tell the operator's command.
+    Notify(Event),
     /// The fleet has been adopted or started: tell systemd and whoever waits. Said once.
     Ready,
     /// End the supervisor; everything else has been done.

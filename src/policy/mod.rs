@@ -19,6 +19,7 @@ pub mod limit;
 mod live;
 mod look;
 pub mod message;
+pub mod notify;
 pub mod now;
 pub mod observation;
 pub mod phase;
@@ -121,7 +122,7 @@ impl Supervisor {
     /// Decides one turn. The first one, with nothing seen, asks for every session.
     ///
     /// The concerns are taken in a fixed order, again and again until nothing more follows:
-    /// command, session, limit, delivery, handoff, phase, stall.
+    /// command, session, limit, delivery, handoff, phase, stall; at last, what of it the operator is told.
     pub fn step(&mut self, seen: &[Observation], now: Now) -> Turn {
         let mut turn = Turn { now, actions: Vec::new(), deadline: None };
         if !self.begun {
@@ -143,6 +144,7 @@ impl Supervisor {
             self.decide_attention(&mut turn);
             self.decide_stalls(&mut turn);
             if turn.actions.len() == before {
+                self.decide_notices(&mut turn);
                 return turn;
             }
         }

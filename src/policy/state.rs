@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::limit::Limit;
 use super::message::{Message, MessageId, Progress};
+use super::notify::Notice;
 use super::now::{Moment, Now};
 use super::observation::Exit;
 
@@ -29,6 +30,9 @@ pub struct State {
     /// Held accounts.
     #[serde(default)]
     pub limits: Vec<Limit>,
+    /// What the operator's command was told lately.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notices: Vec<Notice>,
 }
 
 /// What is kept of an agent or service.
@@ -239,6 +243,7 @@ impl State {
             agents: BTreeMap::new(),
             loops: BTreeMap::new(),
             limits: Vec::new(),
+            notices: Vec::new(),
         }
     }
 
@@ -262,6 +267,10 @@ impl State {
             if let Some(trouble) = &mut a_loop.trouble {
                 trouble.since = trouble.since.rebased(now);
             }
+        }
+        self.notices.retain(|notice| notice.waits.is_some());
+        for notice in &mut self.notices {
+            notice.told = notice.told.rebased(now);
         }
         self
     }

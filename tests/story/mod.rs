@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use agent_orchestrator::config::{self, Where};
 use agent_orchestrator::policy::action::Action;
+use agent_orchestrator::policy::event::Event;
 use agent_orchestrator::policy::now::{Mono, Now};
 use agent_orchestrator::policy::observation::{Blob, Commit, Exit, Observation, Pushed, SessionSeen};
 use agent_orchestrator::policy::request::{Override, PhaseTarget, Reply, Request, RequestId};
@@ -67,6 +68,8 @@ pub struct Story {
     log: String,
     requests: u64,
     pub replies: BTreeMap<u64, Reply>,
+    /// What the operator's command was told.
+    pub notified: Vec<Event>,
     /// Performing stops before the action of this number: the supervisor is killed there.
     pub kill_before: Option<usize>,
     performed: usize,
@@ -115,6 +118,7 @@ impl Story {
             log: String::new(),
             requests: 0,
             replies: BTreeMap::new(),
+            notified: Vec::new(),
             kill_before: None,
             performed: 0,
         }
@@ -272,6 +276,7 @@ impl Story {
             | Action::RemoveFile { .. }
             | Action::Answer { .. }
             | Action::Record(_)
+            | Action::Notify(_)
             | Action::Ready
             | Action::Exit) => {
                 self.perform_quietly(other);
@@ -305,6 +310,7 @@ impl Story {
                 let who = event.agent.or(event.in_loop.map(|name| format!("loop {name}"))).unwrap_or_default();
                 self.note(&format!("{who}: {}", event.text));
             }
+            Action::Notify(event) => self.notified.push(event),
             Action::Ready => self.ready = true,
             Action::Exit => {
                 self.note("supervisor exits");

@@ -1,0 +1,180 @@
+//! What the operator's command is told, and what it is spared.
+
+mod story;
+
+use std::time::Duration;
+
+use agent_orchestrator::policy::event::EventKind;
+use agent_orchestrator::policy::notify::PAUSE;
+use agent_orchestrator::policy::observation::{Exit, Observation};
+use story::Story;
+
+/// One agent, and a command that is told.
+const ONE: &str = r#"
+[notify]
+command = ["tell-me"]
+[defaults]
+session_prefix = "x-"
+log_dir = "logs"
+[backend.box]
+bin = "agent"
+prompt_delivery = "exec"
+input_re = '^>(?: (?P<text>.*))?$'
+submit_key = "Enter"
+[[agent]]
+name = "worker"
+backend = "box"
+watch = "heal"
+prompt = "work"
+"#;
+
+/// A loop with one phase.
+const LOOP: &str = r#"
+[loop]
+roles_dir = "prompts"
+[[loop.phases]]
+id = "p1"
+plan = "plan-1.md"
+status = "STATUS-1.md"
+[[agent]]
+name = "builder"
+kind = "loop"
+role = "builder"
+backend = "box"
+"#;
+
+fn broken(story: &mut Story, error: &str) {
+    story.turn(vec![Observation::ConfigBroken { error: error.to_owned() }]);
+}
+
+fn told(story: &mut Story) -> Vec<String> {
+    let line = |event: agent_orchestrator::policy::event::Event| {
+        let who = event.agent.or(event.in_loop.map(|name| format!("loop {name}"))).unwrap_or_default();
+        let left_out = event.more.get("left_out").map(|count| format!(" (left out: {count})")).unwrap_or_default();
+        format!("{who}: {}{left_out}", event.text)
+    };
+    std::mem::take(&mut story.notified).into_iter().map(line).collect()
+}
+
+#[test]
+fn a_crash_loop_a_draft_and_the_end_of_the_sequence_are_told_and_a_death_is_not() {
+    let mut story = Story::new(&format!("{ONE}{LOOP}"));
+    story.pass_s(5);
+    for wait_s in [1, 2, 3, 5, 301] {
+        story.dies("worker", Exit::Code(1));
+        story.pass_s(wait_s);
+    }
+    story.pane("worker").input = "rm -rf ".to_owned();
+    story.ask(agent_orchestrator::policy::request::Request::Send {
+        name: "worker".to_owned(),
+        text: "go on".to_owned(),
+        wait: Duration::ZERO,
+        queue: true,
+    });
+    story.pass_s(1000);
+    story.push("status", &[("STATUS-1.md", Some("## DONE\n"))]);
+    story.pass_s(1);
+    expect_test::expect![[r#"
+        [
+            "worker: crash loop: 5 deaths within 10 minutes, from now on one try every 300 s",
+            "worker: a draft has blocked messages for 900 s",
+            "loop : the sequence is complete: phase p1 is done, and it was the last",
+        ]
+    "#]]
+    .assert_debug_eq(&told(&mut story));
+}
+
+#[test]
+fn without_a_command_nothing_is_told_or_kept() {
+    let mut story = Story::new(&ONE.replace("[notify]\ncommand = [\"tell-me\"]", ""));
+    broken(&mut story, "one");
+    story.pass_s(1);
+    assert!(story.notified.is_empty() && story.saved.notices.is_empty());
+}
+
+#[test]
+fn one_kind_about_one_agent_is_told_once_in_ten_minutes_the_newest_at_the_end_with_a_count() {
+    let mut story = Story::new(ONE);
+    story.pass_s(1);
+    for number in 1..=5 {
+        broken(&mut story, &format!("mistake {number}"));
+        story.pass_s(60);
+    }
+    let start = "config is not usable, the last good one stays in force";
+    assert_eq!(told(&mut story), [format!(": {start}: mistake 1")]);
+    story.pass(PAUSE - Duration::from_secs(5 * 60 + 1));
+    assert!(story.notified.is_empty(), "not before the pause has ended");
+    story.pass_s(1);
+    assert_eq!(told(&mut story), [format!(": {start}: mistake 5 (left out: 3)")]);
+    story.pass(PAUSE);
+    broken(&mut story, "mistake 6");
+    assert_eq!(told(&mut story), [format!(": {start}: mistake 6")], "after a quiet time it is told at once");
+    story.pass(PAUSE);
+    assert!(story.notified.is_empty(), "and once");
+}
+
+#[test]
+fn kinds_and_agents_do_not_hold_back_each_other() {
+    let two = format!("{ONE}[[agent]]\nname = \"second\"\nbackend = \"box\"\nwatch = \"heal\"\nprompt = \"x\"\n");
+    let mut story = Story::new(&two);
+    story.pass_s(1);
+    for agent in ["worker", "second"] {
+        for wait_s in [1, 2, 3, 5, 5] {
+            story.dies(agent, Exit::Code(1));
+            story.pass_s(wait_s);
+        }
+    }
+    broken(&mut story, "x");
+    let kinds: Vec<_> = story.notified.iter().map(|event| (event.event, event.agent.as_deref())).collect();
+    let expected = [
+        (EventKind::CrashLoop, Some("worker")),
+        (EventKind::CrashLoop, Some("second")),
+        (EventKind::ConfigBroken, None),
+    ];
+    assert_eq!(kinds, expected);
+}
+
+#[test]
+fn a_restart_of_the_supervisor_neither_repeats_nor_forgets() {
+    let mut story = Story::new(ONE);
+    story.pass_s(1);
+    broken(&mut story, "mistake 1");
+    broken(&mut story, "mistake 2");
+    assert_eq!(told(&mut story).len(), 1);
+    story.kill_supervisor();
+    story.pass_s(30);
+    story.wake();
+    broken(&mut story, "mistake 2");
+    story.pass_s(60);
+    assert!(story.notified.is_empty(), "the pause holds over a restart");
+    story.pass(PAUSE);
+    let told = told(&mut story);
+    assert!(told.len() == 1 && told[0].ends_with("mistake 2 (left out: 1)"), "{told:?}");
+}
+
+#[test]
+fn a_phase_that_is_gone_is_told_once_however_often_the_supervisor_is_restarted() {
+    let mut story = Story::new(&format!("{ONE}{LOOP}"));
+    story.pass_s(1);
+    story.edit(&format!("{ONE}{}", LOOP.replace("\"p1\"", "\"renamed\"")));
+    for _ in 0..3 {
+        story.pass(PAUSE * 2);
+        story.kill_supervisor();
+        story.wake();
+    }
+    let told: Vec<_> = told(&mut story).into_iter().filter(|line| line.contains("is not in the config")).collect();
+    assert_eq!(told.len(), 1, "{told:?}");
+}
+
+#[test]
+fn after_a_reboot_what_waited_is_told_and_the_rest_begins_anew() {
+    let mut story = Story::new(ONE);
+    story.pass_s(1);
+    broken(&mut story, "mistake 1");
+    story.kill_supervisor();
+    story.saved.boot = "boot-0".to_owned();
+    story.wake();
+    broken(&mut story, "mistake 2");
+    let told = told(&mut story);
+    assert_eq!(told.len(), 2, "{told:?}");
+}
