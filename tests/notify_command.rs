@@ -125,7 +125,8 @@ fn the_event_comes_as_one_line_with_its_kind_in_the_environment_and_no_signal_is
     let mut blocked = SigSet::empty();
     blocked.add(Signal::SIGTERM);
     blocked.thread_swap_mask(SigmaskHow::SIG_BLOCK).expect("blocked as in the supervisor");
-    let script = "cat > event; { echo \"$1\"; echo \"$AGENT_ORCHESTRATOR_EVENT\"; pwd; grep SigBlk /proc/self/status; } > about";
+    let script =
+        "cat > event; { echo \"$1\"; echo \"$AGENT_ORCHESTRATOR_EVENT\"; pwd; grep SigBlk /proc/self/status; } > about";
     let mut desk = Desk::new(script);
     desk.tell("died\nfive times");
     desk.until_idle();

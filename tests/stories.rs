@@ -382,8 +382,7 @@ fn a_deliberate_stop_stays_over_a_restart_of_the_supervisor_and_of_the_host() {
     story.wake();
     story.pass_s(700);
     assert!(story.panes.is_empty());
-    story.kill_supervisor();
-    story.saved.boot = "boot-0".to_owned();
+    story.reboot();
     story.wake();
     let bare = story.up(&[]);
     story.pass_s(700);

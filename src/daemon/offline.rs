@@ -262,7 +262,9 @@ impl Offline {
             match owner {
                 Owner::Loop => self.timer.rang(),
                 Owner::Sessions => self.sessions.ready(id, &mut seen),
-                Owner::Git | Owner::Files | Owner::Listener | Owner::NotifyCommand => unreachable!("there is no such part without a loop"),
+                Owner::Git | Owner::Files | Owner::Listener | Owner::NotifyCommand => {
+                    unreachable!("there is no such part without a loop")
+                }
             }
         }
         let now = clock::mono();

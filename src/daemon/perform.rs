@@ -133,20 +133,14 @@ impl Parts {
 
     /// Returns when the first part wants to be called.
     pub fn deadline(&self) -> Option<Mono> {
-        let parts: [&dyn Part; 5] =
-            [&self.sessions, &self.git, &self.files, &self.listener, &self.notify_command];
+        let parts: [&dyn Part; 5] = [&self.sessions, &self.git, &self.files, &self.listener, &self.notify_command];
         parts.into_iter().filter_map(Part::deadline).chain(self.notify.deadline()).min()
     }
 
     /// Calls every part whose deadline has come.
     pub fn expire(&mut self, now: Mono, seen: &mut Vec<Observation>) {
-        let parts: [&mut dyn Part; 5] = [
-            &mut self.sessions,
-            &mut self.git,
-            &mut self.files,
-            &mut self.listener,
-            &mut self.notify_command,
-        ];
+        let parts: [&mut dyn Part; 5] =
+            [&mut self.sessions, &mut self.git, &mut self.files, &mut self.listener, &mut self.notify_command];
         for part in parts {
             if part.deadline().is_some_and(|deadline| deadline <= now) {
                 part.expire(now, seen);

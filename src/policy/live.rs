@@ -130,8 +130,6 @@ pub(super) struct LoopLive {
     pub files: BTreeMap<PathBuf, Result<Option<String>, String>>,
     /// The text of the pushed status file, read for `read_for`.
     pub pushed_status: Option<String>,
-    /// Why it is not known which phase the loop is in, as last told.
-    pub astray: Option<String>,
 }
 
 /// Somebody who waits for an answer.

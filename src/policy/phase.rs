@@ -156,8 +156,8 @@ impl Supervisor {
         match self.current_phase(&a_loop.name).map(|(_, phase)| phase.is_some()) {
             Ok(false) => {}
             Ok(true) => {
-                if let Some(live) = self.loops.get_mut(&a_loop.name) {
-                    live.astray = None;
+                if let Some(state) = self.state.loops.get_mut(&a_loop.name) {
+                    state.astray = None;
                 }
             }
             Err(why) => self.tell_astray(a_loop, &why, turn),
@@ -165,11 +165,11 @@ impl Supervisor {
     }
 
     fn tell_astray(&mut self, a_loop: &Loop, why: &str, turn: &mut Turn) {
-        let Some(live) = self.loops.get_mut(&a_loop.name) else { return };
-        if live.astray.as_deref() == Some(why) {
+        let Some(state) = self.state.loops.get_mut(&a_loop.name) else { return };
+        if state.astray.as_deref() == Some(why) {
             return;
         }
-        live.astray = Some(why.to_owned());
+        state.astray = Some(why.to_owned());
         turn.act(Action::Record(self.about_loop(&a_loop.name, EventKind::PhaseUnknown, why, turn.now)));
     }
 

@@ -48,8 +48,7 @@ impl Supervisor {
             (None, Some(_), PhaseStatus::AlmostDone) => "almost done",
             (None, Some(_), PhaseStatus::Done) => "done",
         };
-        let astray = self.loops.get(&a_loop.name).and_then(|live| live.astray.clone());
-        let gone = self.current_phase(&a_loop.name).err().or(astray);
+        let gone = self.current_phase(&a_loop.name).err().or_else(|| state.astray.clone());
         let trouble = state
             .trouble
             .as_ref()

@@ -416,7 +416,8 @@ impl Supervisor {
             let unknown = matches!(state.session, Session::Unknown { .. });
             let found = self.agents.get(name).is_some_and(|live| live.found) || unknown;
             let in_loop = self.fleet.agent(name).and_then(Agent::in_loop);
-            let astray = in_loop.and_then(|in_loop| self.loops.get(in_loop)).is_some_and(|live| live.astray.is_some());
+            let loop_state = in_loop.and_then(|in_loop| self.state.loops.get(in_loop));
+            let astray = loop_state.is_some_and(|state| state.astray.is_some());
             let held = self.limit_of(name).is_some() || state.release.is_some();
             let waits = state.retry.is_some() || state.blocked.is_some() || astray || held;
             let under_way = match state.session {

@@ -209,6 +209,9 @@ pub struct LoopState {
     pub complete: Option<Moment>,
     /// What is wrong with its origin.
     pub trouble: Option<Trouble>,
+    /// Why it is not known which phase it is in, as last told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub astray: Option<String>,
 }
 
 /// What the status file of a phase says.
@@ -367,6 +370,7 @@ impl LoopState {
             status: PhaseStatus::Open,
             complete: None,
             trouble: None,
+            astray: None,
         }
     }
 }

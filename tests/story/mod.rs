@@ -61,6 +61,8 @@ pub struct Story {
     /// Agents whose session cannot be asked.
     pub hung: BTreeSet<String>,
     pub saved: State,
+    /// Id of the running boot.
+    boot: String,
     pub deadline: Option<Mono>,
     pub marker: Option<String>,
     pub ready: bool,
@@ -111,6 +113,7 @@ impl Story {
             missing: BTreeMap::new(),
             hung: BTreeSet::new(),
             saved: State::new("boot-1"),
+            boot: "boot-1".to_owned(),
             deadline: None,
             marker: None,
             ready: false,
@@ -142,6 +145,15 @@ impl Story {
         self.supervisor = None;
     }
 
+    /// The host is started again: nothing runs, and the monotonic clock begins anew.
+    pub fn reboot(&mut self) {
+        self.note("host rebooted");
+        self.supervisor = None;
+        self.panes.clear();
+        self.now.mono = Mono(Duration::from_secs(10));
+        self.boot.push('+');
+    }
+
     fn heads(&self) -> Vec<Observation> {
         let Some((head, _)) = self.commits.last() else { return Vec::new() };
         let fleet = self.fleet.fleet.as_ref().expect("a fleet");
@@ -154,7 +166,7 @@ impl Story {
 
     /// Writes a line of the story.
     pub fn note(&mut self, what: &str) {
-        let at = self.now.mono.since(self.start.mono);
+        let at = (self.now.wall - self.start.wall).to_std().unwrap_or_default();
         let _ = writeln!(self.log, "{:.1} {what}", at.as_secs_f64());
     }
 
