@@ -330,3 +330,27 @@ fn systemd_is_told_that_it_is_ready_what_it_does_and_that_it_turns() {
     await_word("STOPPING=1");
     assert_eq!(ended(child).0, Some(0));
 }
+
+#[test]
+fn a_broken_edit_is_told_to_the_operators_command_and_a_command_that_fails_is_told_once() {
+    let fleet = Fleet::new();
+    let told = fleet.folder.path().join("told");
+    let notify = |script: &str| format!("{CONFIG}[notify]\ncommand = [\"/bin/sh\", \"-c\", '{script}']\n");
+    fleet.write_config(&notify("cat >> told; exit 7"));
+    let supervisor = fleet.supervise();
+    fleet.write_config("[defaults");
+    let until = Instant::now() + WAIT_MAX;
+    while !std::fs::read_to_string(&told).is_ok_and(|text| text.ends_with('\n')) {
+        assert!(Instant::now() < until, "not told");
+        fleet.picture();
+    }
+    let text = std::fs::read_to_string(&told).expect("told");
+    assert!(text.lines().count() == 1 && text.contains("\"event\":\"config-broken\""), "{text}");
+    let events = || std::fs::read_to_string(fleet.paths.events()).unwrap_or_default();
+    while !events().contains("notify command `/bin/sh` failed (exit status: 7)") {
+        assert!(Instant::now() < until, "the failure is not told: {}", events());
+        fleet.picture();
+    }
+    kill(pid_of(supervisor.id()), Signal::SIGTERM).expect("sent");
+    ended(supervisor);
+}

@@ -111,13 +111,10 @@ impl Supervisor {
         if self.fleet.notify.is_none() {
             return;
         }
-        let late: Vec<Event> = self.state.notices.iter_mut().filter(|notice| notice.has_ended(turn.now)).fold(
-            Vec::new(),
-            |mut late, notice| {
-                late.extend(notice.take(turn.now));
-                late
-            },
-        );
+        let mut late = Vec::new();
+        for notice in self.state.notices.iter_mut().filter(|notice| notice.has_ended(turn.now)) {
+            late.extend(notice.take(turn.now));
+        }
         self.state.notices.retain(|notice| !notice.has_ended(turn.now));
         let decided = std::mem::take(&mut turn.actions);
         turn.actions.extend(late.into_iter().map(Action::Notify));
