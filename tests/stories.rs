@@ -719,8 +719,7 @@ fn a_death_and_a_reboot_resume_the_conversation() {
     assert_eq!(story.saved.agents["worker"].conversation, id);
     assert!(story.saved.agents["worker"].resumed);
     story.kill_supervisor();
-    story.panes.clear();
-    story.boot = "boot-2".to_owned();
+    story.reboot();
     story.wake();
     story.pass_s(60);
     assert!(story.pane("worker").alive);

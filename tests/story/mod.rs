@@ -45,8 +45,6 @@ pub struct Pane {
 /// The host, the supervisor on it and what was seen to happen.
 pub struct Story {
     pub supervisor: Option<Supervisor>,
-    /// Id of the running boot.
-    pub boot: String,
     pub now: Now,
     pub start: Now,
     fleet: Arc<config::Parsed>,
@@ -101,7 +99,6 @@ impl Story {
     pub fn asleep(text: &str) -> Self {
         Self {
             supervisor: None,
-            boot: "boot-1".to_owned(),
             now: beginning(),
             start: beginning(),
             fleet: fleet(text),
