@@ -200,7 +200,7 @@ fn the_claude_preset_reads_the_row_of_the_input_box_and_no_other() {
     assert_eq!(typed("❯\u{a0}"), Some(String::new()));
     assert_eq!(typed("❯\u{a0}hello plain slow"), Some("hello plain slow".into()));
     assert_eq!(typed("❯\u{a0}1. a numbered draft"), Some("1. a numbered draft".into()));
-    assert_eq!(typed("❯ hello"), None, "a prompt in the conversation above");
+    assert_eq!(typed("❯ hello"), Some("hello".into()), "where it stands tells it from one in the conversation");
     assert_eq!(typed(" ❯ 1. Yes, I trust this folder"), None, "a menu");
     assert_eq!(typed("  ❯ queued ONE"), None, "a queued prompt");
 }
