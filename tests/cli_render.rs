@@ -36,6 +36,7 @@ fn in_loop(name: &str) -> LoopPicture {
         plan: Some("plans/p1.md".to_owned()),
         state: "in progress".to_owned(),
         age_s: 190,
+        rounds: 0,
         head: None,
         trouble: None,
     }

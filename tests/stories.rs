@@ -743,3 +743,21 @@ fn a_stall_begins_a_new_conversation_and_so_does_a_resume_that_ends_at_once() {
     story.pass_s(5);
     assert_ne!(story.saved.agents["worker"].conversation, second, "what cannot be resumed is not tried for ever");
 }
+
+#[test]
+fn review_rounds_are_counted_per_phase_and_told_once_at_the_bound() {
+    let mut story = Story::new(&PAIR.replace("roles_dir", "review_rounds_max = 2\nroles_dir"));
+    story.pass_s(1);
+    story.told();
+    for round in 1..=4 {
+        story.push(&format!("claim(p1): try {round}"), &[]);
+        story.push("review(p1): FAIL again", &[]);
+        story.push("review(p1): FAIL a second word to the same claim", &[]);
+    }
+    assert_eq!(story.saved.loops[""].rounds, 4);
+    assert_eq!(story.told().matches("a person may have to look").count(), 1);
+    story.push("claim(p1): try 5", &[]);
+    story.push("review(p1): PASS", &[("machine-docs/STATUS-1.md", Some("## DONE\n"))]);
+    story.pass_s(1);
+    assert_eq!(story.saved.loops[""].rounds, 0, "another phase counts anew");
+}

@@ -105,7 +105,9 @@ pub fn loop_lines(of: &LoopPicture, paint: Paint) -> Vec<String> {
     let Some(phase) = &of.phase else { return vec![format!("{name}: none configured")] };
     let position = if of.position == 0 { "?".to_owned() } else { of.position.to_string() };
     let plan = of.plan.as_ref().map(|plan| format!(" plan={plan}")).unwrap_or_default();
-    let at = format!("{name}: {phase} [{position}/{}]{plan} ({}, {})", of.phases.len(), of.state, text::age(of.age_s));
+    let rounds = if of.rounds == 0 { String::new() } else { format!(", {} reviews not passed", of.rounds) };
+    let (all, age) = (of.phases.len(), text::age(of.age_s));
+    let at = format!("{name}: {phase} [{position}/{all}]{plan} ({}, {age}{rounds})", of.state);
     let mut lines = vec![text::clean(&at)];
     if let Some(trouble) = &of.trouble {
         lines.push(paint.tone(Tone::Bad, &format!("  trouble: {}", text::clean(trouble))));

@@ -198,6 +198,7 @@ fn message_id(kind: EventKind) -> &'static str {
         EventKind::PhaseUnknown => "0c50f9ff9cfd4bfa8ec4546f1d635591",
         EventKind::OriginTrouble => "a6333045657c46bfb932a5c8ca2969d6",
         EventKind::OriginBack => "74a5a49d1bfb4d2e96aa358eeb1e50b3",
+        EventKind::ReviewRounds => "194df543b904401990916a4ddd4656aa",
         EventKind::LimitHeld => "2c526e19d49b49a6a73d82521d92e9fe",
         EventKind::LimitProbe => "f8134c4d05ad44fbb50e98f9c85616b3",
         EventKind::LimitPersists => "7fa3b27a91b64ab487202b885bbd7f1a",

@@ -162,6 +162,7 @@ mod tests {
             plan: None,
             state: "in progress".to_owned(),
             age_s: 5,
+            rounds: 0,
             head: None,
             trouble: None,
         });

@@ -55,6 +55,7 @@ impl EventKind {
             | Self::StartFailed
             | Self::Unreachable
             | Self::LimitPersists
+            | Self::ReviewRounds
             | Self::Fatal
             | Self::Stalled
             | Self::OriginTrouble
@@ -146,6 +147,8 @@ pub enum EventKind {
     OriginTrouble,
     /// The origin can be asked again.
     OriginBack,
+    /// Reviews of a phase have not passed as often as `review_rounds_max`.
+    ReviewRounds,
     /// An account is held by a usage limit.
     LimitHeld,
     /// A held account is probed, or the probe was refused.

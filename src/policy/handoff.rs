@@ -133,6 +133,26 @@ impl Supervisor {
             turn.act(Action::Record(with(event, "commits", ids)));
             self.ping(reader, Ping { in_loop: a_loop.name.clone(), about, commits }, turn.now);
         }
+        self.count_rounds(a_loop, handoff, commits, turn);
+    }
+
+    /// Counts the claims that a review did not pass; as many as `review_rounds_max` are told once per phase.
+    fn count_rounds(&mut self, a_loop: &Loop, handoff: &Handoff, commits: &[Commit], turn: &mut Turn) {
+        let Some(state) = self.state.loops.get_mut(&a_loop.name) else { return };
+        let before = state.rounds;
+        for commit in commits {
+            if handoff.claim_pattern.regex().is_match(&commit.subject) {
+                state.claimed = true;
+            } else if handoff.review_pattern.regex().is_match(&commit.subject) {
+                state.rounds += u32::from(state.claimed && !passes(&commit.subject));
+                state.claimed = false;
+            }
+        }
+        let (rounds, bound) = (state.rounds, a_loop.review_rounds_max);
+        if before < bound && rounds >= bound {
+            let text = format!("{rounds} reviews of this phase did not pass: a person may have to look");
+            turn.act(Action::Record(self.about_loop(&a_loop.name, EventKind::ReviewRounds, &text, turn.now)));
+        }
     }
 
     fn read_inboxes(&mut self, a_loop: &Loop, handoff: &Handoff, pushed: &Pushed, turn: &mut Turn) {
@@ -247,6 +267,12 @@ impl Supervisor {
         paths.dedup();
         paths
     }
+}
+
+/// Says whether a review's subject passes what was claimed.
+fn passes(subject: &str) -> bool {
+    let words = subject.split(|mark: char| !mark.is_alphanumeric());
+    words.clone().any(|word| word == "PASS" || word == "PASSED") && !words.clone().any(|word| word == "FAIL")
 }
 
 /// Names a commit in one line.

@@ -45,6 +45,7 @@ impl EventKind {
             | Self::LimitHeld
             | Self::LimitPersists
             | Self::LimitLifted
+            | Self::ReviewRounds
             | Self::Fatal
             | Self::Attention
             | Self::SequenceComplete => true,

@@ -251,6 +251,8 @@ impl Supervisor {
         state.inboxes.clear();
         state.plan.clear();
         state.status = PhaseStatus::Open;
+        state.rounds = 0;
+        state.claimed = false;
         state.complete = None;
         if let Some(live) = self.loops.get_mut(&a_loop.name) {
             live.read_for = None;

@@ -61,6 +61,7 @@ impl Supervisor {
             plan: position.map(|at| a_loop.phases[at].plan.clone()),
             state: word.to_owned(),
             age_s: now.since(state.complete.unwrap_or(state.since)).as_secs(),
+            rounds: state.rounds,
             head: state.head.clone(),
             trouble: gone.or(trouble),
         })

@@ -205,6 +205,12 @@ pub struct LoopState {
     pub plan: BTreeMap<String, String>,
     /// The current phase's status, as last read.
     pub status: PhaseStatus,
+    /// Claims of this phase that a review did not pass.
+    #[serde(default)]
+    pub rounds: u32,
+    /// A claim was pushed that no review has answered.
+    #[serde(default)]
+    pub claimed: bool,
     /// The last phase is done, and its end has been dealt with.
     pub complete: Option<Moment>,
     /// What is wrong with its origin.
@@ -368,6 +374,8 @@ impl LoopState {
             inboxes: BTreeMap::new(),
             plan: BTreeMap::new(),
             status: PhaseStatus::Open,
+            rounds: 0,
+            claimed: false,
             complete: None,
             trouble: None,
             astray: None,

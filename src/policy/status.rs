@@ -43,6 +43,9 @@ pub struct LoopPicture {
     pub state: String,
     /// Since when, seconds.
     pub age_s: u64,
+    /// Claims of this phase that a review did not pass.
+    #[serde(default)]
+    pub rounds: u32,
     /// Pushed head that has been dealt with.
     pub head: Option<String>,
     /// What is wrong, one sentence, with since when.
