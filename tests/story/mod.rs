@@ -2,6 +2,9 @@
 
 #![allow(dead_code, reason = "every test file uses another part of it")]
 
+pub mod fleets;
+mod host;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -9,12 +12,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agent_orchestrator::config::{self, Where};
-use agent_orchestrator::policy::action::Action;
 use agent_orchestrator::policy::event::Event;
 use agent_orchestrator::policy::now::{Mono, Now};
-use agent_orchestrator::policy::observation::{Blob, Commit, Exit, Observation, Pushed, SessionSeen};
+use agent_orchestrator::policy::observation::{Exit, Observation, SessionSeen};
 use agent_orchestrator::policy::request::{Override, PhaseTarget, Reply, Request, RequestId};
-use agent_orchestrator::policy::screen::Screen;
 use agent_orchestrator::policy::state::State;
 use agent_orchestrator::policy::{Places, Supervisor};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -218,191 +219,6 @@ impl Story {
             }
         }
         panic!("the turns come to no end: {}", self.log);
-    }
-
-    fn perform(&mut self, action: Action) -> Vec<Observation> {
-        match action {
-            Action::Find { agent } => vec![self.found(agent)],
-            Action::Prepare { agent, start } => {
-                let result = self.missing.get(&agent).map_or(Ok(()), |why| Err(why.clone()));
-                vec![Observation::Prepared { agent, run: start.run, result }]
-            }
-            Action::Start { agent, run } => {
-                self.note(&format!("host: {agent} starts, run {run}"));
-                let pane = self.panes.entry(agent.clone()).or_default();
-                assert!(!pane.alive, "two programs of `{agent}`");
-                *pane = Pane { run, alive: true, taken: std::mem::take(&mut pane.taken), ..Pane::default() };
-                vec![
-                    Observation::Session { agent: agent.clone(), seen: SessionSeen::Running { run } },
-                    Observation::Output { agent },
-                ]
-            }
-            Action::Stop { agent } => {
-                if self.hung.contains(&agent) {
-                    let seen = SessionSeen::Unknown { why: "no answer".to_owned() };
-                    return vec![Observation::Session { agent, seen }];
-                }
-                self.note(&format!("host: {agent} is ended"));
-                self.panes.remove(&agent);
-                vec![Observation::Session { agent, seen: SessionSeen::Absent }]
-            }
-            Action::Look { agent } => vec![self.look(agent)],
-            Action::Paste { agent, message, text } => {
-                let pasted = Observation::Pasted { agent: agent.clone(), message, result: Ok(()) };
-                match self.panes.get_mut(&agent) {
-                    Some(pane) if pane.hangs => {
-                        pane.unread.push_str(&text);
-                        return vec![pasted];
-                    }
-                    Some(pane) => pane.input.push_str(&text),
-                    None => {}
-                }
-                vec![pasted, Observation::Output { agent }]
-            }
-            Action::Press { agent, message, key: _ } => {
-                let pressed = Observation::Pressed { agent: agent.clone(), message, result: Ok(()) };
-                if let Some(pane) = self.panes.get_mut(&agent).filter(|pane| pane.hangs) {
-                    pane.unread.push('\n');
-                    return vec![pressed];
-                }
-                self.press(&agent);
-                vec![pressed, Observation::Output { agent }]
-            }
-            Action::ReadPushed { in_loop, since, paths } => vec![self.read_pushed(in_loop, since.as_deref(), &paths)],
-            Action::WatchFiles { in_loop, paths } => {
-                self.watched.retain(|(other, _)| *other != in_loop);
-                self.watched.extend(paths.iter().map(|path| (in_loop.clone(), path.clone())));
-                let file = |path: &PathBuf| Observation::File {
-                    in_loop: in_loop.clone(),
-                    path: path.clone(),
-                    content: Ok(self.disk.get(path).cloned()),
-                };
-                paths.iter().map(file).collect()
-            }
-            other @ (Action::Key { .. }
-            | Action::WriteText { .. }
-            | Action::MarkComplete { .. }
-            | Action::RemoveFile { .. }
-            | Action::Answer { .. }
-            | Action::Record(_)
-            | Action::Notify(_)
-            | Action::Ready
-            | Action::Exit) => {
-                self.perform_quietly(other);
-                Vec::new()
-            }
-        }
-    }
-
-    fn perform_quietly(&mut self, action: Action) {
-        match action {
-            Action::Key { agent, key } => self.note(&format!("host: {agent} gets {key}")),
-            Action::WriteText { path, text } => {
-                self.disk.insert(path, text);
-            }
-            Action::MarkComplete { text, .. } => {
-                self.note(if text.is_some() {
-                    "host: SEQUENCE-COMPLETE written"
-                } else {
-                    "host: SEQUENCE-COMPLETE removed"
-                });
-                self.marker = text;
-            }
-            Action::RemoveFile { path } => {
-                self.disk.remove(&path);
-            }
-            Action::Answer { id, reply } => {
-                self.note(&format!("answer {}: {}", id.0, brief(&reply)));
-                self.replies.insert(id.0, reply);
-            }
-            Action::Record(event) => {
-                let who = event.agent.or(event.in_loop.map(|name| format!("loop {name}"))).unwrap_or_default();
-                self.note(&format!("{who}: {}", event.text));
-            }
-            Action::Notify(event) => self.notified.push(event),
-            Action::Ready => self.ready = true,
-            Action::Exit => {
-                self.note("supervisor exits");
-                self.ended = true;
-                self.supervisor = None;
-            }
-            Action::Find { .. }
-            | Action::Prepare { .. }
-            | Action::Start { .. }
-            | Action::Stop { .. }
-            | Action::Look { .. }
-            | Action::Paste { .. }
-            | Action::Press { .. }
-            | Action::ReadPushed { .. }
-            | Action::WatchFiles { .. } => unreachable!("these are answered"),
-        }
-    }
-
-    fn found(&self, agent: String) -> Observation {
-        let seen = match self.panes.get(&agent) {
-            _ if self.hung.contains(&agent) => SessionSeen::Unknown { why: "no answer".to_owned() },
-            None => SessionSeen::Absent,
-            Some(pane) if pane.alive => SessionSeen::Running { run: pane.run },
-            Some(pane) => {
-                SessionSeen::Died { run: pane.run, exit: Exit::Unknown, screen: None, last_lines: Vec::new() }
-            }
-        };
-        Observation::Session { agent, seen }
-    }
-
-    fn look(&self, agent: String) -> Observation {
-        let Some(pane) = self.panes.get(&agent).filter(|pane| pane.alive) else {
-            return Observation::Looked { agent, screen: Err("no session".to_owned()) };
-        };
-        let box_row = if pane.dialog { "Do you want to proceed?".to_owned() } else { format!("> {}", pane.input) };
-        // A wide row, as every real screen has one: a row's place in the width tells whether it goes on in the next.
-        let head = format!("agent {}", ".".repeat(190));
-        let above = pane.above.lines().map(str::to_owned);
-        let rows = [head, String::new()].into_iter().chain(above).chain([box_row]).collect();
-        let command = if pane.command.is_empty() { "agent".to_owned() } else { pane.command.clone() };
-        let screen = Screen { rows, command, ..Screen::default() };
-        Observation::Looked { agent, screen: Ok(screen) }
-    }
-
-    fn press(&mut self, agent: &str) {
-        let Some(pane) = self.panes.get_mut(agent) else { return };
-        if pane.swallows > 0 {
-            pane.swallows -= 1;
-            return;
-        }
-        let text = std::mem::take(&mut pane.input);
-        if !text.is_empty() {
-            pane.taken.push(text.clone());
-            self.note(&format!("host: {agent} takes: {text}"));
-        }
-    }
-
-    /// A program that hung reads on.
-    pub fn reads_on(&mut self, agent: &str) {
-        let pane = self.pane(agent);
-        pane.hangs = false;
-        let unread = std::mem::take(&mut pane.unread);
-        let (whole, rest) = unread.rsplit_once('\n').unwrap_or(("", &unread));
-        pane.taken.extend(whole.lines().map(str::to_owned));
-        rest.clone_into(&mut pane.input);
-        self.output(agent);
-    }
-
-    fn read_pushed(&self, in_loop: String, since: Option<&str>, paths: &[String]) -> Observation {
-        let at = since.and_then(|since| self.commits.iter().position(|(id, _)| id == since));
-        let new = at.map_or(&self.commits[self.commits.len()..], |at| &self.commits[at + 1..]);
-        let pushed = Pushed {
-            head: self.commits.last().expect("a commit").0.clone(),
-            commits: new.iter().map(|(id, subject)| Commit { id: id.clone(), subject: subject.clone() }).collect(),
-            files: paths
-                .iter()
-                .filter_map(|path| {
-                    let text = self.files.get(path)?.clone();
-                    Some((path.clone(), Blob { id: format!("blob {text}"), text }))
-                })
-                .collect(),
-        };
-        Observation::Pushed { in_loop, result: Ok(pushed) }
     }
 
     /// Somebody pushes a commit that leaves these files.

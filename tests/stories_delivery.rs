@@ -1,0 +1,81 @@
+//! Rules and breaking points of delivery, each as a script of moments.
+
+mod story;
+
+use std::time::Duration;
+
+use agent_orchestrator::policy::request::{Reason, Reply, Request};
+use story::Story;
+use story::fleets::{ONE, failed};
+
+#[test]
+fn rule_11_a_swallowed_submit_key_is_pressed_again_and_the_text_typed_once() {
+    let mut story = Story::new(ONE);
+    story.pass_s(5);
+    story.pane("worker").swallows = 3;
+    let answer = story.send("worker", "hello there", 30);
+    story.pass_s(20);
+    assert_eq!(story.pane("worker").taken, ["hello there"]);
+    assert!(matches!(story.replies[&answer], Reply::Done { .. }));
+}
+
+#[test]
+fn a_reader_that_does_not_read_stays_unconfirmed_visible_and_within_bounds() {
+    let mut story = Story::new(ONE);
+    story.pass_s(5);
+    story.pane("worker").swallows = u32::MAX;
+    let answer = story.send("worker", "hello there", 30);
+    story.pass_s(4000);
+    let (reason, _) = failed(&story.replies[&answer]);
+    assert_eq!(reason, Reason::Unconfirmed);
+    let swallowed = u32::MAX - story.pane("worker").swallows;
+    assert_eq!(swallowed, 20, "the key is pressed a bounded number of times");
+    assert_eq!(story.pane("worker").input, "hello there", "the text is typed once");
+    story.told();
+    let explanation = story.supervisor.as_ref().and_then(|supervisor| supervisor.explain("worker", story.now));
+    assert!(explanation.is_some_and(|explanation| explanation.pending[0].contains("not confirmed")));
+}
+
+#[test]
+fn a_persons_draft_is_left_alone_and_told_after_a_while() {
+    let mut story = Story::new(ONE);
+    story.pass_s(5);
+    story.told();
+    story.pane("worker").input = "rm -rf build && ".to_owned();
+    let answer = story.send("worker", "go on", 10);
+    story.pass_s(11);
+    let (reason, error) = failed(&story.replies[&answer]);
+    assert_eq!(reason, Reason::InTheWay);
+    assert!(error.contains("draft"), "{error}");
+    assert_eq!(story.pane("worker").input, "rm -rf build && ");
+    story.ask(Request::Send { name: "worker".to_owned(), text: "go on".to_owned(), wait: Duration::ZERO, queue: true });
+    story.pass_s(1000);
+    assert_eq!(story.told().matches("a draft has blocked messages").count(), 1);
+    story.pane("worker").input = String::new();
+    story.output("worker");
+    story.pass_s(5);
+    assert_eq!(story.pane("worker").taken, ["go on"]);
+}
+
+#[test]
+fn send_says_why_it_did_not_arrive() {
+    let mut story = Story::new(ONE);
+    story.pass_s(5);
+    story.pane("worker").above = "esc to interrupt".to_owned();
+    let busy = story.send("worker", "a", 5);
+    story.pass_s(6);
+    assert_eq!(failed(&story.replies[&busy]).0, Reason::Busy);
+    story.pane("worker").above = String::new();
+    story.pane("worker").dialog = true;
+    story.output("worker");
+    let dialog = story.send("worker", "b", 5);
+    story.pass_s(6);
+    assert_eq!(failed(&story.replies[&dialog]).0, Reason::InTheWay);
+    story.down(&["worker"]);
+    let stopped = story.send("worker", "c", 5);
+    assert_eq!(failed(&story.replies[&stopped]).0, Reason::NotRunning);
+    let nobody = story.send("nobody", "d", 5);
+    assert_eq!(failed(&story.replies[&nobody]).0, Reason::Usage);
+    let nothing = story.send("worker", " \n", 5);
+    assert_eq!(failed(&story.replies[&nothing]).0, Reason::Usage);
+}
