@@ -39,7 +39,10 @@ pub const HELP: &str = "\
 It needs tmux and git, no network and no AI: builder and adversary are scripted, and act only on what is typed into them.
 One line is printed for each fact: seconds since the start, phase, who, what. Then everything is ended and removed.
 
-Exit codes: 0 all phases were worked; 1 they were not, or something is missing; 130 after Ctrl-C.
+Exit codes:
+  0    all phases were worked
+  1    they were not, or something is missing
+  130  ended by Ctrl-C
 
 Examples:
   agent-orchestrator demo
