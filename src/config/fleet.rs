@@ -12,7 +12,7 @@ use super::loops::{self, LoopDraft};
 use super::mistake::{Mistake, Notes};
 use super::place::{self, Base};
 use super::reader::{Layer, Reader};
-use super::{AGENTS_MAX, Parsed, TEXT_MAX_BYTES, Where};
+use super::{AGENTS_MAX, MISTAKES_MAX, Parsed, TEXT_MAX_BYTES, Where};
 use crate::policy::fleet::{Fleet, Watchdog};
 
 /// Reads the whole text.
@@ -22,7 +22,7 @@ pub(super) fn parse(text: &str, at: &Where) -> Parsed {
         return Parsed { fleet: None, mistakes: vec![Mistake::fatal("", message)], files: Vec::new() };
     }
     let (root, errors) = DeTable::parse_recoverable(text);
-    let syntax: Vec<Mistake> = errors.iter().map(syntax_mistake).collect();
+    let syntax: Vec<Mistake> = errors.iter().take(MISTAKES_MAX).map(syntax_mistake).collect();
     let notes = Notes::default();
     let presets = backend::presets();
     let mut files = Vec::new();

@@ -156,7 +156,8 @@ impl Notes {
         let lines: Vec<usize> = syntax.iter().map(|mistake| mistake.line).collect();
         let mut all = syntax;
         let others = found.map(|(mistake, _)| mistake.located(text));
-        all.extend(others.filter(|mistake| !lines.contains(&mistake.line)));
+        let room = MISTAKES_MAX.saturating_sub(all.len());
+        all.extend(others.filter(|mistake| !lines.contains(&mistake.line)).take(room));
         all.sort_by_key(|mistake| mistake.span.as_ref().map_or((usize::MAX, 0), |span| (span.start, span.end)));
         all
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
+use super::MISTAKES_MAX;
 use super::keys::{self, Form, SECONDS_MAX};
 use super::mistake::{Mistake, Notes, Severity};
 
@@ -102,7 +103,7 @@ impl<'a> Reader<'a> {
     fn note_unknown(&self) {
         let Some(layer) = self.layers.first() else { return };
         let unknown = layer.table.iter().filter(|(key, _)| keys::find(self.section, key.get_ref()).is_none());
-        for (key, _) in unknown {
+        for (key, _) in unknown.take(MISTAKES_MAX) {
             let name = key.get_ref();
             let mistake = Mistake::error(&join(&layer.path, name), format!("unknown key `{name}`"));
             let span = layer.span.as_ref().map(|_| key.span());
