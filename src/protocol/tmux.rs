@@ -5,7 +5,7 @@ use std::fmt;
 /// The most bytes that are kept of one line; the rest of it is dropped.
 pub const LINE_BYTES_MAX: usize = 256 << 10;
 
-/// The most bytes that are kept of one reply; later lines of it are dropped.
+/// The most bytes that are kept of one reply, with what every line costs; later lines of it are dropped.
 pub const REPLY_BYTES_MAX: usize = 4 << 20;
 
 /// What is kept of a line of output: enough for its name and its pane.
@@ -149,7 +149,7 @@ impl Parser {
             let Guard { time, number, flags } = guard;
             return Some(Notification::Reply(Reply { time, number, flags, ok, lines }));
         }
-        open.bytes = open.bytes.saturating_add(text.len() + 1);
+        open.bytes = open.bytes.saturating_add(text.len() + size_of::<String>());
         if open.bytes <= REPLY_BYTES_MAX {
             open.lines.push(text.into_owned());
         }
