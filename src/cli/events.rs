@@ -1,10 +1,8 @@
 //! `events`: what happened, newest last.
 
 use std::collections::VecDeque;
-use std::io::{BufRead, BufReader};
 use std::path::Path;
 
-use anyhow::Context;
 use chrono::{Local, TimeZone};
 
 use super::fleet_file::FleetFile;
@@ -29,7 +27,7 @@ Examples:
   agent-orchestrator events --agent builder -n 20
   agent-orchestrator events --json -n 1000 | jq -r 'select(.event == \"died\").time'";
 
-/// The longest unfinished line that is kept while following, bytes.
+/// The longest line that is kept, bytes.
 const LINE_SIZE_MAX: usize = 1 << 20;
 
 /// Width of the longest kind that is aligned, characters.
@@ -122,32 +120,33 @@ fn past(path: &Path, view: &View, count: usize) -> Outcome<(VecDeque<String>, Ta
             shown.pop_front();
         }
     };
-    if let Some(older) = older
-        && !follow::same(newer.as_ref(), &older)?
-    {
-        for line in BufReader::new(older).split(b'\n') {
-            keep(&line.with_context(|| format!("cannot read `{}`", follow::rotated(path).display()))?);
-        }
-    }
-    let mut tail = Tail::new(path, newer);
     let mut rest = Vec::new();
-    tail.drain(&mut |bytes| {
+    let mut take = |bytes: &[u8]| {
         for line in whole_lines(&mut rest, bytes) {
             keep(&line);
         }
         Ok(())
-    })?;
+    };
+    if let Some(mut older) = older
+        && !follow::same(newer.as_ref(), &older)?
+    {
+        follow::copy(&mut older, &mut take)?;
+        take(b"\n")?;
+    }
+    let mut tail = Tail::new(path, newer);
+    tail.drain(&mut take)?;
     Ok((shown, tail, rest))
 }
 
 /// Appends `bytes` to what is left of the last call and takes out the lines that are whole now.
 fn whole_lines(rest: &mut Vec<u8>, bytes: &[u8]) -> Vec<Vec<u8>> {
-    rest.extend_from_slice(bytes);
-    let Some(end) = rest.iter().rposition(|byte| *byte == b'\n') else {
-        rest.truncate(LINE_SIZE_MAX);
+    let Some(end) = bytes.iter().rposition(|byte| *byte == b'\n') else {
+        let room = LINE_SIZE_MAX.saturating_sub(rest.len()).min(bytes.len());
+        rest.extend_from_slice(&bytes[..room]);
         return Vec::new();
     };
-    let left = rest.split_off(end + 1);
+    rest.extend_from_slice(&bytes[..=end]);
+    let left = bytes[end + 1..].to_vec();
     let whole = std::mem::replace(rest, left);
     whole.split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect()
 }

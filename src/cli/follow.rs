@@ -136,7 +136,11 @@ pub fn same(left: Option<&File>, right: &File) -> io::Result<bool> {
     Ok((left.dev(), left.ino()) == (right.dev(), right.ino()))
 }
 
-fn copy(file: &mut File, take: &mut impl FnMut(&[u8]) -> Outcome) -> Outcome {
+/// Hands the rest of a file to `take`.
+///
+/// # Errors
+/// When the file cannot be read, or what `take` says.
+pub fn copy(file: &mut File, take: &mut impl FnMut(&[u8]) -> Outcome) -> Outcome {
     let mut chunk = vec![0; CHUNK_SIZE];
     loop {
         match file.read(&mut chunk)? {
