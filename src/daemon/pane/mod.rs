@@ -4,6 +4,7 @@ mod log;
 
 use std::convert::Infallible;
 use std::ffi::OsString;
+use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
@@ -21,6 +22,10 @@ use crate::protocol::launch::{Launch, MARK, PANE_OPTION, RUN_OPTION};
 use crate::protocol::tmux::{argument, literal};
 
 pub use log::log;
+
+/// The most bytes that are read of a launch file; what exec takes is less (`MAX_ARG_STRLEN` and the stack's limit,
+/// execve(2)).
+const LAUNCH_BYTES_MAX: u64 = 16 << 20;
 
 /// A detached pane's size, columns and rows: banners and dialogs stand on it as a whole.
 const SIZE: (&str, &str) = ("200", "50");
@@ -156,7 +161,10 @@ fn wait_for_log(fifo: &Path) -> anyhow::Result<()> {
 
 fn read(launch_file: &Path) -> anyhow::Result<Launch> {
     let name = launch_file.display();
-    let text = std::fs::read(launch_file).with_context(|| format!("cannot read launch file `{name}`"))?;
+    let mut text = Vec::new();
+    File::open(launch_file)
+        .and_then(|file| file.take(LAUNCH_BYTES_MAX).read_to_end(&mut text))
+        .with_context(|| format!("cannot read launch file `{name}`"))?;
     serde_json::from_slice(&text).with_context(|| format!("cannot understand launch file `{name}`"))
 }
 
