@@ -10,7 +10,7 @@ use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFl
 use super::reactor::{Interest, Owner, Reactor};
 use crate::policy::now::Mono;
 
-/// A moment that never comes, seconds of the wall clock (the year 2554).
+/// A moment that never comes, seconds of either clock (of the wall clock, the year 2514).
 const NEVER_S: u64 = 1 << 34;
 
 /// Wakes the reactor at a moment of the monotonic clock.
@@ -40,9 +40,11 @@ impl Timer {
             return Ok(());
         }
         match at {
-            // Zero would disarm it.
+            // Zero would disarm it, and what the kernel's clock cannot count to would be refused.
             Some(at) => self.timer.set(
-                Expiration::OneShot(TimeSpec::from_duration(at.0.max(Duration::from_nanos(1)))),
+                Expiration::OneShot(TimeSpec::from_duration(
+                    at.0.clamp(Duration::from_nanos(1), Duration::from_secs(NEVER_S)),
+                )),
                 TimerSetTimeFlags::TFD_TIMER_ABSTIME,
             )?,
             None => self.timer.unset()?,
