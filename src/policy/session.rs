@@ -361,7 +361,7 @@ impl Supervisor {
             phase = current.map(|current| current.id.clone());
         }
         let model = self.model_of(&agent.name);
-        let run = self.state.agents.get(&agent.name).map_or(0, |state| state.run) + 1;
+        let run = self.state.agents.get(&agent.name).map_or(0, |state| state.run).saturating_add(1);
         let conversation = self.conversation_of(agent, run, now);
         Ok(Start {
             run,

@@ -287,7 +287,7 @@ impl State {
     /// Returns a number for a new message.
     pub fn take_message_id(&mut self) -> MessageId {
         let id = MessageId(self.next_message);
-        self.next_message += 1;
+        self.next_message = self.next_message.saturating_add(1);
         id
     }
 }
