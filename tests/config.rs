@@ -172,8 +172,8 @@ fn an_installation_of_the_predecessor_loads_as_written() {
     assert_eq!(builder.dir, Path::new("/srv/fleet/../project/work"));
     assert_eq!(builder.model.as_deref(), Some("claude-sonnet-4-6"));
     let adversary = agent(&fleet, "adv").backend.as_ref().expect("usable");
-    assert_eq!((adversary.submit_key.as_str(), adversary.log_grace), ("C-m", seconds(120)));
-    assert!(adversary.screen.input_re.is_none(), "there is no preset of this name");
+    assert_eq!((adversary.submit_key.as_str(), adversary.log_grace), ("Enter", seconds(120)));
+    assert!(adversary.screen.input_re.is_some(), "there is a preset of this name");
     assert_eq!(agent(&fleet, "oc-web").dir, Path::new("/srv/fleet/../project"));
     let after = fleet.loops[0].on_complete.as_ref().expect("what follows");
     assert_eq!(after.trigger_file.as_deref(), Some(Path::new("/home/op/logs/.run-upgrader")));

@@ -4,7 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use agent_orchestrator::config::preset::presets;
 use agent_orchestrator::policy::input_box;
 use agent_orchestrator::policy::reading::{self, Meaning, Rules};
 use agent_orchestrator::policy::screen::{InputBox, Screen};
@@ -23,7 +25,7 @@ struct Expected {
 
 struct Backend {
     folder: PathBuf,
-    rules: Rules,
+    rules: Arc<Rules>,
     expected: BTreeMap<String, Expected>,
 }
 
@@ -31,9 +33,8 @@ impl Backend {
     fn load(name: &str) -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let folder = root.join("tests/screens").join(name);
-        let preset = fs::read_to_string(root.join(format!("src/config/presets/{name}.screens.toml"))).unwrap();
         let expected = fs::read_to_string(folder.join("expect.toml")).unwrap();
-        Self { rules: toml::from_str(&preset).unwrap(), expected: toml::from_str(&expected).unwrap(), folder }
+        Self { rules: Arc::clone(&presets()[name].screen), expected: toml::from_str(&expected).unwrap(), folder }
     }
 
     fn screens(&self) -> BTreeMap<String, Screen> {

@@ -1,7 +1,6 @@
 //! From `[backend.NAME]` and presets to the backends of a fleet.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,11 +8,11 @@ use toml::de::DeTable;
 
 use super::keys;
 use super::mistake::{Mistake, Notes};
-use super::pattern;
-use super::preset;
-use super::reader::{Layer, Reader};
-use crate::policy::fleet::{Backend, Pattern, PromptDelivery};
-use crate::policy::reading::{Legacy, Rules};
+use super::preset::{Presets, presets};
+use super::reader::{Found, Layer, Reader};
+use super::rules;
+use crate::policy::fleet::{Backend, PromptDelivery};
+use crate::policy::reading::Rules;
 
 /// All backends, with what only their agents need of them.
 #[derive(Debug, Default)]
@@ -22,22 +21,14 @@ pub struct Backends {
     pub by_name: BTreeMap<String, Result<Backend, String>>,
     /// `account`, where one names one.
     pub accounts: BTreeMap<String, String>,
-    /// Where the text names a `limit_re`.
-    pub limit_places: BTreeMap<String, Range<usize>>,
-}
-
-/// The parsed texts of the presets, by name.
-pub type Presets = BTreeMap<&'static str, DeTable<'static>>;
-
-/// Parses the presets.
-pub fn presets() -> Presets {
-    let parsed = |(name, text): &(&'static str, &'static str)| Some((*name, DeTable::parse(text).ok()?.into_inner()));
-    preset::PRESETS.iter().filter_map(parsed).collect()
+    /// Where the text gives a backend the pattern of a rule: by the names of both.
+    pub rule_places: BTreeMap<String, BTreeMap<String, Found<()>>>,
 }
 
 /// Reads all backends of the file over the presets.
-pub fn read<'a>(root: &Reader<'a>, presets: &'a Presets, notes: &'a Notes, text: &str) -> Backends {
+pub fn read<'a>(root: &Reader<'a>, notes: &'a Notes, text: &str) -> Backends {
     let of_file: BTreeMap<String, Layer<'a>> = root.named_tables("backend").into_iter().collect();
+    let presets = presets();
     let names: BTreeSet<&str> = of_file.keys().map(String::as_str).chain(presets.keys().copied()).collect();
     let mut backends = Backends::default();
     for name in names {
@@ -55,10 +46,9 @@ pub fn read<'a>(root: &Reader<'a>, presets: &'a Presets, notes: &'a Notes, text:
         if let Some(account) = reader.filled("account") {
             backends.accounts.insert(name.to_owned(), account.value);
         }
-        if let Some(place) = reader.filled("limit_re").and_then(|found| found.span) {
-            backends.limit_places.insert(name.to_owned(), place);
-        }
-        let backend = one(&reader, text);
+        let read = rules::read(&reader, presets.get(base).map(|preset| &preset.screen), text);
+        backends.rule_places.insert(name.to_owned(), read.places);
+        let backend = one(&reader, read.screen);
         let faults = reader.faults();
         let result = faults.first().map_or(Ok(backend), |fault| Err(format!("backend `{name}`: {fault}")));
         backends.by_name.insert(name.to_owned(), result);
@@ -68,7 +58,11 @@ pub fn read<'a>(root: &Reader<'a>, presets: &'a Presets, notes: &'a Notes, text:
 
 fn preset_layer<'a>(name: &str, presets: &'a Presets) -> Layer<'a> {
     static EMPTY: std::sync::LazyLock<DeTable<'static>> = std::sync::LazyLock::new(DeTable::new);
-    Layer { table: presets.get(name).unwrap_or(&EMPTY), path: format!("preset.{name}"), span: None }
+    Layer {
+        table: presets.get(name).map_or(&EMPTY, |preset| &preset.table),
+        path: format!("preset.{name}"),
+        span: None,
+    }
 }
 
 /// Returns what helps with an unknown name: the near one, or all of them.
@@ -81,7 +75,7 @@ pub fn known_hint<'a>(name: &str, known: impl Iterator<Item = &'a str> + Clone) 
 }
 
 /// Reads one backend; what makes it unusable is in the reader's faults.
-fn one(reader: &Reader<'_>, text: &str) -> Backend {
+fn one(reader: &Reader<'_>, screen: Arc<Rules>) -> Backend {
     let shell = |key: &str, default: &str| reader.text(key).map_or_else(|| default.to_owned(), |found| found.value);
     let option = |key: &str| reader.filled(key).map(|found| found.value);
     let flag = |key: &str| reader.flag(key).unwrap_or(false);
@@ -92,7 +86,6 @@ fn one(reader: &Reader<'_>, text: &str) -> Backend {
         _ => PromptDelivery::Arg,
     };
     let default_key = if prompt_delivery == PromptDelivery::Ping { "C-m" } else { "Enter" };
-    reader.tables("rules");
     Backend {
         bin: bin(reader),
         flags: shell("flags", ""),
@@ -115,7 +108,7 @@ fn one(reader: &Reader<'_>, text: &str) -> Backend {
         stall_idle: seconds("stall_idle", 300),
         prompt_delivery,
         queues_while_busy: flag("queues_while_busy"),
-        screen: Arc::new(screen(reader, text)),
+        screen,
         env: reader.named_texts("env").into_iter().map(|(name, found)| (name.value, found.value)).collect(),
     }
 }
@@ -129,27 +122,4 @@ fn bin(reader: &Reader<'_>) -> String {
         reader.fault(mistake.hint("name the program, or a `preset`".to_owned()));
     }
     String::new()
-}
-
-fn screen(reader: &Reader<'_>, text: &str) -> Rules {
-    let pattern = |key: &str| regex(reader, key, text);
-    let (active_re, limit_re, fatal_re) = (pattern("active_re"), pattern("limit_re"), pattern("fatal_re"));
-    let legacy = Legacy {
-        active_re: active_re.as_ref(),
-        limit_re: limit_re.as_ref(),
-        fatal_re: fatal_re.as_ref(),
-        footer_ui: reader.flag("footer_ui").unwrap_or(false),
-    };
-    Rules {
-        input_re: pattern("input_re"),
-        placeholder_re: pattern("placeholder_re"),
-        ready_re: pattern("ready_re"),
-        closing_re: None,
-        rules: legacy.rules(),
-    }
-}
-
-fn regex(reader: &Reader<'_>, key: &str, text: &str) -> Option<Pattern> {
-    let found = reader.filled(key)?;
-    pattern::compile(key, &found, text).map_err(|mistake| reader.fault(mistake)).ok()
 }

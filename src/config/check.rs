@@ -35,10 +35,19 @@ pub const TYPED_TEXTS: [(&str, &str); 8] = [
 pub(super) const NUDGE_HINT: &str =
     "typed into the pane it would be taken for a limit banner: make the pattern match only what the program prints";
 
-/// Returns the part of `typed` that the backend would take for a limit banner.
-pub(super) fn limit_hit(backend: &Backend, typed: &str) -> Option<String> {
-    let (_, hit) = backend.screen.limit_hit(typed)?;
-    Some(hit.chars().take(80).collect())
+/// Returns which rule of the backend would take `typed` for a usage limit, and the part that it matches.
+pub(super) fn limit_hit(backend: &Backend, typed: &str) -> Option<(String, String)> {
+    let (rule, hit) = backend.screen.limit_hit(typed)?;
+    Some((rule_words(&rule.name), shortened(hit)))
+}
+
+/// Returns what a mistake calls a rule.
+fn rule_words(name: &str) -> String {
+    if name == "limit_re" { format!("`{name}`") } else { format!("rule `{name}`") }
+}
+
+fn shortened(hit: &str) -> String {
+    hit.chars().take(80).collect()
 }
 
 /// Notes every broken rule.
@@ -151,15 +160,20 @@ fn unknown(found: &Found<String>, key: &str, agents: &[AgentDraft], fits: impl F
 fn nudges(agents: &[AgentDraft], backends: &Backends, notes: &Notes) {
     for (name, backend) in &backends.by_name {
         let Ok(backend) = backend else { continue };
-        let hit = TYPED_TEXTS.iter().find_map(|(what, typed)| Some((what, limit_hit(backend, typed)?)));
-        let (Some((what, hit)), place) = (hit, backends.limit_places.get(name)) else { continue };
-        let message = format!("`limit_re` matches {what}: `{hit}`");
-        nudge(&format!("backend.{name}.limit_re"), message, place.cloned(), notes);
+        let places = backends.rule_places.get(name);
+        for rule in backend.screen.rules.iter().filter(|rule| rule.meaning.is_limit()) {
+            let Some(place) = places.and_then(|places| places.get(&rule.name)) else { continue };
+            let hit = |typed| rule.re.regex().find(typed).map(|hit| shortened(hit.as_str()));
+            let hit = TYPED_TEXTS.iter().find_map(|(what, typed)| Some((what, hit(typed)?)));
+            let Some((what, hit)) = hit else { continue };
+            let message = format!("{} matches {what}: `{hit}`", rule_words(&rule.name));
+            nudge(&place.path, message, place.span.clone(), notes);
+        }
     }
     for draft in agents {
         let (Ok(backend), Some(place)) = (&draft.value.backend, &draft.resume_prompt) else { continue };
-        let Some(hit) = limit_hit(backend, &draft.value.resume_prompt) else { continue };
-        let message = format!("`resume_prompt` matches the `limit_re` of its own backend: `{hit}`");
+        let Some((rule, hit)) = limit_hit(backend, &draft.value.resume_prompt) else { continue };
+        let message = format!("`resume_prompt` matches the {rule} of its own backend: `{hit}`");
         nudge(&place.path, message, place.span.clone(), notes);
     }
 }

@@ -91,8 +91,8 @@ pub fn check_content(needed: &Needed, content: &str, fleet: &Fleet, text: &str) 
     }
     let backend = fleet.agent(needed.agent.as_deref()?)?.backend.as_ref().ok()?;
     let words = content.split_whitespace().collect::<Vec<_>>().join(" ");
-    let hit = [content, &words].into_iter().find_map(|typed| check::limit_hit(backend, typed))?;
-    let message = format!("the wake prompt matches the `limit_re` of its own backend: `{hit}`");
+    let (rule, hit) = [content, &words].into_iter().find_map(|typed| check::limit_hit(backend, typed))?;
+    let message = format!("the wake prompt matches the {rule} of its own backend: `{hit}`");
     let mistake = Mistake::error(&needed.key, message).at(needed.span.clone());
     Some(mistake.hint(check::NUDGE_HINT.to_owned()).located(text))
 }

@@ -24,12 +24,11 @@ pub(super) fn parse(text: &str, at: &Where) -> Parsed {
     let (root, errors) = DeTable::parse_recoverable(text);
     let syntax: Vec<Mistake> = errors.iter().take(MISTAKES_MAX).map(syntax_mistake).collect();
     let notes = Notes::default();
-    let presets = backend::presets();
     let mut files = Vec::new();
     let fleet = {
         let layer = Layer { table: root.get_ref(), path: String::new(), span: Some(0..0) };
         let root = Reader::open("", layer, &notes);
-        let backends = backend::read(&root, &presets, &notes, text);
+        let backends = backend::read(&root, &notes, text);
         resolve(&root, backends, (at, &notes, text), &mut files)
     };
     let fatal = !syntax.is_empty() || notes.any_fatal();

@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use crate::policy::reading::Meaning;
+
 /// The longest time that a key may name, seconds: 10 years.
 pub const SECONDS_MAX: i64 = 10 * 365 * 24 * 3600;
 
@@ -73,7 +75,7 @@ pub struct Key {
 }
 
 /// The sections in the order of the reference, each with its title.
-pub const SECTIONS: [(&str, &str); 12] = [
+pub const SECTIONS: [(&str, &str); 13] = [
     ("", "The file"),
     ("defaults", "`[defaults]`"),
     ("watchdog", "`[watchdog]`"),
@@ -82,6 +84,7 @@ pub const SECTIONS: [(&str, &str); 12] = [
     ("wake", "`wake` of an agent"),
     ("service", "`[[service]]`"),
     ("backend", "`[backend.NAME]`"),
+    ("rule", "`[[backend.NAME.rules]]`"),
     ("loop", "`[loop]` or `[[loop]]`"),
     ("phase", "`phases` of a loop"),
     ("handoff", "`[loop.handoff]`"),
@@ -102,7 +105,7 @@ const fn key(
 }
 
 /// Every key.
-pub const KEYS: [Key; 102] = [
+pub const KEYS: [Key; 108] = [
     key("", "defaults", Form::Table, "required", "names of sessions and folders; defaults of all agents"),
     key("", "watchdog", Form::Table, "-", "cadences and bounds of the supervisor"),
     key("", "notify", Form::Table, "-", "the operator's command"),
@@ -178,19 +181,49 @@ pub const KEYS: [Key; 102] = [
     key("backend", "ready_max", Form::Seconds(1), "60", "a start ends after this time at the latest"),
     key("backend", "submit_key", Form::Text, "Enter, `ping`: C-m", "tmux key that submits"),
     key("backend", "process_name", Form::Text, "-", "tells the program from another one in its session"),
-    key("backend", "footer_ui", Form::Flag, "false", "only the bottom rows count as activity"),
+    key("backend", "footer_ui", Form::Flag, "false", "`active_re` sees the ten bottom rows only"),
     key("backend", "log_grace", Form::Seconds(0), "180", "of `footer_ui`: a log written so recently is activity"),
     key("backend", "stall_idle", Form::Seconds(1), "300", "idle for so long without WAITING-UNTIL is a stall"),
     key("backend", "queues_while_busy", Form::Flag, "false", "whether it takes a message while it works"),
-    key("backend", "active_re", Form::Pattern, "-", "what a working screen shows"),
-    key("backend", "limit_re", Form::Pattern, "-", "what a usage limit looks like"),
-    key("backend", "fatal_re", Form::Pattern, "-", "what a broken conversation looks like"),
+    key(
+        "backend",
+        "active_re",
+        Form::Pattern,
+        "the preset's rules",
+        "what the screen of a working agent shows; replaces the preset's rules for that, but for those on the title",
+    ),
+    key(
+        "backend",
+        "limit_re",
+        Form::Pattern,
+        "the preset's rules",
+        "what a usage limit looks like; replaces the preset's rules for that",
+    ),
+    key(
+        "backend",
+        "fatal_re",
+        Form::Pattern,
+        "the preset's rules",
+        "what a broken conversation looks like; replaces the preset's rules for that",
+    ),
     key("backend", "input_re", Form::Pattern, "-", "the row of the input box; group `text` is what is typed"),
     key("backend", "placeholder_re", Form::Pattern, "-", "what stands in the empty input box, where it is not dim"),
-    key("backend", "ready_re", Form::Pattern, "-", "what a screen that can take a prompt shows"),
-    key("backend", "rules", Form::Tables, "-", "further rows of the screen's pattern table"),
+    key(
+        "backend",
+        "ready_re",
+        Form::Pattern,
+        "the input box",
+        "a row of a screen that can take a prompt; blanks at its end are not seen",
+    ),
+    key("backend", "closing_re", Form::Pattern, "-", "how a paragraph begins that ends no conversation: a summary"),
+    key("backend", "rules", Form::Tables, "-", "what else a screen can mean; tried before the preset's rules"),
     key("backend", "env", Form::Environment, "-", "environment of the program"),
     key("backend", "account", Form::Name, "the backend's name", "whose usage limits its agents share"),
+    key("rule", "name", Form::Text, "required", "unique; that of a preset's rule replaces it"),
+    key("rule", "region", Form::Text, "required", "title, footer, end, dialog, last N (rows) or anywhere"),
+    key("rule", "meaning", Form::OneOf(&Meaning::WORDS), "required", "what a match means"),
+    key("rule", "priority", Form::Count(0, 255), "100", "the highest wins; presets use 40 to 91"),
+    key("rule", "re", Form::Pattern, "required", "tried on each line, wrapped rows joined"),
     key("loop", "name", Form::Name, "-", "required and unique in `[[loop]]`"),
     key("loop", "phases", Form::Tables, "required", "in the order in which they are worked"),
     key("loop", "auto_advance", Form::Flag, "true", "false: a done phase is told, nothing moves"),

@@ -15,6 +15,7 @@ mod place;
 pub mod preset;
 mod reader;
 pub mod render;
+mod rules;
 
 use std::path::PathBuf;
 

@@ -122,6 +122,12 @@ impl<'a> Reader<'a> {
         Some(Found { value: (), span: layer.span.as_ref().map(|_| name.span()), path: join(&layer.path, key) })
     }
 
+    /// Returns the place of a key's value if it is there.
+    pub fn value_place(&self, key: &str) -> Option<Found<()>> {
+        let ((_, value), layer) = self.find(key)?;
+        Some(Found { value: (), span: layer.span.as_ref().map(|_| value.span()), path: join(&layer.path, key) })
+    }
+
     fn form(&self, key: &str) -> Form {
         keys::find(self.section, key).map_or(Form::Text, |key| key.form)
     }
@@ -278,13 +284,25 @@ impl<'a> Reader<'a> {
         for (index, item) in found.value.iter().enumerate() {
             let path = format!("{}[{index}]", found.path);
             if let DeValue::Table(table) = item.get_ref() {
-                layers.push(Layer { table, path, span: Some(item.span()) });
+                layers.push(Layer { table, path, span: found.span.as_ref().map(|_| item.span()) });
             } else {
                 let message = format!("`{key}` must hold tables, not {}", type_name(item.get_ref()));
-                self.notes.add_local(Mistake::fatal(&path, message).at(Some(item.span())));
+                self.faults.borrow_mut().push(message.clone());
+                let span = found.span.as_ref().map(|_| item.span());
+                self.notes.add_local(Mistake::new(self.wrong, &path, message).at(span));
             }
         }
         layers
+    }
+
+    /// Opens each table of a list as its own section; what makes one unusable makes this table unusable.
+    pub fn rows(&self, key: &str, section: &'static str) -> Vec<Self> {
+        let open = |layer: Layer<'a>| {
+            let row = Self { section, layers: vec![layer], ..self.clone() };
+            row.note_unknown();
+            row
+        };
+        self.tables(key).into_iter().map(open).collect()
     }
 
     /// Whether the key holds a list.

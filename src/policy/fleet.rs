@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use super::pattern::Pattern;
 use super::reading::Rules;
 
 /// A whole fleet, as one `agents.toml` describes it.
@@ -275,33 +276,6 @@ pub enum PromptDelivery {
     Ping,
     /// `bin` is a command template that finds the kickoff file itself.
     Exec,
-}
-
-/// A regular expression that compares by its text.
-#[derive(Debug, Clone)]
-pub struct Pattern(regex::Regex);
-
-impl Pattern {
-    /// Compiles `text`, case-insensitive and with `^ $` at line ends, as the predecessor read its patterns.
-    ///
-    /// # Errors
-    /// What the `regex` crate says of `text`.
-    pub fn new(text: &str) -> Result<Self, regex::Error> {
-        let compiled =
-            regex::RegexBuilder::new(text).case_insensitive(true).multi_line(true).size_limit(1 << 20).build()?;
-        Ok(Self(compiled))
-    }
-
-    /// Returns the compiled expression.
-    pub fn regex(&self) -> &regex::Regex {
-        &self.0
-    }
-}
-
-impl PartialEq for Pattern {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.as_str() == other.0.as_str()
-    }
 }
 
 /// A builder and an adversary that go through phases.

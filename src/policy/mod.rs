@@ -22,6 +22,7 @@ pub mod message;
 pub mod notify;
 pub mod now;
 pub mod observation;
+pub mod pattern;
 pub mod phase;
 mod picture;
 pub mod reading;

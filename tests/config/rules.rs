@@ -26,7 +26,7 @@ fn unknown_backends_list_the_known_ones() {
                |
             10 | backend = "calude"
                |           ^^^^^^^^
-            hint: did you mean `claude`? known are `claude`, `mine`
+            hint: did you mean `claude`? known are `claude`, `codex`, `gemini`, `mine`, `opencode`
             == loads; a: unknown backend `calude`
         "#]],
     );
@@ -37,7 +37,7 @@ fn unknown_backends_list_the_known_ones() {
           |
         5 | name = "a"
           | ^^^^
-        hint: known are `claude`
+        hint: known are `claude`, `codex`, `gemini`, `opencode`
     "#]]
     .assert_eq(&render(&parse(text).mistakes, text, Path::new("agents.toml")));
 }

@@ -20,6 +20,8 @@ pub struct Reading {
     /// The line that matched and the lines below it in its paragraph, at most [`QUOTE_CHARS_MAX`]; wrapped rows are one
     /// line.
     pub text: String,
+    /// Where the rule looked.
+    pub region: Region,
     /// The row of the screen where the line begins, from 0 at the top; `None` for the title.
     pub row: Option<usize>,
     /// The rule's priority.
@@ -69,7 +71,8 @@ fn reading_by(rule: &Rule, screen: &Screen, rules: &Rules, layout: &Layout) -> O
         let at = lines.iter().rposition(|line| is_evidence(line) && matches(&line.text))?;
         (quote(&lines[at..]), Some(lines[at].row))
     };
-    Some(Reading { meaning: rule.meaning, rule: rule.name.clone(), text, row, priority: rule.priority })
+    let Rule { name, region, meaning, priority, re: _ } = rule;
+    Some(Reading { meaning: *meaning, rule: name.clone(), text, region: *region, row, priority: *priority })
 }
 
 fn quote(lines: &[Line]) -> String {

@@ -1,6 +1,8 @@
-//! What a rule is, and how its row in a preset is read.
+//! What a rule is, and which rules the patterns of old configs stand for.
 
-use serde::Deserialize;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
 
 use crate::policy::fleet::Pattern;
 
@@ -14,7 +16,7 @@ const ACTIVITY_ROWS: usize = 40;
 const BANNER_ROWS: usize = 25;
 
 /// What a screen means for the supervisor.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Meaning {
     /// The program draws its first screens and takes no prompt yet.
@@ -46,6 +48,53 @@ pub enum Meaning {
 }
 
 impl Meaning {
+    /// All, in the order in which they are listed to people.
+    pub const ALL: [Self; 13] = [
+        Self::Starting,
+        Self::Working,
+        Self::Idle,
+        Self::Limited,
+        Self::LimitMenu,
+        Self::ContinuesByItself,
+        Self::Retrying,
+        Self::Refused,
+        Self::Login,
+        Self::Permission,
+        Self::UnknownDialog,
+        Self::Fatal,
+        Self::Context,
+    ];
+
+    /// The words of [`Self::ALL`].
+    pub const WORDS: [&str; Self::ALL.len()] = {
+        let mut words = [""; Self::ALL.len()];
+        let mut at = 0;
+        while at < words.len() {
+            words[at] = Self::ALL[at].word();
+            at += 1;
+        }
+        words
+    };
+
+    /// Returns what a rule's `meaning` calls it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Working => "working",
+            Self::Idle => "idle",
+            Self::Limited => "limited",
+            Self::LimitMenu => "limit-menu",
+            Self::ContinuesByItself => "continues-by-itself",
+            Self::Retrying => "retrying",
+            Self::Refused => "refused",
+            Self::Login => "login",
+            Self::Permission => "permission",
+            Self::UnknownDialog => "unknown-dialog",
+            Self::Fatal => "fatal",
+            Self::Context => "context",
+        }
+    }
+
     /// Tells whether a message that is typed now would be lost or answer a question.
     pub fn is_in_the_way(self) -> bool {
         self == Self::LimitMenu || self.needs_person()
@@ -104,8 +153,7 @@ impl Meaning {
 }
 
 /// Where a rule looks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Region {
     /// `title`: the pane's title.
     Title,
@@ -132,26 +180,38 @@ impl Region {
     }
 }
 
-impl TryFrom<String> for Region {
-    type Error = String;
+impl Region {
+    /// What can be written for one.
+    pub const FORMS: &str = "`title`, `footer`, `end`, `dialog`, `last N` or `anywhere`";
 
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        match text.as_str() {
-            "title" => Ok(Self::Title),
-            "footer" => Ok(Self::Footer),
-            "end" => Ok(Self::End),
-            "dialog" => Ok(Self::Dialog),
-            "anywhere" => Ok(Self::Anywhere),
-            _ => text.strip_prefix("last ").and_then(|rows| rows.parse().ok()).map(Self::LastRows).ok_or_else(|| {
-                format!("unknown region `{text}`\nhint: title, footer, end, dialog, last N or anywhere")
-            }),
+    /// Reads what a rule's `region` says.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "title" => Some(Self::Title),
+            "footer" => Some(Self::Footer),
+            "end" => Some(Self::End),
+            "dialog" => Some(Self::Dialog),
+            "anywhere" => Some(Self::Anywhere),
+            _ => text.strip_prefix("last ")?.parse().ok().filter(|rows| *rows > 0).map(Self::LastRows),
+        }
+    }
+}
+
+impl fmt::Display for Region {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Title => write!(out, "title"),
+            Self::Footer => write!(out, "footer"),
+            Self::End => write!(out, "end"),
+            Self::Dialog => write!(out, "dialog"),
+            Self::LastRows(rows) => write!(out, "last {rows}"),
+            Self::Anywhere => write!(out, "anywhere"),
         }
     }
 }
 
 /// One row of `[[rules]]`.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(try_from = "Row")]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Rule {
     /// Unique in its backend; `explain` tells it.
     pub name: String,
@@ -166,8 +226,7 @@ pub struct Rule {
 }
 
 /// How the screens of a backend are read.
-#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
-#[serde(try_from = "Table")]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Rules {
     /// The row of the input box; see [`crate::policy::input_box::read`].
     pub input_re: Option<Pattern>,
@@ -175,9 +234,9 @@ pub struct Rules {
     pub placeholder_re: Option<Pattern>,
     /// A row of a screen that can take a prompt, where the box alone does not tell.
     pub ready_re: Option<Pattern>,
-    /// What the program adds below the last paragraph of a conversation.
+    /// How a paragraph begins that the program adds below the conversation's last one.
     pub closing_re: Option<Pattern>,
-    /// In no order.
+    /// Names are unique. Of two that find equally much, the first counts.
     pub rules: Vec<Rule>,
 }
 
@@ -190,80 +249,53 @@ impl Rules {
     }
 }
 
-/// The patterns of a backend that is not described by rules.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Legacy<'a> {
+/// The patterns of a config of the predecessor's kind.
+#[derive(Debug, Clone, Default)]
+pub struct Legacy {
     /// `active_re`
-    pub active_re: Option<&'a Pattern>,
+    pub active_re: Option<Pattern>,
     /// `limit_re`
-    pub limit_re: Option<&'a Pattern>,
+    pub limit_re: Option<Pattern>,
     /// `fatal_re`
-    pub fatal_re: Option<&'a Pattern>,
+    pub fatal_re: Option<Pattern>,
     /// `footer_ui`: only the bottom rows count as activity.
     pub footer_ui: bool,
 }
 
-impl Legacy<'_> {
-    /// Returns the rules that these patterns stand for.
-    pub fn rules(self) -> Vec<Rule> {
+impl Legacy {
+    /// Returns the rules that these patterns stand for; each has its key as its name.
+    pub fn rules(&self) -> Vec<Rule> {
         let activity_rows = if self.footer_ui { FOOTER_UI_ROWS } else { ACTIVITY_ROWS };
         let rows = [
-            ("active_re", self.active_re, activity_rows, Meaning::Working, 75),
-            ("limit_re", self.limit_re, BANNER_ROWS, Meaning::Limited, 72),
-            ("fatal_re", self.fatal_re, BANNER_ROWS, Meaning::Fatal, 70),
+            ("active_re", &self.active_re, activity_rows, Meaning::Working, 75),
+            ("limit_re", &self.limit_re, BANNER_ROWS, Meaning::Limited, 72),
+            ("fatal_re", &self.fatal_re, BANNER_ROWS, Meaning::Fatal, 70),
         ];
-        let rule = |(name, re, rows, meaning, priority): (&str, Option<&Pattern>, usize, Meaning, u8)| {
+        let rule = |(name, re, rows, meaning, priority): (&str, &Option<Pattern>, usize, Meaning, u8)| {
             let region = Region::LastRows(rows);
-            re.map(|re| Rule { name: name.to_owned(), region, meaning, priority, re: re.clone() })
+            re.as_ref().map(|re| Rule { name: name.to_owned(), region, meaning, priority, re: re.clone() })
         };
         rows.into_iter().filter_map(rule).collect()
     }
-}
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Row {
-    name: String,
-    region: Region,
-    meaning: Meaning,
-    priority: u8,
-    re: String,
-}
-
-impl TryFrom<Row> for Rule {
-    type Error = String;
-
-    fn try_from(row: Row) -> Result<Self, Self::Error> {
-        let re = Pattern::new(&row.re).map_err(|error| format!("cannot use `re` of rule `{}`: {error}", row.name))?;
-        let Row { name, region, meaning, priority, re: _ } = row;
-        Ok(Self { name, region, meaning, priority, re })
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Table {
-    input_re: Option<String>,
-    placeholder_re: Option<String>,
-    ready_re: Option<String>,
-    closing_re: Option<String>,
-    #[serde(default)]
-    rules: Vec<Rule>,
-}
-
-impl TryFrom<Table> for Rules {
-    type Error = String;
-
-    fn try_from(table: Table) -> Result<Self, Self::Error> {
-        let pattern = |key: &str, text: Option<String>| {
-            text.map(|text| Pattern::new(&text).map_err(|error| format!("cannot use `{key}`: {error}"))).transpose()
+    /// Tells whether one of these patterns takes the place of a preset's rule: it has the same meaning and reads text
+    /// as well. A rule about the title stays, since these patterns never saw one.
+    pub fn replaces(&self, rule: &Rule) -> bool {
+        let given = match rule.meaning {
+            Meaning::Working => &self.active_re,
+            Meaning::Limited => &self.limit_re,
+            Meaning::Fatal => &self.fatal_re,
+            Meaning::Starting
+            | Meaning::Idle
+            | Meaning::LimitMenu
+            | Meaning::ContinuesByItself
+            | Meaning::Retrying
+            | Meaning::Refused
+            | Meaning::Login
+            | Meaning::Permission
+            | Meaning::UnknownDialog
+            | Meaning::Context => &None,
         };
-        Ok(Self {
-            input_re: pattern("input_re", table.input_re)?,
-            placeholder_re: pattern("placeholder_re", table.placeholder_re)?,
-            ready_re: pattern("ready_re", table.ready_re)?,
-            closing_re: pattern("closing_re", table.closing_re)?,
-            rules: table.rules,
-        })
+        given.is_some() && rule.region != Region::Title
     }
 }

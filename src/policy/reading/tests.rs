@@ -7,15 +7,21 @@ fn screen(rows: &[&str]) -> Screen {
     Screen { rows: rows.iter().map(|row| (*row).to_owned()).collect(), ..Screen::default() }
 }
 
-fn rules(text: &str) -> Rules {
-    toml::from_str(text).unwrap()
+fn pattern(text: &str) -> Pattern {
+    Pattern::new(text).unwrap()
+}
+
+fn rule(name: &str, region: &str, meaning: Meaning, priority: u8, re: &str) -> Rule {
+    Rule { name: name.to_owned(), region: Region::parse(region).unwrap(), meaning, priority, re: pattern(re) }
 }
 
 fn one_rule(region: &str, re: &str) -> Rules {
-    rules(&format!(
-        "input_re = '^> ?(?<text>.*)$'\nclosing_re = '^done'\n\
-         [[rules]]\nname = 'it'\nregion = '{region}'\nmeaning = 'limited'\npriority = 1\nre = '{re}'"
-    ))
+    Rules {
+        input_re: Some(pattern("^> ?(?<text>.*)$")),
+        closing_re: Some(pattern("^done")),
+        rules: vec![rule("it", region, Meaning::Limited, 1, re)],
+        ..Rules::default()
+    }
 }
 
 fn found(rows: &[&str], region: &str, re: &str) -> Option<(usize, String)> {
@@ -24,10 +30,12 @@ fn found(rows: &[&str], region: &str, re: &str) -> Option<(usize, String)> {
 
 /// A backend that is described by patterns alone.
 fn legacy(rows: &[&str], footer_ui: bool) -> Vec<Meaning> {
-    let pattern = |text: &str| Pattern::new(text).unwrap();
-    let (active, limit) = (pattern("esc to interrupt|thinking"), pattern("usage limit"));
-    let fatal = pattern("cannot be modified");
-    let patterns = Legacy { active_re: Some(&active), limit_re: Some(&limit), fatal_re: Some(&fatal), footer_ui };
+    let patterns = Legacy {
+        active_re: Some(pattern("esc to interrupt|thinking")),
+        limit_re: Some(pattern("usage limit")),
+        fatal_re: Some(pattern("cannot be modified")),
+        footer_ui,
+    };
     let rules = Rules { rules: patterns.rules(), ..Rules::default() };
     read_all(&screen(rows), &rules).into_iter().map(|reading| reading.meaning).collect()
 }
@@ -85,18 +93,22 @@ fn wrapped_rows_are_one_line_and_others_are_not() {
 
 #[test]
 fn the_highest_priority_wins_then_the_lowest_row() {
-    let rules = rules(
-        "[[rules]]\nname = 'a'\nregion = 'anywhere'\nmeaning = 'refused'\npriority = 1\nre = 'error'\n\
-         [[rules]]\nname = 'b'\nregion = 'anywhere'\nmeaning = 'limited'\npriority = 1\nre = 'limit'\n\
-         [[rules]]\nname = 'c'\nregion = 'title'\nmeaning = 'working'\npriority = 2\nre = '^busy'",
-    );
+    let rules = Rules {
+        rules: vec![
+            rule("a", "anywhere", Meaning::Refused, 1, "error"),
+            rule("b", "anywhere", Meaning::Limited, 1, "limit"),
+            rule("also b", "anywhere", Meaning::Idle, 1, "limit"),
+            rule("c", "title", Meaning::Working, 2, "^busy"),
+        ],
+        ..Rules::default()
+    };
     let names = |screen: &Screen| read_all(screen, &rules).into_iter().map(|reading| reading.rule).collect::<Vec<_>>();
     let mut shown = screen(&["error", "limit", "", "error"]);
-    assert_eq!(names(&shown), ["a", "b"]);
+    assert_eq!(names(&shown), ["a", "b", "also b"]);
     shown.rows.push("limit".to_owned());
-    assert_eq!(names(&shown), ["b", "a"]);
+    assert_eq!(names(&shown), ["b", "also b", "a"]);
     shown.title = "busy".to_owned();
-    assert_eq!(names(&shown), ["c", "b", "a"]);
+    assert_eq!(names(&shown), ["c", "b", "also b", "a"]);
 }
 
 #[test]
@@ -138,11 +150,23 @@ fn what_scrolled_up_counts_no_more() {
 }
 
 #[test]
-fn a_row_that_cannot_be_used_says_which() {
-    let error = |text: &str| toml::from_str::<Rules>(text).unwrap_err().to_string();
-    let row = "[[rules]]\nname = 'it'\nmeaning = 'limited'\npriority = 1\n";
-    assert!(error(&format!("{row}region = 'top'\nre = 'x'")).contains("unknown region `top`"));
-    assert!(error(&format!("{row}region = 'end'\nre = '('")).contains("cannot use `re` of rule `it`"));
-    assert!(error("closing_re = '('").contains("cannot use `closing_re`"));
-    assert!(error("colour_re = 'x'").contains("colour_re"));
+fn old_patterns_take_the_place_of_rules_that_read_the_same_text() {
+    let patterns = Legacy { active_re: Some(pattern("x")), ..Legacy::default() };
+    let replaces = |region, meaning| patterns.replaces(&rule("it", region, meaning, 1, "x"));
+    assert!(replaces("end", Meaning::Working) && replaces("footer", Meaning::Working));
+    assert!(!replaces("title", Meaning::Working), "the title is another source");
+    assert!(!replaces("end", Meaning::Limited) && !replaces("end", Meaning::Retrying));
+}
+
+#[test]
+fn what_is_written_for_regions_and_meanings_is_what_is_shown() {
+    for text in ["title", "footer", "end", "dialog", "anywhere", "last 12"] {
+        assert_eq!(Region::parse(text).unwrap().to_string(), text);
+    }
+    for text in ["", "top", "last", "last 0", "last -1", "last 12 rows", "Title"] {
+        assert_eq!(Region::parse(text), None, "{text}");
+    }
+    for meaning in Meaning::ALL {
+        assert_eq!(serde_json::to_value(meaning).unwrap(), meaning.word());
+    }
 }
