@@ -11,6 +11,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use agent_orchestrator::config::preset::presets;
 use agent_orchestrator::config::{self, MISTAKES_MAX, TEXT_MAX_BYTES, Where};
 use agent_orchestrator::daemon::reactor::Reactor;
 use agent_orchestrator::daemon::state_file;
@@ -601,18 +602,12 @@ const PANE: [&str; 60] = [
     "word",
 ];
 
-fn all_rules() -> Vec<Rules> {
-    ["claude", "codex", "gemini", "opencode"]
-        .iter()
-        .map(|name| {
-            let text = std::fs::read_to_string(format!("src/config/presets/{name}.screens.toml")).expect("a preset");
-            toml::from_str(&text).expect("rules")
-        })
-        .collect()
+fn all_rules() -> Vec<Arc<Rules>> {
+    presets().values().map(|preset| Arc::clone(&preset.screen)).collect()
 }
 
 /// Reads a screen in every way that there is.
-fn read_screen(screen: &Screen, rules: &[Rules]) {
+fn read_screen(screen: &Screen, rules: &[Arc<Rules>]) {
     let cells = screen.cells();
     assert!(cells.len() <= ROWS_MAX && cells.iter().all(|row| row.len() <= ROW_CELLS_MAX));
     assert!(cells.iter().flatten().all(|cell| !cell.character.is_control()));
