@@ -1,9 +1,10 @@
 //! A small generator whose every run is the same, and guards against what never ends or takes a square of its length.
 
-use nix::time::{ClockId, clock_gettime};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
+
+use nix::time::{ClockId, clock_gettime};
 
 /// Nothing here may take longer; what is linear takes seconds where a square takes hours.
 const HANG_MAX: Duration = Duration::from_secs(120);
