@@ -49,6 +49,9 @@ impl Supervisor {
                 return Some(reply);
             }
         }
+        if let Err(reply) = self.may_override(overrides) {
+            return Some(reply);
+        }
         self.hold = false;
         let chosen: Vec<String> = match names {
             [] => self.started_by_bare_up(),
@@ -93,6 +96,27 @@ impl Supervisor {
         chosen.map(|agent| agent.name.clone()).collect()
     }
 
+    /// Refuses a one-off backend that nothing can be started with.
+    fn may_override(&self, overrides: &BTreeMap<String, Override>) -> Result<(), Reply> {
+        for (agent, one_off) in overrides {
+            let Some(backend) = &one_off.backend else { continue };
+            match self.fleet.backends.get(backend) {
+                Some(Ok(_)) => {}
+                Some(Err(why)) => {
+                    let error = format!("the one-off backend of `{agent}` is not usable: {why}");
+                    return Err(failed(Reason::Failed, error, None));
+                }
+                None => {
+                    let known: Vec<&str> = self.fleet.backends.keys().map(String::as_str).collect();
+                    let hint = format!("there are: {}", known.join(", "));
+                    let error = format!("there is no backend `{backend}` for `{agent}`");
+                    return Err(failed(Reason::Usage, error, Some(hint)));
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn may_start(&self, name: &str) -> Result<(), Reply> {
         let Some(agent) = self.fleet.agent(name) else { return Err(self.no_such(name)) };
         if !agent.enabled {
@@ -131,7 +155,7 @@ impl Supervisor {
     }
 
     fn restart(&mut self, id: RequestId, name: &str, overrides: &BTreeMap<String, Override>) -> Option<Reply> {
-        if let Err(reply) = self.may_start(name) {
+        if let Err(reply) = self.may_start(name).and_then(|()| self.may_override(overrides)) {
             return Some(reply);
         }
         let (Some(state), Some(live)) = (self.state.agents.get_mut(name), self.agents.get_mut(name)) else {

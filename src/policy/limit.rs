@@ -177,7 +177,8 @@ impl Supervisor {
             return false;
         }
         let Some(model) = &limit.model else { return true };
-        limit.shown.contains_key(name) || self.model_of(name).is_some_and(|own| own.to_lowercase().contains(model))
+        limit.shown.contains_key(name)
+            || self.model_in_force(name).is_some_and(|own| own.to_lowercase().contains(model))
     }
 
     /// Weighs what a look showed of a limit.

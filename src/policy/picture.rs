@@ -69,7 +69,7 @@ impl Supervisor {
 
     fn agent_picture(&self, agent: Option<&Agent>, name: &str, state: &AgentState, now: Now) -> AgentPicture {
         let (word, detail) = self.state_words(agent, name, state, now);
-        let model = self.model_of(name);
+        let model = self.model_in_force(name);
         let backend = state.backend.clone().or_else(|| agent.map(|agent| agent.backend_name.clone()));
         let dash = |text: Option<String>| text.filter(|text| !text.is_empty()).unwrap_or_else(|| "-".to_owned());
         AgentPicture {

@@ -158,6 +158,10 @@ impl Supervisor {
 
     fn start(&mut self, name: &str, turn: &mut Turn) {
         let Some(agent) = self.fleet.agent(name).cloned() else { return };
+        if let (Some(state), Some(live)) = (self.state.agents.get_mut(name), self.agents.get_mut(name)) {
+            let super::request::Override { model, backend } = std::mem::take(&mut live.overrides);
+            (state.model, state.backend) = (model, backend);
+        }
         let types_kickoff = self.types_kickoff(&agent);
         let Some(state) = self.state.agents.get_mut(name) else { return };
         state.enter(Session::Starting, turn.now);
@@ -194,7 +198,6 @@ impl Supervisor {
         }
         if let Some(live) = self.agents.get_mut(name) {
             live.first = false;
-            live.overrides = super::request::Override::default();
             live.adopted_run = None;
         }
         turn.act(Action::Start { agent: name.to_owned(), run });
@@ -318,7 +321,6 @@ impl Supervisor {
                     Conversation::New(id) | Conversation::Resumed(id) => state.conversation = Some(id.clone()),
                 }
                 state.resumed = matches!(start.conversation, Conversation::Resumed(_));
-                state.backend.clone_from(&start.backend);
                 state.enter(Session::Preparing { over }, turn.now);
                 turn.act(Action::Prepare { agent: name.to_owned(), start });
             }
@@ -346,10 +348,17 @@ impl Supervisor {
         of_phase.or_else(|| agent.model.clone())
     }
 
+    /// Returns the model of the agent's newest run.
+    pub(super) fn model_in_force(&self, name: &str) -> Option<String> {
+        let one_off = self.state.agents.get(name).and_then(|state| state.model.clone());
+        one_off.or_else(|| self.model_of(name))
+    }
+
     /// Returns what a start of `agent` is to be, or why there can be none.
     fn start_of(&self, agent: &Agent, now: Now) -> Result<Start, String> {
         let overrides = self.agents.get(&agent.name).map(|live| live.overrides.clone()).unwrap_or_default();
-        if overrides.backend.is_none() {
+        let has_backend = !matches!(agent.kind, Kind::Service { .. });
+        if has_backend && overrides.backend.is_none() {
             agent.backend.as_ref().map_err(Clone::clone)?;
         }
         let mut phase = None;

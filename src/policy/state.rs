@@ -64,6 +64,9 @@ pub struct AgentState {
     pub phase: Option<String>,
     /// The one-off backend of its newest run.
     pub backend: Option<String>,
+    /// The one-off model of its newest run.
+    #[serde(default)]
+    pub model: Option<String>,
     /// Id of its conversation, where it is known.
     #[serde(default)]
     pub conversation: Option<String>,
@@ -309,6 +312,7 @@ impl AgentState {
             last_exit: None,
             phase: None,
             backend: None,
+            model: None,
             conversation: None,
             resumed: false,
             fresh: false,
