@@ -49,6 +49,7 @@ fn picture() -> Picture {
         supervisor_pid: Some(123),
         mode: "ad hoc".to_owned(),
         config: "/srv/proj/agents.toml".to_owned(),
+        log_dir: "/srv/proj/logs".to_owned(),
         config_error: None,
         config_warnings: Vec::new(),
         loops: vec![in_loop("")],

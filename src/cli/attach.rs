@@ -1,5 +1,6 @@
 //! `attach`: sits the person down at an agent's terminal.
 
+use std::io::IsTerminal;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -19,7 +20,7 @@ It works inside of another tmux (press the prefix twice for the inner one) and w
 
 Exit codes:
   0  left again
-  1  tmux cannot be asked
+  1  tmux cannot be asked, or there is no terminal to attach
   2  unknown name
   4  the agent has no session
 
@@ -49,6 +50,11 @@ pub fn run(config: &Path, arguments: &Arguments) -> Outcome {
     if !asked.status.success() {
         let said = text::clean(&String::from_utf8_lossy(&asked.stderr));
         return Err(absent(name, &said).into());
+    }
+    if !std::io::stdin().is_terminal() {
+        return Err(Failure::new(Reason::Failed, "`attach` needs a terminal")
+            .hint(format!("`agent-orchestrator logs {name}` shows what it printed without one"))
+            .into());
     }
     let error = tmux(&socket, ["attach-session", "-t", &target]).exec();
     Err(anyhow::Error::from(error).context("cannot run `tmux`").into())

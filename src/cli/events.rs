@@ -58,7 +58,7 @@ pub struct Arguments {
 /// # Errors
 /// When the log cannot be read.
 pub fn run(config: &Path, arguments: &Arguments) -> Outcome {
-    let fleet = FleetFile::read(config)?;
+    let fleet = FleetFile::read_or_ask(config)?;
     let path = fleet.paths.events();
     let view = View { agent: arguments.agent.as_deref(), json: arguments.json, paint: out::paint() };
     let (past, mut tail, mut rest) = past(&path, &view, arguments.lines)?;

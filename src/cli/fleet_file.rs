@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
-use super::names;
 use super::stop::{Failure, Outcome};
+use super::{client, names};
 use crate::config::{self, Parsed, Where};
 use crate::daemon::paths::Paths;
 use crate::protocol::control::Reason;
@@ -37,6 +37,21 @@ impl FleetFile {
         };
         let sessions = fleet.agents.iter().map(|agent| (agent.name.clone(), agent.session.clone())).collect();
         Ok(Self { paths: Paths::new(config, &fleet.log_dir)?, sessions })
+    }
+
+    /// As [`Self::read`]; a config that describes no fleet is replaced by what the fleet's supervisor goes by.
+    ///
+    /// # Errors
+    /// As [`Self::read`], when there is no supervisor either.
+    pub fn read_or_ask(config: &Path) -> Outcome<Self> {
+        let unusable = match Self::read(config) {
+            Ok(fleet) => return Ok(fleet),
+            Err(unusable) => unusable,
+        };
+        // Why the supervisor cannot be asked is not what is wrong here.
+        let Ok(Some(picture)) = client::picture(config) else { return Err(unusable) };
+        let sessions = picture.agents.into_iter().map(|agent| (agent.name, agent.session)).collect();
+        Ok(Self { paths: Paths::new(config, Path::new(&picture.log_dir))?, sessions })
     }
 
     /// Returns the names of all agents and services.

@@ -52,7 +52,7 @@ pub struct Arguments {
 /// # Errors
 /// When there is none or it cannot be read.
 pub fn run(config: &Path, arguments: &Arguments) -> Outcome {
-    let fleet = FleetFile::read(config)?;
+    let fleet = FleetFile::read_or_ask(config)?;
     let path = fleet.paths.session_log(fleet.session(&arguments.name)?);
     let mut file = follow::open(&path)?;
     if file.is_none() && !arguments.follow {

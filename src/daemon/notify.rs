@@ -147,6 +147,7 @@ mod tests {
             supervisor_pid: None,
             mode: String::new(),
             config: String::new(),
+            log_dir: String::new(),
             config_error: None,
             config_warnings: Vec::new(),
             loops: Vec::new(),

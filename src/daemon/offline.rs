@@ -21,6 +21,7 @@ use super::timer::Timer;
 use super::{child, clock};
 use crate::policy::Supervisor;
 use crate::policy::action::Action;
+use crate::policy::event::EventKind;
 use crate::policy::now::{Mono, Now};
 use crate::policy::observation::Observation;
 use crate::policy::request::{Reason, Reply, Request, RequestId};
@@ -152,6 +153,8 @@ fn asked(request: &Request) -> Observation {
 
 fn failed(error: &anyhow::Error) -> Reply {
     let text = format!("{error:#}");
+    // The mistakes of a config come as `check` prints them.
+    let text = text.strip_prefix("error: ").unwrap_or(&text).to_owned();
     let (error, hint) = match text.split_once("\nhint: ") {
         Some((error, hint)) if !hint.contains('\n') => (error.to_owned(), Some(hint.to_owned())),
         Some(_) | None => (text, None),
@@ -222,6 +225,7 @@ impl Offline {
             supervisor_pid: supervisor_pid(&self.paths),
             mode: MODE.to_owned(),
             config: self.paths.config.display().to_string(),
+            log_dir: self.paths.logs.display().to_string(),
             ..self.supervisor.picture(self.now())
         }
     }
@@ -284,7 +288,9 @@ impl Offline {
         };
         let until = clock::mono() + ORDER_MAX;
         let mut seen = vec![asked(request)];
-        let mut actions = found;
+        // What runs is found, and stays without a supervisor.
+        let adopted = |action: &Action| matches!(action, Action::Record(event) if event.event == EventKind::Adopted);
+        let mut actions: Vec<Action> = found.into_iter().filter(|action| !adopted(action)).collect();
         for _ in 0..TURNS_MAX {
             let decided = self.supervisor.step(&seen, self.now());
             actions.extend(decided.actions);

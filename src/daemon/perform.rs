@@ -193,6 +193,7 @@ fn completed(reply: Reply, paths: &Paths) -> Reply {
             picture.supervisor_pid = Some(std::process::id());
             MODE.clone_into(&mut picture.mode);
             picture.config = paths.config.display().to_string();
+            picture.log_dir = paths.logs.display().to_string();
             Reply::Status { picture }
         }
         Reply::Done { .. } | Reply::Failed { .. } | Reply::Explanation { .. } => reply,

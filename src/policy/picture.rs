@@ -18,7 +18,7 @@ const WORKING: Duration = Duration::from_secs(3);
 
 impl Supervisor {
     /// Returns what `status` shows; who answers fills in what only the daemon knows
-    /// (`supervised`, `supervisor_pid`, `mode`, `config`).
+    /// (`supervised`, `supervisor_pid`, `mode`, `config`, `log_dir`).
     pub fn picture(&self, now: Now) -> Picture {
         let configured = self.fleet.agents.iter().filter_map(|agent| {
             self.state.agents.get(&agent.name).map(|state| self.agent_picture(Some(agent), &agent.name, state, now))
@@ -31,6 +31,7 @@ impl Supervisor {
             supervisor_pid: None,
             mode: String::new(),
             config: String::new(),
+            log_dir: String::new(),
             config_error: self.config_error.clone(),
             config_warnings: self.config_warnings.clone(),
             loops: self.fleet.loops.iter().filter_map(|a_loop| self.loop_picture(a_loop, now)).collect(),

@@ -16,6 +16,8 @@ pub struct Picture {
     pub mode: String,
     /// The config's path.
     pub config: String,
+    /// Where session logs lie, and the state below it.
+    pub log_dir: String,
     /// Why the config on disk is not in force.
     pub config_error: Option<String>,
     /// Mistakes in the config that did not stop it.
