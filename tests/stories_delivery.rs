@@ -79,3 +79,25 @@ fn send_says_why_it_did_not_arrive() {
     let nothing = story.send("worker", " \n", 5);
     assert_eq!(failed(&story.replies[&nothing]).0, Reason::Usage);
 }
+
+#[test]
+fn a_dialog_that_comes_up_behind_the_paste_gets_no_key_and_a_box_that_wraps_does() {
+    let mut story = Story::new(ONE);
+    story.pass_s(5);
+    story.pane("worker").hangs = true;
+    story.send("worker", "hello there", 60);
+    story.pass_s(1);
+    story.pane("worker").dialog = true;
+    story.output("worker");
+    story.pass_s(20);
+    assert_eq!(story.pane("worker").unread, "hello there", "no key for the dialog");
+    story.pane("worker").dialog = false;
+    story.reads_on("worker");
+    story.pass_s(5);
+    assert_eq!(story.pane("worker").taken, ["hello there"]);
+
+    let answer = story.send("worker", &format!("{}\nat the first column", "word ".repeat(40)), 60);
+    story.pass_s(5);
+    assert_eq!(story.pane("worker").taken.len(), 2);
+    assert!(matches!(story.replies[&answer], Reply::Done { .. }));
+}

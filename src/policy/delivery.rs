@@ -71,36 +71,26 @@ impl Supervisor {
     /// Takes in an answer to `Look`.
     pub(super) fn looked(&mut self, name: &str, screen: &Result<Screen, String>, turn: &mut Turn) {
         let backend = self.backend_of(name).cloned();
+        let typed = self.state.agents.get(name).and_then(|state| state.queue.first());
+        let typed = typed.filter(|message| matches!(message.progress, Progress::Typed { .. }));
         let Some(live) = self.agents.get_mut(name) else { return };
         live.looking = false;
         let at = turn.now.moment();
-        let look = match (screen, backend) {
+        let mut look = match (screen, backend) {
             (Err(why), _) => Look { obstacle: Some(Obstacle::Unreadable(why.clone())), ..unread(at) },
             (Ok(_), None) => Look { ready: true, ..unread(at) },
             (Ok(screen), Some(backend)) => judge(screen, &backend, at),
         };
+        if let (Ok(screen), Some(InputBox::Absent), Some(message)) = (screen, &look.input, typed)
+            && input_box::shows(screen, &message.text)
+        {
+            look.input = Some(InputBox::Holds(message.text.clone()));
+        }
         live.look = Some(look);
         self.confirm(name, turn);
         self.note_draft(name, turn.now);
         if let Ok(screen) = screen {
             self.weigh(name, &screen.command, turn);
-        }
-    }
-
-    /// Keeps since when a person's draft stands.
-    fn note_draft(&mut self, name: &str, now: Now) {
-        let typed = self
-            .state
-            .agents
-            .get(name)
-            .and_then(|state| state.queue.first())
-            .is_some_and(|message| message.progress != Progress::Queued);
-        let Some(live) = self.agents.get_mut(name) else { return };
-        let stands = live.look.as_ref().is_some_and(|look| matches!(look.obstacle, Some(Obstacle::Draft(_))));
-        if !stands || typed {
-            live.draft = None;
-        } else if live.draft.is_none() {
-            live.draft = Some((now.moment(), false));
         }
     }
 
@@ -336,11 +326,16 @@ impl Supervisor {
             return turn.due(due);
         }
         let proves = self.backend_of(name).is_some_and(|backend| backend.screen.input_re.is_some());
-        if !proves || shown || late <= turn.now.mono {
+        let Some(live) = self.agents.get_mut(name) else { return };
+        // A dialog that came up meanwhile would take the key for an answer.
+        let is_hidden = live.look.as_ref().is_some_and(|look| look.input == Some(InputBox::Absent));
+        let is_late = late <= turn.now.mono;
+        if !proves || shown || is_late && !is_hidden {
             return self.press(name, 1, turn);
         }
-        turn.due(late);
-        let Some(live) = self.agents.get_mut(name) else { return };
+        if !is_late {
+            turn.due(late);
+        }
         if live.look.as_ref().is_some_and(|look| look.at.mono < since.mono) && !live.looking {
             live.look = None;
         }
@@ -398,22 +393,6 @@ impl Supervisor {
             live.typing = true;
         }
         turn.act(Action::Press { agent: name.to_owned(), message: id, key });
-    }
-
-    /// Tells a person once that a draft blocks messages.
-    fn tell_long_draft(&mut self, name: &str, turn: &mut Turn) {
-        let alarm = self.fleet.watchdog.draft_alarm;
-        let Some(live) = self.agents.get_mut(name) else { return };
-        let Some((since, told)) = &mut live.draft else { return };
-        if *told {
-            return;
-        }
-        if turn.now.since(*since) < alarm {
-            return turn.due(since.mono + alarm);
-        }
-        *told = true;
-        let text = format!("a draft has blocked messages for {} s", turn.now.since(*since).as_secs());
-        turn.act(Action::Record(self.about(name, EventKind::Draft, &text, turn.now)));
     }
 
     /// Puts a message before those that have not been typed yet.

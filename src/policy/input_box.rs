@@ -54,6 +54,13 @@ pub fn is_ours(held: &str, sent: &str) -> bool {
     part || held == sent
 }
 
+/// Tells whether the end of `text` stands on the screen: a box that wraps to the first column cannot be told apart.
+pub fn shows(screen: &Screen, text: &str) -> bool {
+    let end: Vec<char> = squeezed(text).chars().rev().take(PART_CHARS_MIN).collect();
+    let end: String = end.into_iter().rev().collect();
+    !end.is_empty() && squeezed(&screen.text_rows().concat()).contains(&end)
+}
+
 fn squeezed(text: &str) -> String {
     text.chars().filter(|character| !character.is_whitespace()).collect()
 }

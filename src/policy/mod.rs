@@ -9,6 +9,7 @@ pub mod command;
 mod conversation;
 pub mod death;
 pub mod delivery;
+mod draft;
 pub mod event;
 pub mod fleet;
 pub mod handoff;
