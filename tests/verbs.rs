@@ -2,25 +2,55 @@
 
 mod fleet;
 
-use fleet::TestFleet;
-use fleet::agents::BOX_BACKEND;
+#[path = "verbs/bad_input.rs"]
+mod bad_input;
+#[path = "verbs/death.rs"]
+mod death;
+#[path = "verbs/edits.rs"]
+mod edits;
+#[path = "verbs/phases.rs"]
+mod phases;
+#[path = "verbs/send.rs"]
+mod send;
+#[path = "verbs/show.rs"]
+mod show;
+#[path = "verbs/start_and_stop.rs"]
+mod start_and_stop;
+#[path = "verbs/survival.rs"]
+mod survival;
 
-fn box_fleet() -> TestFleet {
-    let head = "[defaults]\nsession_prefix = 't-'\nlog_dir = 'logs'\nbackend = 'box'\n";
-    TestFleet::new(&format!("{head}{BOX_BACKEND}\n[[agent]]\nname = 'one'\nprompt = 'x'\n"))
+use fleet::TestFleet;
+use fleet::agents::{BOX_BACKEND, DEAF_BACKEND, LINES_BACKEND};
+
+/// What every config of these tests begins with.
+const HEAD: &str = "[defaults]\nsession_prefix = 't-'\nlog_dir = 'logs'\nbackend = 'box'\nprompt = 'begin'\n";
+
+/// One agent that is healed.
+const ONE: &str = "[[agent]]\nname = 'one'\nwatch = 'heal'\n";
+
+/// Two agents, a task, a disabled agent and a service.
+const ALL_KINDS: &str = "\
+[[agent]]\nname = 'one'\nwatch = 'heal'\n
+[[agent]]\nname = 'two'\nwatch = 'heal'\ndir = 'two'\n
+[[agent]]\nname = 'job'\nkind = 'task'\ndir = 'job'\n
+[[agent]]\nname = 'off'\nenabled = false\n
+[[service]]\nname = 'web'\ncommand = 'echo serving; exec sleep 100000'\n";
+
+/// Returns a config with these agents, and backends for all of them.
+fn config(agents: &str) -> String {
+    format!("{HEAD}{BOX_BACKEND}{DEAF_BACKEND}{LINES_BACKEND}\n{agents}")
 }
 
-#[test]
-fn a_text_is_sent_and_everything_ends() {
-    let fleet = box_fleet();
+/// Returns a fleet with these agents that is up.
+#[track_caller]
+fn up(agents: &str) -> TestFleet {
+    let fleet = TestFleet::new(&config(agents));
     fleet.run(&["up"]).good();
-    fleet.run(&["send", "one", "hello", "there"]).good();
-    fleet.until_file_has("received.txt", "hello there\n---\n");
-    let long = format!("first line\n{}\nlast line", "word ".repeat(20_000));
-    fleet.write("long.txt", &long);
-    fleet.run(&["send", "one", "--file", "long.txt"]).good();
-    let received = fleet.until_file_has("received.txt", "last line\n---\n");
-    assert_eq!(received, format!("hello there\n---\n{long}\n---\n"));
-    fleet.run(&["down"]).good();
-    assert!(fleet.processes().is_empty());
+    fleet
+}
+
+/// Returns the states of all agents as `name state` lines.
+#[track_caller]
+fn states(fleet: &TestFleet) -> String {
+    fleet.status().agents.iter().map(|agent| format!("{} {}\n", agent.name, agent.state)).collect()
 }

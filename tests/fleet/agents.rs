@@ -62,3 +62,18 @@ input_re = '^> ?(?P<text>.*)$'
 active_re = 'esc to interrupt'
 ready_max = 20
 "#;
+
+/// A backend whose program reads lines and repeats them: neither an input box nor bracketed paste.
+pub const LINES_BACKEND: &str = r"
+[backend.lines]
+bin = 'exec cat'
+prompt_delivery = 'exec'
+";
+
+/// A backend whose program draws an input box and never reads what is typed.
+pub const DEAF_BACKEND: &str = r#"
+[backend.deaf]
+bin = 'stty -echo; printf "> "; exec sleep 100000'
+prompt_delivery = 'exec'
+input_re = '^> ?(?P<text>.*)$'
+"#;
