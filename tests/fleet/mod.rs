@@ -33,7 +33,7 @@ const VERB_MAX: Duration = Duration::from_secs(60);
 const ENDING_MAX: Duration = Duration::from_secs(5);
 
 /// How often is looked where nothing tells of a change.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
+pub const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// A fleet's folder; its end ends everything that was started in it.
 pub struct TestFleet {

@@ -1,0 +1,15 @@
+//! The builder and adversary loop, by the real program on real tmux and git.
+#![expect(clippy::disallowed_methods, reason = "reads and writes what the tests are about")]
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+#[path = "loop/endurance.rs"]
+mod endurance;
+mod fleet;
+#[path = "loop/handoff.rs"]
+mod handoff;
+#[path = "fleet/loops.rs"]
+mod loops;
+#[path = "loop/outage.rs"]
+mod outage;
+#[path = "loop/phases.rs"]
+mod phases;
