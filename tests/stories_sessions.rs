@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use agent_orchestrator::policy::observation::{Exit, Observation, SessionSeen};
 use agent_orchestrator::policy::request::{Reason, Reply, Request};
+use agent_orchestrator::policy::state::Session;
 use story::Story;
 use story::fleets::{ONE, PAIR, failed};
 
@@ -392,4 +393,17 @@ fn review_rounds_are_counted_per_phase_and_told_once_at_the_bound() {
     story.push("review(p1): PASS", &[("machine-docs/STATUS-1.md", Some("## DONE\n"))]);
     story.pass_s(1);
     assert_eq!(story.saved.loops[""].rounds, 0, "another phase counts anew");
+}
+
+#[test]
+fn what_was_being_ended_is_ended_by_the_next_supervisor_though_it_cannot_be_asked() {
+    let mut story = Story::new(ONE);
+    story.pass_s(5);
+    story.kill_supervisor();
+    story.saved.agents.get_mut("worker").expect("known").session = Session::Stopping { then_start: true };
+    story.half_ended.insert("worker".to_owned());
+    story.wake();
+    story.pass_s(5);
+    assert_eq!(story.state_of("worker"), "idle");
+    assert_eq!(story.pane("worker").run, 2);
 }

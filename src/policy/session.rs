@@ -230,7 +230,16 @@ impl Supervisor {
         if !live.found && !matches!(state.session, Session::Unknown { .. }) {
             if !live.finding {
                 live.finding = true;
-                turn.act(Action::Find { agent: name.to_owned() });
+                // A session that was being ended answers nobody any more, and may never end by itself.
+                turn.act(match state.session {
+                    Session::Stopping { .. } => Action::Stop { agent: name.to_owned() },
+                    Session::Absent
+                    | Session::Preparing { .. }
+                    | Session::Starting
+                    | Session::Running { .. }
+                    | Session::Dead { .. }
+                    | Session::Unknown { .. } => Action::Find { agent: name.to_owned() },
+                });
             }
             return;
         }

@@ -33,6 +33,7 @@ impl Story {
                 }
                 self.note(&format!("host: {agent} is ended"));
                 self.panes.remove(&agent);
+                self.half_ended.remove(&agent);
                 vec![Observation::Session { agent, seen: SessionSeen::Absent }]
             }
             Action::Look { agent } => vec![self.look(agent)],
@@ -131,7 +132,9 @@ impl Story {
 
     fn found(&self, agent: String) -> Observation {
         let seen = match self.panes.get(&agent) {
-            _ if self.hung.contains(&agent) => SessionSeen::Unknown { why: "no answer".to_owned() },
+            _ if self.hung.contains(&agent) || self.half_ended.contains(&agent) => {
+                SessionSeen::Unknown { why: "no answer".to_owned() }
+            }
             None => SessionSeen::Absent,
             Some(pane) if pane.alive => SessionSeen::Running { run: pane.run },
             Some(pane) => {

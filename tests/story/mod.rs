@@ -59,6 +59,8 @@ pub struct Story {
     pub missing: BTreeMap<String, String>,
     /// Agents whose session cannot be asked.
     pub hung: BTreeSet<String>,
+    /// Sessions that answer nobody, and that can be ended.
+    pub half_ended: BTreeSet<String>,
     pub saved: State,
     /// Id of the running boot.
     boot: String,
@@ -110,6 +112,7 @@ impl Story {
             watched: Vec::new(),
             missing: BTreeMap::new(),
             hung: BTreeSet::new(),
+            half_ended: BTreeSet::new(),
             saved: State::new("boot-1"),
             boot: "boot-1".to_owned(),
             deadline: None,
