@@ -321,7 +321,7 @@ impl Agent {
 
     /// Lets a client go and answers what it has not.
     pub(super) fn let_go(&mut self, client: Client, why: &str, context: &mut Context) {
-        let (leaving, unanswered) = client.leave(&context.reactor, &mut self.numbers, context.now);
+        let (leaving, unanswered) = client.leave(context.now);
         self.leaving.push(leaving);
         for ask in unanswered {
             self.refuse(ask, why, context);

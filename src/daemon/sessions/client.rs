@@ -196,9 +196,9 @@ impl Client {
         if text.is_empty() { "its tmux client has ended".to_owned() } else { text }
     }
 
-    /// Lets the client go: its input is closed, which ends it and nothing else. Returns what was not answered.
-    pub fn leave(self, reactor: &Rc<Reactor>, numbers: &mut Numbers, now: Mono) -> (Leaving, Vec<Ask>) {
-        let leaving = Leaving::new(reactor, numbers, (self.child, Some(self.output)), now + LEAVE_MAX);
+    /// Lets the client go, which ends it and nothing else. Returns what was not answered.
+    pub fn leave(self, now: Mono) -> (Leaving, Vec<Ask>) {
+        let leaving = Leaving::client(self.child, self.input, self.output, now + LEAVE_MAX);
         (leaving, self.queue.into_iter().map(|(ask, _)| ask).collect())
     }
 }
@@ -210,4 +210,58 @@ pub fn first_line(errors: &mut ChildStderr) -> String {
     let _ = errors.take(ERROR_BYTES_MAX).read_to_end(&mut bytes);
     let text = String::from_utf8_lossy(&bytes);
     text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+    use super::*;
+    use crate::daemon::clock::mono;
+
+    /// The longest that a test waits for anything.
+    const WAIT_MAX: Duration = Duration::from_secs(60);
+
+    struct Server<'a>(&'a Path);
+
+    impl Server<'_> {
+        fn tmux(&self, words: &[&str]) {
+            let mut tmux = Command::new("tmux");
+            tmux.env_remove("TMUX").arg("-S").arg(self.0).args(["-f", "/dev/null"]).args(words);
+            let output = tmux.output().unwrap();
+            assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
+        }
+    }
+
+    impl Drop for Server<'_> {
+        fn drop(&mut self) {
+            self.tmux(&["kill-server"]);
+        }
+    }
+
+    fn await_input(descriptor: impl AsFd) {
+        let mut waited = [PollFd::new(descriptor.as_fd(), PollFlags::POLLIN)];
+        assert_eq!(poll(&mut waited, PollTimeout::try_from(WAIT_MAX).unwrap()), Ok(1), "waited too long");
+    }
+
+    #[test]
+    fn a_client_that_is_let_go_amid_output_ends_and_its_server_does_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("tmux");
+        let server = Server(&socket);
+        server.tmux(&["new-session", "-d", "-s", "flood", "yes"]);
+        let reactor = Rc::new(Reactor::new().unwrap());
+        let mut numbers = Numbers::new(0);
+        for _ in 0..30 {
+            let client = Client::attach(&reactor, &mut numbers, &socket, Some("flood"), mono()).unwrap();
+            await_input(&*client.output);
+            let (mut leaving, _) = client.leave(mono());
+            let bound = mono() + WAIT_MAX;
+            while !reactor.wait(true).unwrap().into_iter().any(|(_, id)| leaving.has_ended(id)) {
+                assert!(mono() < bound, "it never ends");
+            }
+        }
+    }
 }

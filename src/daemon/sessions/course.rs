@@ -205,7 +205,7 @@ impl Agent {
             }
             Ok(None) => {
                 let kill = context.now;
-                self.leaving.push(Leaving::new(&context.reactor, &mut self.numbers, (starting.child, None), kill));
+                self.leaving.push(Leaving::new(&context.reactor, &mut self.numbers, starting.child, kill));
                 Some(format!("tmux did not start within {} s", START_MAX.as_secs()))
             }
             Err(error) => Some(format!("cannot wait for the start: {error}")),

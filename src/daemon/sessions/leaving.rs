@@ -2,7 +2,7 @@
 
 use std::io::{ErrorKind, Read};
 use std::os::fd::{AsFd, OwnedFd};
-use std::process::{Child, ChildStdout};
+use std::process::{Child, ChildStdin, ChildStdout};
 use std::rc::Rc;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -14,7 +14,7 @@ use crate::daemon::reactor::Reactor;
 use crate::policy::now::Mono;
 
 /// The most bytes of last output that one turn drops.
-const DROP_BYTES_MAX: usize = 1 << 20;
+const DROP_BYTES_MAX: u64 = 1 << 20;
 
 /// Opens a descriptor that becomes readable when `child`, which has not been waited for, ends.
 ///
@@ -29,78 +29,88 @@ pub fn end_of(child: &Child) -> std::io::Result<OwnedFd> {
 #[derive(Debug)]
 pub struct Leaving {
     child: Child,
-    end: Option<Watched<OwnedFd>>,
-    /// What it still writes is read and dropped: tmux keeps a client whose last output nobody takes.
-    output: Option<Watched<ChildStdout>>,
-    kill: Mono,
+    until: Until,
+    give_up: Mono,
+}
+
+/// What is waited for.
+#[derive(Debug)]
+enum Until {
+    /// The child's end.
+    Ended(Option<Watched<OwnedFd>>),
+    /// The tmux server's end of the killed client's pipes: then it has noticed, and told its other clients.
+    Released { _input: ChildStdin, output: Watched<ChildStdout> },
 }
 
 impl Leaving {
-    /// Waits for a child, of whose output nothing is wanted any more, and kills it at `kill`.
-    pub fn new(
-        reactor: &Rc<Reactor>,
-        numbers: &mut Numbers,
-        (child, output): (Child, Option<Watched<ChildStdout>>),
-        kill: Mono,
-    ) -> Self {
+    /// Kills a client of a tmux server, and waits for both until `give_up`.
+    ///
+    /// Pipes that end before their client does are dangerous with tmux 3.3a: it keeps a client for ever that it cannot
+    /// write the last lines to, and ends itself ("not enough data") when it can and its program writes on.
+    pub fn client(mut child: Child, input: ChildStdin, output: Watched<ChildStdout>, give_up: Mono) -> Self {
+        // Fails only for a child that has been waited for.
+        let _ = child.kill();
+        Self { child, until: Until::Released { _input: input, output }, give_up }
+    }
+
+    /// Waits for a child that has no pipes of ours, and kills it at `kill`.
+    pub fn new(reactor: &Rc<Reactor>, numbers: &mut Numbers, child: Child, kill: Mono) -> Self {
         let end = end_of(&child).and_then(|end| Watched::new(reactor, numbers, end)).ok();
-        Self { child, end, output, kill }
+        Self { child, until: Until::Ended(end), give_up: kill }
     }
 
     /// Says when it is to be killed.
     pub fn deadline(&self) -> Mono {
-        self.kill
+        self.give_up
     }
 
     /// Takes up that one of its descriptors, of the reactor's number `id`, is ready, and tells whether it has ended.
     pub fn has_ended(&mut self, id: u64) -> bool {
-        if self.output.as_ref().is_some_and(|output| output.is(id)) {
-            self.drop_output();
-        }
-        self.end.as_ref().is_some_and(|end| end.is(id)) && self.is_over()
+        let is_its_own = match &self.until {
+            Until::Ended(end) => end.as_ref().is_some_and(|end| end.is(id)),
+            Until::Released { output, .. } => output.is(id),
+        };
+        is_its_own && self.is_over()
     }
 
     /// Kills it and waits for it.
     pub fn kill(&mut self) {
-        // Fails only for a child that has been waited for.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 
-    /// Waits until it has ended by itself, at most until `deadline`, and kills it then.
+    /// Waits until it has ended, at most until `deadline`, and kills it then.
     pub fn finish(mut self, deadline: Mono) {
         while !self.is_over() {
             let left = deadline.since(clock::mono());
-            if left.is_zero() {
-                return self.kill();
-            }
+            let descriptor = match &self.until {
+                Until::Ended(end) => end.as_ref().map(AsFd::as_fd),
+                Until::Released { output, .. } => Some(output.as_fd()),
+            };
+            let Some(descriptor) = descriptor.filter(|_| !left.is_zero()) else { return self.kill() };
             let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::ZERO);
-            let descriptors = self.end.iter().map(AsFd::as_fd).chain(self.output.iter().map(AsFd::as_fd));
-            let mut descriptors: Vec<_> =
-                descriptors.map(|descriptor| PollFd::new(descriptor, PollFlags::POLLIN)).collect();
             // An interrupted wait is begun again; the deadline bounds them all.
-            let _ = poll(&mut descriptors, timeout);
-            self.drop_output();
+            let _ = poll(&mut [PollFd::new(descriptor, PollFlags::POLLIN)], timeout);
         }
     }
 
     fn is_over(&mut self) -> bool {
-        !matches!(self.child.try_wait(), Ok(None))
-    }
-
-    fn drop_output(&mut self) {
-        let Some(output) = &mut self.output else { return };
-        let mut piece = vec![0; 64 << 10];
-        for _ in 0..DROP_BYTES_MAX / piece.len() {
-            match output.read(&mut piece) {
-                Ok(1..) => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Ok(0) | Err(_) => {
-                    self.output = None;
-                    return;
-                }
-            }
+        let is_over = match &mut self.until {
+            Until::Ended(_) => !matches!(self.child.try_wait(), Ok(None)),
+            Until::Released { output, .. } => at_end(output),
+        };
+        if is_over {
+            self.kill();
         }
+        is_over
+    }
+}
+
+/// Reads what nobody wants any more, and tells whether that was all.
+fn at_end(output: &mut ChildStdout) -> bool {
+    let mut unwanted = output.take(DROP_BYTES_MAX);
+    match std::io::copy(&mut unwanted, &mut std::io::sink()) {
+        Ok(_) => unwanted.limit() > 0,
+        Err(error) => error.kind() != ErrorKind::WouldBlock,
     }
 }
