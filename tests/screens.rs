@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use agent_orchestrator::config::preset::presets;
+use agent_orchestrator::config::selftest::selftest;
 use agent_orchestrator::policy::input_box;
 use agent_orchestrator::policy::reading::{self, Meaning, Rules};
 use agent_orchestrator::policy::screen::{InputBox, Screen};
@@ -42,20 +43,15 @@ impl Backend {
         files.filter_map(|file| file.strip_suffix(".txt").map(|name| (name.to_owned(), self.screen(name)))).collect()
     }
 
-    /// Reads a capture; one with colours that lacks the last line has it from its plain twin.
+    /// Reads a capture; one with colours that does not tell its title has that of its plain twin.
     fn screen(&self, name: &str) -> Screen {
-        let text = |name: &str| fs::read_to_string(self.folder.join(format!("{name}.txt"))).unwrap();
-        let capture = text(name);
-        let (mut rows, mut about) = split_capture(&capture);
-        let twin = name.strip_suffix(".ansi").filter(|twin| self.folder.join(format!("{twin}.txt")).exists()).map(text);
-        if let (None, Some(twin)) = (about, &twin) {
-            about = split_capture(twin).1;
+        let capture = |name: &str| fs::read_to_string(self.folder.join(format!("{name}.txt")));
+        let mut screen = Screen::of_capture(&capture(name).unwrap());
+        if let (true, Some(twin)) = (screen.command.is_empty(), name.strip_suffix(".ansi")) {
+            let twin = capture(twin).map(|twin| Screen::of_capture(&twin)).unwrap_or_default();
+            (screen.title, screen.command) = (twin.title, twin.command);
         }
-        let about = about.unwrap_or_default();
-        let (command, rest) = about.split_once(" | ").unwrap_or_default();
-        let title = rest.rsplit_once(" | ").unwrap_or_default().0;
-        rows.truncate(50);
-        Screen { rows, title: title.to_owned(), command: command.to_owned(), in_mode: false }
+        screen
     }
 
     fn reading(&self, screen: &Screen) -> Expected {
@@ -66,18 +62,9 @@ impl Backend {
             InputBox::Holds(text) => format!("holds {text}"),
         };
         let reads = reading::read(screen, &self.rules)
-            .map_or("nothing".to_owned(), |reading| format!("{:?} by {}", reading.meaning, reading.rule));
+            .map_or("nothing".to_owned(), |reading| format!("{} by {}", reading.meaning.word(), reading.rule));
         Expected { input_box, reads }
     }
-}
-
-fn split_capture(capture: &str) -> (Vec<String>, Option<&str>) {
-    let mut rows: Vec<&str> = capture.lines().collect();
-    let about = rows.last().and_then(|row| row.strip_prefix("[[")).and_then(|row| row.strip_suffix("]]"));
-    if about.is_some() {
-        rows.pop();
-    }
-    (rows.into_iter().map(str::to_owned).collect(), about)
 }
 
 #[test]
@@ -98,6 +85,17 @@ fn every_screen_is_read_as_expected() {
         }
     }
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_program_carries_every_screen_and_finds_that_it_reads_them() {
+    for checked in selftest() {
+        let backend = Backend::load(checked.preset);
+        assert_eq!(checked.wrong, [""; 0], "{}", checked.preset);
+        assert_eq!(checked.screens, backend.screens().len(), "{}: `config/screens.rs` lacks one", checked.preset);
+        assert_eq!(checked.rules, backend.rules.rules.len(), "{}", checked.preset);
+    }
+    assert_eq!(selftest().iter().map(|checked| checked.preset).collect::<Vec<_>>(), BACKENDS);
 }
 
 #[test]

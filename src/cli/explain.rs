@@ -6,7 +6,7 @@ use super::client::{self, Patience};
 use super::stop::Outcome;
 use super::table::{self, Cell, Column};
 use super::text::{self, Paint};
-use super::{names, out, status};
+use super::{capture, names, out, status};
 use crate::protocol::control::{AgentPicture, Explanation, Reply, Request, Source};
 
 /// What stands below `explain --help`.
@@ -15,13 +15,17 @@ Lists every source of knowledge with its age and what it says, the messages that
 next.
 Without a supervisor it shows what disk and tmux tell.
 
+With --screen it shows what a captured pane means to the rules of a backend, and which rule decides. It needs \
+neither a supervisor nor a config; with one it knows the backends and rules of that, too.
+
 Exit codes:
   0  shown
   1  nothing can be known
   2  unknown name
 
-Example:
-  agent-orchestrator explain builder";
+Examples:
+  agent-orchestrator explain builder
+  tmux capture-pane -e -p | agent-orchestrator explain --backend claude --screen - --title \"✳ Claude Code\"";
 
 const COLUMNS: [Column; 3] = [
     Column { heading: "SOURCE", floor: 12 },
@@ -33,7 +37,10 @@ const COLUMNS: [Column; 3] = [
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// Agent or service
-    name: String,
+    #[arg(required_unless_present = "screen", conflicts_with = "screen")]
+    name: Option<String>,
+    #[command(flatten)]
+    capture: capture::Capture,
     /// Print it as JSON
     #[arg(long)]
     json: bool,
@@ -44,7 +51,7 @@ pub struct Arguments {
 /// # Errors
 /// When there is no such agent, or nothing can be known.
 pub fn run(config: &Path, arguments: &Arguments) -> Outcome {
-    let name = &arguments.name;
+    let Some(name) = &arguments.name else { return capture::run(config, &arguments.capture, arguments.json) };
     names::all_known(std::slice::from_ref(name), &client::known(&status::picture(config)?))?;
     let explanation = match client::answer(config, &Request::Explain { name: name.clone() }, Patience::Short)? {
         Reply::Explanation { explanation } => explanation,

@@ -10,6 +10,7 @@ use stop::{Outcome, Stop};
 
 pub mod attach;
 pub mod bounded;
+pub mod capture;
 pub mod check;
 pub mod client;
 pub mod demo;
@@ -26,6 +27,7 @@ pub mod out;
 pub mod overrides;
 pub mod phase;
 pub mod restart;
+pub mod selftest;
 pub mod send;
 pub mod stand_in;
 pub mod status;
@@ -95,6 +97,9 @@ enum Verb {
     /// Find every mistake in the config
     #[command(after_help = check::HELP)]
     Check(check::Arguments),
+    /// Prove that the presets read their screens as they should
+    #[command(after_help = selftest::HELP)]
+    Selftest(selftest::Arguments),
     /// Write a config, prompts and a first plan to start from
     #[command(after_help = init::HELP)]
     Init(init::Arguments),
@@ -146,6 +151,7 @@ fn run(verb: Verb, config: &Path) -> Outcome {
         Verb::Send(arguments) => send::run(config, arguments),
         Verb::Phase(arguments) => phase::run(config, arguments),
         Verb::Check(arguments) => check::run(config, arguments),
+        Verb::Selftest(arguments) => selftest::run(arguments),
         Verb::Init(arguments) => init::run(&arguments),
         Verb::Supervise(arguments) => supervise::run(config, arguments),
         Verb::Demo(arguments) => demo(&arguments),

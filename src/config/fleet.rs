@@ -1,5 +1,6 @@
 //! From the file's tables to a resolved fleet.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use toml::de::{DeTable, Error};
@@ -13,7 +14,7 @@ use super::mistake::{Mistake, Notes};
 use super::place::{self, Base};
 use super::reader::{Layer, Reader};
 use super::{AGENTS_MAX, MISTAKES_MAX, Parsed, TEXT_MAX_BYTES, Where};
-use crate::policy::fleet::{Fleet, Watchdog};
+use crate::policy::fleet::{Backend, Fleet, Watchdog};
 
 /// Reads the whole text.
 pub(super) fn parse(text: &str, at: &Where) -> Parsed {
@@ -38,6 +39,13 @@ pub(super) fn parse(text: &str, at: &Where) -> Parsed {
     }
     files.sort_by_key(|needed| needed.span.as_ref().map_or(usize::MAX, |span| span.start));
     Parsed { fleet, mistakes: notes.finish(text, syntax), files }
+}
+
+/// Returns the backends of a text that says nothing.
+pub(super) fn preset_backends() -> BTreeMap<String, Result<Backend, String>> {
+    let (table, notes) = (DeTable::new(), Notes::default());
+    let root = Reader::open("", Layer { table: &table, path: String::new(), span: None }, &notes);
+    backend::read(&root, &notes, "").by_name
 }
 
 fn syntax_mistake(error: &Error) -> Mistake {

@@ -16,11 +16,16 @@ pub mod preset;
 mod reader;
 pub mod render;
 mod rules;
+mod screens;
+pub mod selftest;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::policy::fleet::Fleet;
 
+pub use crate::policy::fleet::Backend;
+pub use backend::known_hint;
 pub use check::TYPED_TEXTS;
 pub use files::{FileUse, Needed, check_content, files_needed, missing, unreadable};
 pub use keys::{Form, KEYS, Key, reference_markdown};
@@ -59,4 +64,9 @@ pub struct Parsed {
 /// Reads `text`, never fails and never panics: whatever is wrong with it is among the mistakes.
 pub fn parse(text: &str, at: &Where) -> Parsed {
     fleet::parse(text, at)
+}
+
+/// Returns the backends that every config has, by name: those that need no `[backend.NAME]`.
+pub fn preset_backends() -> BTreeMap<String, Result<Backend, String>> {
+    fleet::preset_backends()
 }

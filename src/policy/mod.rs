@@ -31,6 +31,7 @@ pub mod request;
 pub mod reset_time;
 pub mod screen;
 pub mod session;
+pub mod sighting;
 pub mod stall;
 pub mod state;
 pub mod status;

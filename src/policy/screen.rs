@@ -45,6 +45,21 @@ pub struct Cell {
 }
 
 impl Screen {
+    /// Reads what `tmux capture-pane -p` printed, with `-e` or without it.
+    ///
+    /// A last line `[[command | title | more]]` is no part of the screen: it tells command and title.
+    pub fn of_capture(text: &str) -> Self {
+        let mut rows: Vec<&str> = text.lines().collect();
+        let about = rows.last().and_then(|row| row.strip_prefix("[[")?.strip_suffix("]]"));
+        if about.is_some() {
+            rows.pop();
+        }
+        let (command, rest) = about.unwrap_or_default().split_once(" | ").unwrap_or_default();
+        let title = rest.rsplit_once(" | ").map_or(rest, |(title, _)| title);
+        let rows = rows.into_iter().map(str::to_owned).collect();
+        Self { rows, title: title.to_owned(), command: command.to_owned(), in_mode: false }
+    }
+
     /// Returns the cells of each row, blanks at the end of a row removed: at most [`ROWS_MAX`] rows of
     /// [`ROW_CELLS_MAX`] cells, in time linear in the capture whatever bytes it holds.
     pub fn cells(&self) -> Vec<Vec<Cell>> {
@@ -180,6 +195,20 @@ mod tests {
                 (false, false) => '.',
             })
             .collect()
+    }
+
+    #[test]
+    fn a_capture_may_end_with_a_line_about_the_pane() {
+        let about = |text: &str| {
+            let Screen { rows, title, command, .. } = Screen::of_capture(text);
+            (rows.join("/"), title, command)
+        };
+        let told = |rows: &str, title: &str, command: &str| (rows.to_owned(), title.to_owned(), command.to_owned());
+        assert_eq!(about("a\r\n\nb\n"), told("a//b", "", ""));
+        assert_eq!(about("a\n[[claude | ✳ a | b | alt=0 cur=2,6,0]]\n"), told("a", "✳ a | b", "claude"));
+        assert_eq!(about("a\n[[claude]]"), told("a", "", ""));
+        assert_eq!(about("[[a]]\nb"), told("[[a]]/b", "", ""));
+        assert_eq!(about(""), told("", "", ""));
     }
 
     #[test]

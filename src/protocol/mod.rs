@@ -1,5 +1,6 @@
 //! Translates bytes to values and back.
 
+pub mod capture;
 pub mod control;
 pub mod launch;
 pub mod tmux;
