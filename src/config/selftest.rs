@@ -72,9 +72,10 @@ fn check(screens: &Screens) -> Checked {
     checked.wrong.extend(missing.map(|name| format!("{name}: expected, and there is no such screen")));
     for rule in &preset.screen.rules {
         let behind = format!(" by {}", rule.name);
-        match expected.values().any(|expected| expected.reads.ends_with(&behind)) {
-            true => checked.rules += 1,
-            false => checked.wrong.push(format!("no screen is decided by rule {}", rule.name)),
+        if expected.values().any(|expected| expected.reads.ends_with(&behind)) {
+            checked.rules += 1;
+        } else {
+            checked.wrong.push(format!("no screen is decided by rule {}", rule.name));
         }
     }
     checked
