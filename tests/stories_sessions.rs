@@ -407,3 +407,25 @@ fn what_was_being_ended_is_ended_by_the_next_supervisor_though_it_cannot_be_aske
     assert_eq!(story.state_of("worker"), "idle");
     assert_eq!(story.pane("worker").run, 2);
 }
+
+#[test]
+fn a_file_that_is_mended_after_a_death_is_taken_at_once_and_not_before_the_back_off_has_passed() {
+    let mut story = Story::new(ONE);
+    story.pass_s(1);
+    for run in 1..=4 {
+        story.missing.insert("worker".to_owned(), "cannot read `prompt.md`: no such file".to_owned());
+        story.dies("worker", Exit::Code(1));
+        story.pass_s(10);
+        story.missing.clear();
+        story.turn(vec![Observation::PromptsChanged]);
+        assert_eq!(story.pane("worker").run, 2 * run + 1, "at once: the back-off is shorter than 10 s");
+        story.pass_s(1);
+    }
+    story.missing.insert("worker".to_owned(), "cannot read `prompt.md`: no such file".to_owned());
+    story.dies("worker", Exit::Code(1));
+    story.missing.clear();
+    story.turn(vec![Observation::PromptsChanged]);
+    assert!(!story.pane("worker").alive, "a crash loop goes on slowly");
+    story.pass_s(300);
+    assert!(story.pane("worker").alive);
+}

@@ -7,7 +7,7 @@ use super::action::Action;
 use super::conversation::RESUME_PROOF;
 use super::event::EventKind;
 use super::fleet::{Kind, Watch};
-use super::now::{Moment, Now};
+use super::now::{Moment, Mono, Now};
 use super::observation::Exit;
 use super::state::{AgentState, Blocked, LastExit, Session};
 use super::{Supervisor, Turn, with};
@@ -44,6 +44,11 @@ pub fn back_off(deaths: usize, crash_loop: bool) -> Duration {
 }
 
 impl AgentState {
+    /// Returns when the restart that follows the last death may be tried; `None` without a death.
+    pub(super) fn back_off_end(&self) -> Option<Mono> {
+        Some(self.deaths.last()?.mono + back_off(self.deaths.len(), self.crash_loop))
+    }
+
     /// Notes a death or failed start at `now`, after the program had run since `began`; says whether this makes it
     /// a crash loop.
     pub(super) fn count_death(&mut self, began: Option<Moment>, now: Now) -> bool {

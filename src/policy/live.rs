@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::message::MessageId;
-use super::now::{Moment, Mono, Now};
+use super::now::{Moment, Mono};
 use super::reading::Reading;
 use super::request::{Override, RequestId};
 use super::screen::InputBox;
@@ -150,9 +150,4 @@ pub(super) enum WaitsFor {
     End,
     /// A message's outcome, until then.
     Message { agent: String, message: MessageId, until: Mono },
-}
-
-/// Says whether `moment` has come.
-pub(super) fn has_come(moment: Moment, now: Now) -> bool {
-    moment.mono <= now.mono
 }

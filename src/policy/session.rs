@@ -10,7 +10,7 @@ use super::message::{Message, Progress, Purpose};
 use super::now::{Moment, Now};
 use super::observation::SessionSeen;
 use super::state::{AgentState, Blocked, Cause, Over, Session};
-use super::{Supervisor, Turn, launch, live::has_come};
+use super::{Supervisor, Turn, launch};
 
 /// A session that cannot be asked is asked again after this time.
 const FIND_AGAIN: Duration = Duration::from_secs(10);
@@ -300,12 +300,10 @@ impl Supervisor {
             return;
         }
         let again = state.blocked.as_ref().is_some_and(|blocked| blocked.again);
-        if let Some(retry) = state.retry
-            && !has_come(retry, turn.now)
-            && !(again && state.deaths.is_empty())
-        {
-            turn.due(retry.mono);
-            return;
+        // What was mended may be tried at once, but not before the back-off has passed.
+        let due = state.retry.and_then(|retry| if again { state.back_off_end() } else { Some(retry.mono) });
+        if let Some(due) = due.filter(|due| *due > turn.now.mono) {
+            return turn.due(due);
         }
         if self.starting_count() >= self.fleet.watchdog.max_starting || self.phase_is_open(&agent) {
             return;
