@@ -135,7 +135,7 @@ impl Supervisor {
         self.state.agents.get(name).is_some_and(|state| state.phase.as_ref() != current)
     }
 
-    fn before(over: Over) -> Session {
+    pub(super) fn before(over: Over) -> Session {
         match over {
             Over::Nothing => Session::Absent,
             Over::Dead { exit } => Session::Dead { exit },

@@ -27,6 +27,9 @@ impl Story {
                 ]
             }
             Action::Stop { agent } => {
+                if self.slow.contains(&agent) {
+                    return Vec::new();
+                }
                 if self.hung.contains(&agent) {
                     let seen = SessionSeen::Unknown { why: "no answer".to_owned() };
                     return vec![Observation::Session { agent, seen }];

@@ -59,6 +59,8 @@ pub struct Story {
     pub missing: BTreeMap<String, String>,
     /// Agents whose session cannot be asked.
     pub hung: BTreeSet<String>,
+    /// Agents that take their time to end; see [`Story::ends`].
+    pub slow: BTreeSet<String>,
     /// Sessions that answer nobody, and that can be ended.
     pub half_ended: BTreeSet<String>,
     pub saved: State,
@@ -113,6 +115,7 @@ impl Story {
             missing: BTreeMap::new(),
             hung: BTreeSet::new(),
             half_ended: BTreeSet::new(),
+            slow: BTreeSet::new(),
             saved: State::new("boot-1"),
             boot: "boot-1".to_owned(),
             deadline: None,
@@ -257,6 +260,13 @@ impl Story {
         pane.alive = false;
         let seen = SessionSeen::Died { run: pane.run, exit, screen: None, last_lines: vec!["last words".to_owned()] };
         self.turn(vec![Observation::Session { agent: agent.to_owned(), seen }]);
+    }
+
+    /// A session that took its time has ended.
+    pub fn ends(&mut self, agent: &str) {
+        self.note(&format!("host: {agent} is ended"));
+        self.panes.remove(agent);
+        self.turn(vec![Observation::Session { agent: agent.to_owned(), seen: SessionSeen::Absent }]);
     }
 
     /// A program writes something.
