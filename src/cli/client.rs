@@ -122,6 +122,17 @@ pub fn must_supervise(config: &Path, wanted: &[String]) -> Outcome<Picture> {
     Err(no_supervisor(config).into())
 }
 
+/// Proves that the supervisor, or without one the config, knows all of `wanted`.
+///
+/// # Errors
+/// Exit code 2 for a name that is not known; 1 when there is no usable config.
+pub fn must_know(config: &Path, wanted: &[String]) -> Outcome {
+    if picture_with(config, wanted)?.is_none() {
+        names::all_known(wanted, &FleetFile::read(config)?.names())?;
+    }
+    Ok(())
+}
+
 /// Sends an order, prints what was done, and fails as the answer says.
 ///
 /// # Errors

@@ -27,6 +27,7 @@ pub mod out;
 pub mod overrides;
 pub mod phase;
 pub mod restart;
+pub mod run;
 pub mod selftest;
 pub mod send;
 pub mod stand_in;
@@ -36,6 +37,7 @@ pub mod supervise;
 pub mod table;
 pub mod text;
 pub mod up;
+pub mod wake;
 
 const HELP: &str = "\
 Exit codes of every verb:
@@ -91,6 +93,12 @@ enum Verb {
     /// Type a text into an agent and say whether it arrived
     #[command(after_help = send::HELP)]
     Send(send::Arguments),
+    /// Type an agent's wake text into it as soon as it is idle
+    #[command(after_help = wake::HELP)]
+    Wake(wake::Arguments),
+    /// Run a task unless it works already
+    #[command(after_help = run::HELP)]
+    Run(run::Arguments),
     /// Show or move the phase of a loop
     #[command(after_help = phase::HELP)]
     Phase(phase::Arguments),
@@ -149,6 +157,8 @@ fn run(verb: Verb, config: &Path) -> Outcome {
         Verb::Logs(arguments) => logs::run(config, &arguments),
         Verb::Attach(arguments) => attach::run(config, &arguments),
         Verb::Send(arguments) => send::run(config, arguments),
+        Verb::Wake(arguments) => wake::run(config, arguments),
+        Verb::Run(arguments) => run::run(config, arguments),
         Verb::Phase(arguments) => phase::run(config, arguments),
         Verb::Check(arguments) => check::run(config, arguments),
         Verb::Selftest(arguments) => selftest::run(arguments),

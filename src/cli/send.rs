@@ -14,14 +14,15 @@ use crate::protocol::control::{Reason, Request};
 /// What stands below `send --help`.
 pub const HELP: &str = "\
 The text is typed as a whole and submitted, and its arrival is checked.
-When --wait runs out before it could be typed, the message is taken back; with --queue it stays in the queue.
+When --wait runs out before it could be typed, the message is taken back; with --queue it stays in the queue, and
+without a supervisor it is kept for the next one.
 A person's half-written line in the agent's input box is left alone: the message waits behind it.
 
 Exit codes:
-  0  it arrived (with --queue: it is in the queue)
+  0  it arrived (with --queue: it is in the queue, or kept for the next supervisor)
   1  failed
   2  usage, or unknown name
-  3  no supervisor runs
+  3  no supervisor runs (never with --queue)
   4  the agent does not run
   5  still busy when --wait ran out
   6  held by a usage limit
@@ -71,7 +72,11 @@ pub fn run(config: &Path, arguments: Arguments) -> Outcome {
         Some(file) => read(&file)?,
     })?;
     let names = [name];
-    client::must_supervise(config, &names)?;
+    if queue {
+        client::must_know(config, &names)?;
+    } else {
+        client::must_supervise(config, &names)?;
+    }
     let [name] = names;
     let wait = Duration::from_secs(wait);
     let patience = if queue { Patience::Short } else { Patience::Until(wait + Duration::from_secs(CONFIRM_S_MAX)) };

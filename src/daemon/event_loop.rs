@@ -142,7 +142,7 @@ impl EventLoop {
         let turn = self.supervisor.step(seen, now);
         seen.clear();
         self.due = turn.deadline.map(|deadline| deadline.max(now.mono + DEADLINE_MIN));
-        self.save(seen);
+        let is_saved = self.save(seen);
         let fleet = Arc::clone(self.supervisor.fleet());
         for action in turn.actions {
             match self.parts.perform(action, &fleet, seen) {
@@ -150,19 +150,23 @@ impl EventLoop {
                 After::End => self.end = Some(End::Decided),
             }
         }
+        if is_saved {
+            self.parts.spool.sweep(seen);
+        }
         // What a part could tell at once is the next turn's, without a wait in between.
         self.parts.expire(clock::mono(), seen);
     }
 
-    /// Saves the state if it has changed.
+    /// Saves the state if it has changed; says whether it is on disk.
     ///
     /// A state that cannot be saved does not stop the turn: a full disk must not leave a whole fleet idle. What a
     /// crash would lose is what happened since the last save, and from there every action bears being done again.
     /// Each further turn tries again.
-    fn save(&mut self, seen: &mut Vec<Observation>) {
-        if let Err(Some(what)) = self.keeper.keep(self.supervisor.state()) {
-            seen.push(Observation::Trouble { what });
-        }
+    fn save(&mut self, seen: &mut Vec<Observation>) -> bool {
+        let kept = self.keeper.keep(self.supervisor.state());
+        let is_saved = kept.is_ok();
+        seen.extend(kept.err().flatten().map(|what| Observation::Trouble { what }));
+        is_saved
     }
 
     fn sleep_until_due(&mut self) -> std::io::Result<()> {
@@ -180,7 +184,15 @@ impl EventLoop {
                     woken.is_clock_set = true;
                 }
                 (Owner::Loop, other) => unreachable!("the loop has no descriptor {other}"),
-                (Owner::Sessions | Owner::Git | Owner::Files | Owner::Listener | Owner::NotifyCommand, id) => {
+                (
+                    owner @ (Owner::Sessions
+                    | Owner::Git
+                    | Owner::Files
+                    | Owner::Listener
+                    | Owner::NotifyCommand
+                    | Owner::Spool),
+                    id,
+                ) => {
                     self.parts.ready(*owner, id, seen);
                 }
             }

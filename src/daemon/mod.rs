@@ -20,6 +20,7 @@ pub mod perform;
 pub mod prepare;
 pub mod reactor;
 pub mod sessions;
+pub mod spool;
 pub mod start;
 pub mod state_file;
 pub mod timer;

@@ -15,11 +15,11 @@ use super::paths::Paths;
 use super::perform::{MODE, Telling, mark_complete, remove_file};
 use super::reactor::{Owner, Part, Reactor};
 use super::sessions::Sessions;
+use super::spool::{self, Left};
 use super::start::{open_fleet, open_state, places, supervisor_pid};
 use super::state_file::Keeper;
 use super::timer::Timer;
 use super::{child, clock};
-use crate::policy::Supervisor;
 use crate::policy::action::Action;
 use crate::policy::event::EventKind;
 use crate::policy::now::{Mono, Now};
@@ -27,6 +27,7 @@ use crate::policy::observation::Observation;
 use crate::policy::request::{Reason, Reply, Request, RequestId};
 use crate::policy::state::State;
 use crate::policy::status::Picture;
+use crate::policy::{self, Supervisor};
 
 /// How long tmux may take to tell of all sessions.
 const FIND_MAX: Duration = Duration::from_secs(2);
@@ -69,7 +70,8 @@ pub fn ask(config: &Path, request: &Request) -> Reply {
         Request::PhaseSet { .. } | Request::Down { .. } => {
             Offline::open(config, Purpose::Order).and_then(|offline| offline.order(request))
         }
-        Request::Up { .. } | Request::Restart { .. } | Request::Send { .. } => Ok(no_supervisor()),
+        Request::Wake { .. } | Request::Run { .. } | Request::Send { queue: true, .. } => leave(config, request),
+        Request::Up { .. } | Request::Restart { .. } | Request::Send { queue: false, .. } => Ok(no_supervisor()),
     };
     answer.unwrap_or_else(|error| failed(&error))
 }
@@ -108,6 +110,21 @@ fn done(reply: Reply) -> anyhow::Result<Vec<String>> {
     }
 }
 
+/// Leaves a request for the next supervisor, unless that would refuse it.
+fn leave(config: &Path, request: &Request) -> anyhow::Result<Reply> {
+    let (fleet, paths) = open_fleet(config)?;
+    if let Err(reply) = policy::spool::check(&fleet, request) {
+        return Ok(reply);
+    }
+    paths.make(fleet.agents.iter().map(|agent| &agent.name))?;
+    let verb = policy::spool::verb(request);
+    let line = match spool::leave(&paths.spool(), request, clock::now(chrono_tz::UTC).wall)? {
+        Left::Now => format!("no supervisor runs: `{verb}` is kept, and done as soon as one starts"),
+        Left::Already => format!("no supervisor runs: `{verb}` is kept already, and done once as soon as one starts"),
+    };
+    Ok(Reply::Done { lines: vec![line] })
+}
+
 fn explain(config: &Path, name: &str) -> anyhow::Result<Reply> {
     let mut offline = Offline::open(config, Purpose::Look)?;
     offline.find_all()?;
@@ -135,6 +152,8 @@ fn show(config: &Path, request: &Request) -> anyhow::Result<Reply> {
         | Action::Press { .. }
         | Action::Key { .. }
         | Action::WriteText { .. }
+        | Action::ReadText { .. }
+        | Action::Unspool { .. }
         | Action::ReadPushed { .. }
         | Action::WatchFiles { .. }
         | Action::MarkComplete { .. }
@@ -266,7 +285,7 @@ impl Offline {
             match owner {
                 Owner::Loop => self.timer.rang(),
                 Owner::Sessions => self.sessions.ready(id, &mut seen),
-                Owner::Git | Owner::Files | Owner::Listener | Owner::NotifyCommand => {
+                Owner::Git | Owner::Files | Owner::Listener | Owner::NotifyCommand | Owner::Spool => {
                     unreachable!("there is no such part without a loop")
                 }
             }
@@ -354,6 +373,8 @@ impl Doing {
                 | Action::Press { .. }
                 | Action::Key { .. }
                 | Action::WriteText { .. }
+                | Action::ReadText { .. }
+                | Action::Unspool { .. }
                 | Action::ReadPushed { .. }
                 | Action::WatchFiles { .. }
                 | Action::Notify(_)

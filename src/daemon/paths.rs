@@ -68,6 +68,16 @@ impl Paths {
         self.state.join("texts")
     }
 
+    /// What was asked while there was no supervisor: a file for each request.
+    pub fn spool(&self) -> PathBuf {
+        self.state.join("spool")
+    }
+
+    /// Files from the spool that nobody can read.
+    pub fn spool_aside(&self) -> PathBuf {
+        self.state.join("spool-aside")
+    }
+
     /// The prompt of an agent's newest start.
     pub fn kickoff(&self, session: &str) -> PathBuf {
         self.state.join(format!("kickoff-{session}.txt"))
@@ -108,7 +118,8 @@ impl Paths {
         for folder in [self.runtime.join("tmux"), self.runtime.join("launch")] {
             private_folder(&folder)?;
         }
-        for folder in [self.state.clone(), self.texts(), self.state.join("screens"), self.state.join("mirrors")] {
+        let [screens, mirrors] = ["screens", "mirrors"].map(|name| self.state.join(name));
+        for folder in [self.state.clone(), self.texts(), screens, mirrors, self.spool(), self.spool_aside()] {
             std::fs::create_dir_all(&folder).with_context(|| format!("cannot make folder `{}`", folder.display()))?;
         }
         self.check_sockets(agents)

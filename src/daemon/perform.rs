@@ -15,9 +15,10 @@ use super::listener::Listener;
 use super::notify::Notify;
 use super::notify_command::NotifyCommand;
 use super::paths::Paths;
-use super::prepare::prepare;
+use super::prepare::{prepare, read as read_prompt};
 use super::reactor::{Owner, Part, Reactor};
 use super::sessions::Sessions;
+use super::spool::Spool;
 use super::state_file::replace;
 use crate::policy::action::Action;
 use crate::policy::event::Event;
@@ -70,6 +71,8 @@ pub struct Parts {
     pub files: Files,
     /// The control socket.
     pub listener: Listener,
+    /// What was asked while there was no supervisor.
+    pub spool: Spool,
     /// Event log and journal.
     pub telling: Telling,
     /// systemd.
@@ -98,6 +101,7 @@ impl Parts {
             git: Git::new(Rc::clone(reactor), Rc::clone(paths)).context("cannot watch repositories")?,
             files: Files::new(Rc::clone(reactor)).context("cannot watch files")?,
             listener: Listener::new(Rc::clone(reactor), paths)?,
+            spool: Spool::new(Rc::clone(reactor), paths).context("cannot watch the spool")?,
             telling,
             notify,
             notify_command: NotifyCommand::new(Rc::clone(reactor), program),
@@ -117,6 +121,7 @@ impl Parts {
         self.files.watch_extra(prompt_files(fleet));
         self.files.set_fallback(fleet.watchdog.heavy_interval);
         self.notify_command.configure(fleet.notify.as_deref(), &fleet.project_dir);
+        self.spool.set_fallback(fleet.watchdog.heavy_interval);
     }
 
     /// Lets the part that owns a ready descriptor read it.
@@ -128,19 +133,21 @@ impl Parts {
             Owner::Files => self.files.ready(id, seen),
             Owner::Listener => self.listener.ready(id, seen),
             Owner::NotifyCommand => self.notify_command.ready(id, seen),
+            Owner::Spool => self.spool.ready(id, seen),
         }
     }
 
     /// Returns when the first part wants to be called.
     pub fn deadline(&self) -> Option<Mono> {
-        let parts: [&dyn Part; 5] = [&self.sessions, &self.git, &self.files, &self.listener, &self.notify_command];
+        let Self { sessions, git, files, listener, notify_command, spool, .. } = self;
+        let parts: [&dyn Part; 6] = [sessions, git, files, listener, notify_command, spool];
         parts.into_iter().filter_map(Part::deadline).chain(self.notify.deadline()).min()
     }
 
     /// Calls every part whose deadline has come.
     pub fn expire(&mut self, now: Mono, seen: &mut Vec<Observation>) {
-        let parts: [&mut dyn Part; 5] =
-            [&mut self.sessions, &mut self.git, &mut self.files, &mut self.listener, &mut self.notify_command];
+        let Self { sessions, git, files, listener, notify_command, spool, .. } = self;
+        let parts: [&mut dyn Part; 6] = [sessions, git, files, listener, notify_command, spool];
         for part in parts {
             if part.deadline().is_some_and(|deadline| deadline <= now) {
                 part.expire(now, seen);
@@ -163,6 +170,11 @@ impl Parts {
             Action::Press { agent, message, key } => self.sessions.press(&agent, message, &key),
             Action::Key { agent, key } => self.sessions.press(&agent, NO_MESSAGE, &key),
             Action::WriteText { path, text } => try_to(write_text(&path, &text), seen),
+            Action::ReadText { agent, path } => {
+                let result = read_prompt(&path);
+                seen.push(Observation::TextRead { agent, result });
+            }
+            Action::Unspool { ids } => self.spool.finish(ids),
             Action::ReadPushed { in_loop, since, paths } => self.git.read_pushed(&in_loop, since, paths),
             Action::WatchFiles { in_loop, paths } => self.files.watch(&in_loop, paths),
             Action::MarkComplete { in_loop, text } => {

@@ -133,7 +133,10 @@ fn loop_kickoff(fleet: &Fleet, in_loop: &str, role: &str, start: &Start) -> Resu
 }
 
 /// Reads a prompt; what is not UTF-8 is replaced.
-fn read(path: &Path) -> Result<String, String> {
+///
+/// # Errors
+/// One line that names the file.
+pub(super) fn read(path: &Path) -> Result<String, String> {
     let cannot = |why: String| format!("cannot read `{}`: {why}", path.display());
     // A pipe would block the loop, and opening it already does.
     let found = std::fs::metadata(path).map_err(|error| cannot(reason(&error)))?;

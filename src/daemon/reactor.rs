@@ -36,6 +36,8 @@ pub enum Owner {
     Listener = 4,
     /// `daemon::notify_command`.
     NotifyCommand = 5,
+    /// `daemon::spool`.
+    Spool = 6,
 }
 
 /// What a descriptor waits for.
@@ -116,7 +118,8 @@ fn event(owner: Owner, id: u64, interest: Interest) -> EpollEvent {
 }
 
 fn split(token: u64) -> Option<(Owner, u64)> {
-    let owners = [Owner::Loop, Owner::Sessions, Owner::Git, Owner::Files, Owner::Listener, Owner::NotifyCommand];
+    let owners =
+        [Owner::Loop, Owner::Sessions, Owner::Git, Owner::Files, Owner::Listener, Owner::NotifyCommand, Owner::Spool];
     let owner = owners.into_iter().find(|owner| *owner as u64 == token >> 56)?;
     Some((owner, token & ((1 << 56) - 1)))
 }

@@ -177,6 +177,20 @@ mod tests {
     }
 
     #[test]
+    fn a_state_from_before_wakes_and_ordered_runs_is_taken_up() {
+        let now = crate::daemon::clock::now(chrono_tz::UTC);
+        let mut state = State::new("boot");
+        state.agents.insert("builder".to_owned(), crate::policy::state::AgentState::new(true, now));
+        let mut old = serde_json::to_value(&state).expect("JSON");
+        old.as_object_mut().expect("an object").remove("spooled");
+        let agent = old["agents"]["builder"].as_object_mut().expect("an object");
+        for key in ["first_started", "last_wake", "wake_ordered", "order"] {
+            assert!(agent.remove(key).is_some(), "{key}");
+        }
+        assert_eq!(parse(old.to_string().as_bytes()), Ok(state));
+    }
+
+    #[test]
     fn a_state_that_cannot_be_used_is_never_taken_for_none() {
         let whole = serde_json::to_vec(&State::new("boot")).expect("JSON");
         for end in 0..whole.len() {

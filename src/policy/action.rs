@@ -71,6 +71,18 @@ pub enum Action {
         /// Its content.
         text: String,
     },
+    /// Read a prompt file. Answered by `TextRead`.
+    ReadText {
+        /// Who is to be told it.
+        agent: String,
+        /// Absolute.
+        path: PathBuf,
+    },
+    /// Delete these files of the spool; what they asked is in the state. Done only once that is saved.
+    Unspool {
+        /// As found.
+        ids: Vec<String>,
+    },
     /// Read commits and files of the watched branch from our own mirror. Answered by `Pushed`.
     ReadPushed {
         /// The loop that asks.

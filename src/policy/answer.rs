@@ -1,7 +1,7 @@
 //! When who asked is answered: never before it has happened.
 
 use super::action::Action;
-use super::fleet::Kind;
+use super::fleet::{Agent, Kind};
 use super::live::{Obstacle, Waiter, WaitsFor};
 use super::message::{MessageId, Outcome};
 use super::request::{Reason, Reply};
@@ -27,6 +27,8 @@ impl Supervisor {
 
     /// Answers everybody whose wait has ended.
     pub(super) fn decide_commands(&mut self, turn: &mut Turn) {
+        self.decide_spool(turn);
+        self.decide_runs(turn);
         let waiters = std::mem::take(&mut self.waiters);
         for waiter in waiters {
             match self.outcome(&waiter, turn) {
@@ -44,6 +46,7 @@ impl Supervisor {
     /// Ends the supervisor; the next one starts the whole fleet.
     fn end(&mut self, turn: &mut Turn) {
         for (name, state) in &mut self.state.agents {
+            state.order = None;
             state.asked = !self.fleet.agent(name).is_some_and(|agent| matches!(agent.kind, Kind::Task(_)));
         }
         turn.act(Action::Exit);
@@ -53,6 +56,7 @@ impl Supervisor {
         match &waiter.waits_for {
             WaitsFor::Up(names) => self.up_outcome(names),
             WaitsFor::Down(names) => self.down_outcome(names),
+            WaitsFor::Run(_) | WaitsFor::Wake(_) => None,
             WaitsFor::End => {
                 let names: Vec<String> = self.state.agents.keys().cloned().collect();
                 self.down_outcome(&names)
@@ -87,6 +91,11 @@ impl Supervisor {
                 }
                 _ if !self.wanted(name) => errors.push(format!("{name} is not to run any more")),
                 Session::Unknown { why } => errors.push(format!("{name} cannot be reached: {why}")),
+                Session::Dead { exit }
+                    if !state.asked && newer && self.fleet.agent(name).is_some_and(Agent::is_task) =>
+                {
+                    lines.push(format!("{name} has run (run {}) and finished: {exit}", state.run));
+                }
                 Session::Dead { .. } if !state.asked => errors.push(format!("{name} has ended")),
                 Session::Absent | Session::Dead { .. } | Session::Running { .. } => {
                     let blocked = state.blocked.as_ref().filter(|blocked| !blocked.again || state.retry.is_some())?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::action::Action;
 use super::answer::{failed, not_running};
 use super::event::EventKind;
-use super::fleet::{Kind, Loop};
+use super::fleet::{Fleet, Kind, Loop};
 use super::live::{Waiter, WaitsFor};
 use super::message::{MessageId, Progress, Purpose};
 use super::now::Now;
@@ -30,6 +30,8 @@ impl Supervisor {
             Request::Down { names } => self.down(id, names, turn.now),
             Request::Restart { name, overrides } => self.restart(id, name, overrides),
             Request::Send { name, text, wait, queue } => self.send(id, (name, text), (*wait, *queue), turn.now),
+            Request::Wake { name } => self.wake(Some(id), name, turn.now),
+            Request::Run { name, fresh, text } => self.run(Some(id), name, (*fresh, text.as_deref())),
             Request::PhaseShow { in_loop } => Some(self.phase_show(in_loop.as_deref())),
             Request::PhaseSet { in_loop, to, restart } => Some(self.phase_set(in_loop.as_deref(), to, *restart, turn)),
         };
@@ -38,9 +40,8 @@ impl Supervisor {
         }
     }
 
-    fn no_such(&self, name: &str) -> Reply {
-        let known: Vec<&str> = self.fleet.agents.iter().map(|agent| agent.name.as_str()).collect();
-        failed(Reason::Usage, format!("there is no agent `{name}`"), Some(format!("there are: {}", known.join(", "))))
+    pub(super) fn no_such(&self, name: &str) -> Reply {
+        no_such(&self.fleet, name)
     }
 
     fn up(&mut self, id: RequestId, names: &[String], overrides: &BTreeMap<String, Override>) -> Option<Reply> {
@@ -148,6 +149,7 @@ impl Supervisor {
                 state.stopped = Some(now.moment());
                 state.asked = false;
                 state.retry = None;
+                state.order = None;
             }
         }
         self.waiters.push(Waiter { id, waits_for: WaitsFor::Down(names.to_vec()) });
@@ -189,27 +191,35 @@ impl Supervisor {
         (wait, queue): (Duration, bool),
         now: Now,
     ) -> Option<Reply> {
+        if queue {
+            return Some(self.leave_message(name, text, now));
+        }
         let Some(state) = self.state.agents.get(name) else { return Some(self.no_such(name)) };
-        let text = printable(text);
-        if text.trim().is_empty() {
-            return Some(failed(Reason::Usage, "there is no text to send".to_owned(), None));
-        }
-        if text.len() > TEXT_BYTES_MAX {
-            let error = format!("the text is too long ({} bytes, {TEXT_BYTES_MAX} allowed)", text.len());
-            return Some(failed(Reason::Usage, error, Some("put it into a file and send the file's name".to_owned())));
-        }
-        if !queue && let Some(reply) = not_running(name, &state.session) {
+        let text = match sendable(text) {
+            Ok(text) => text,
+            Err(reply) => return Some(reply),
+        };
+        if let Some(reply) = not_running(name, &state.session) {
             return Some(reply);
         }
-        let Some(message) = self.queue(name, Purpose::Send, text, now) else {
-            return Some(failed(Reason::Busy, format!("too many messages wait for `{name}`"), None));
-        };
-        if queue {
-            return Some(Reply::Done { lines: vec![format!("message {message} is queued for {name}")] });
-        }
+        let Some(message) = self.queue(name, Purpose::Send, text, now) else { return Some(queue_full(name)) };
         let waits_for = WaitsFor::Message { agent: name.to_owned(), message, until: now.mono + wait };
         self.waiters.push(Waiter { id, waits_for });
         None
+    }
+
+    /// Puts a text into an agent's queue, to be typed whenever that can be done.
+    pub(super) fn leave_message(&mut self, name: &str, text: &str, now: Now) -> Reply {
+        if !self.state.agents.contains_key(name) {
+            return self.no_such(name);
+        }
+        match sendable(text) {
+            Err(reply) => reply,
+            Ok(text) => match self.queue(name, Purpose::Send, text, now) {
+                Some(message) => Reply::Done { lines: vec![format!("message {message} is queued for {name}")] },
+                None => queue_full(name),
+            },
+        }
     }
 
     fn the_loop(&self, in_loop: Option<&str>) -> Result<Loop, Reply> {
@@ -282,8 +292,35 @@ impl Supervisor {
     }
 }
 
+/// Returns the answer for a name that nothing has.
+pub(super) fn no_such(fleet: &Fleet, name: &str) -> Reply {
+    let known: Vec<&str> = fleet.agents.iter().map(|agent| agent.name.as_str()).collect();
+    failed(Reason::Usage, format!("there is no agent `{name}`"), Some(format!("there are: {}", known.join(", "))))
+}
+
+/// Returns the answer for a message that has no room.
+pub(super) fn queue_full(name: &str) -> Reply {
+    failed(Reason::Busy, format!("too many messages wait for `{name}`"), None)
+}
+
+/// Returns a text as it may be typed.
+///
+/// # Errors
+/// The answer for one that is empty or longer than [`TEXT_BYTES_MAX`].
+pub(super) fn sendable(text: &str) -> Result<String, Reply> {
+    let text = printable(text);
+    if text.trim().is_empty() {
+        return Err(failed(Reason::Usage, "there is no text to send".to_owned(), None));
+    }
+    if text.len() > TEXT_BYTES_MAX {
+        let error = format!("the text is too long ({} bytes, {TEXT_BYTES_MAX} allowed)", text.len());
+        return Err(failed(Reason::Usage, error, Some("put it into a file and send the file's name".to_owned())));
+    }
+    Ok(text)
+}
+
 /// Removes control characters that could act on a terminal or end a bracketed paste; newlines and tabs stay.
-fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     let unified = text.replace("\r\n", "\n").replace('\r', "\n");
     let kept: String = unified.chars().filter(|char| !char.is_control() || matches!(char, '\n' | '\t')).collect();
     kept.trim_end_matches('\n').to_owned()

@@ -15,6 +15,7 @@ use super::message::{Message, MessageId, Outcome, Progress, Purpose};
 use super::now::{Moment, Mono, Now};
 use super::screen::{InputBox, Screen};
 use super::state::Session;
+use super::watch::shows_work;
 use super::{Supervisor, Turn, with};
 
 /// The most messages that wait for one agent.
@@ -147,8 +148,8 @@ impl Supervisor {
             Ok(()) => message.progress = Progress::Typed { since: now.moment(), shown: false },
             Err(why) => {
                 message.progress = Progress::Queued;
-                let obstacle = Some(Obstacle::Unreadable(why.clone()));
                 if let Some(live) = self.agents.get_mut(name) {
+                    let obstacle = Some(Obstacle::Unreadable(why.clone()));
                     live.look = Some(Look { obstacle, ready: true, ..unread(now.moment()) });
                 }
             }
@@ -177,6 +178,9 @@ impl Supervisor {
             return;
         }
         let message = state.queue.remove(0);
+        if message.purpose == Purpose::Wake {
+            state.last_wake = Some(turn.now.moment());
+        }
         let (kind, word) = match outcome {
             Outcome::Confirmed => (EventKind::Delivered, "delivered"),
             Outcome::Unconfirmed => (EventKind::Unconfirmed, "typed and submitted, unconfirmed"),
@@ -282,13 +286,18 @@ impl Supervisor {
 
     fn decide_paste(&mut self, name: &str, turn: &mut Turn) {
         self.tell_long_draft(name, turn);
+        let wakes = self.is_wake_next(name);
+        if wakes && !self.may_be_woken(name, turn) {
+            return;
+        }
         let reads = self.backend_of(name).is_some();
         let Some(live) = self.agents.get_mut(name) else { return };
         if live.looking || live.typing {
             return;
         }
         let fresh = live.look.as_ref().is_some_and(|look| look.at.mono == turn.now.mono);
-        let free = live.look.as_ref().is_some_and(|look| look.obstacle.is_none());
+        let free =
+            live.look.as_ref().is_some_and(|look| look.obstacle.is_none() && !(wakes && shows_work(&look.readings)));
         if !reads || fresh && free {
             live.typing = true;
             live.look = None;
@@ -415,7 +424,11 @@ impl Supervisor {
         }
         let id = self.state.take_message_id();
         let message = Message { id, purpose, text, queued: now.moment(), progress: Progress::Queued };
-        self.state.agents.get_mut(name)?.queue.push(message);
+        let queue = &mut self.state.agents.get_mut(name)?.queue;
+        // A wake waits until the agent is idle; nothing else has to wait behind it.
+        let waits = |other: &Message| other.purpose == Purpose::Wake && other.progress == Progress::Queued;
+        let place = queue.len() - usize::from(queue.last().is_some_and(waits));
+        queue.insert(place, message);
         Some(id)
     }
 }

@@ -59,6 +59,7 @@ impl EventKind {
             | Self::Fatal
             | Self::Stalled
             | Self::OriginTrouble
+            | Self::WakeFailed
             | Self::Trouble => Level::Warning,
             Self::SupervisorStarted
             | Self::SupervisorStopped
@@ -78,6 +79,8 @@ impl EventKind {
             | Self::LimitHeld
             | Self::LimitLifted
             | Self::Attention
+            | Self::Spooled
+            | Self::LeftAlone
             | Self::OriginBack => Level::Notice,
             Self::LimitProbe | Self::Adopted | Self::Queued | Self::Delivered | Self::Withdrawn => Level::Info,
             Self::AgentReady => Level::Debug,
@@ -133,6 +136,12 @@ pub enum EventKind {
     Withdrawn,
     /// A person's draft blocks messages.
     Draft,
+    /// An agent's wake text cannot be read.
+    WakeFailed,
+    /// A task was to be run and works already.
+    LeftAlone,
+    /// What was asked while there was no supervisor was taken up.
+    Spooled,
     /// A loop went to another phase.
     Phase,
     /// A status file holds a line that looks like an end and is none.

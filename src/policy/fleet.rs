@@ -124,6 +124,11 @@ impl Agent {
             Kind::Persistent(_) | Kind::Task(_) | Kind::Service { .. } => None,
         }
     }
+
+    /// Says whether it runs once when asked.
+    pub fn is_task(&self) -> bool {
+        matches!(self.kind, Kind::Task(_))
+    }
 }
 
 /// What an agent is for.

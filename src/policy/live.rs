@@ -14,6 +14,8 @@ use super::screen::InputBox;
 pub(super) struct AgentLive {
     /// Its session has been found or found absent since this supervisor began.
     pub found: bool,
+    /// Since when its program has been listened to.
+    pub found_at: Option<Mono>,
     /// `Find` was asked and not answered.
     pub finding: bool,
     /// It goes before others when start slots are few: a person asked for it by name.
@@ -42,8 +44,21 @@ pub(super) struct AgentLive {
     pub menu_answered: bool,
     /// Why the session could not be ended.
     pub stop_failed: Option<String>,
+    /// `ReadText` was asked and not answered.
+    pub reading_wake: bool,
+    /// Why it cannot be woken, as last told.
+    pub wake_trouble: Option<WakeTrouble>,
     /// The number that its program's adopted session has; it differs from the state's where a restart was cut short.
     pub adopted_run: Option<u64>,
+}
+
+/// Why an agent cannot be woken.
+#[derive(Debug, Clone)]
+pub(super) struct WakeTrouble {
+    /// One sentence.
+    pub why: String,
+    /// Something changed that may have mended it.
+    pub again: bool,
 }
 
 /// What a look at a screen showed.
@@ -146,6 +161,10 @@ pub(super) enum WaitsFor {
     Up(Vec<(String, Option<u64>)>),
     /// These have ended.
     Down(Vec<String>),
+    /// The ordered run of this task has been accepted or refused.
+    Run(String),
+    /// The wake of this agent is queued.
+    Wake(String),
     /// Everything has ended; the supervisor follows.
     End,
     /// A message's outcome, until then.

@@ -47,6 +47,8 @@ pub enum Purpose {
     Probe,
     /// Tells an agent that its account is open again.
     Resume,
+    /// The agent's wake text; typed only when the agent is idle, and never two of them wait.
+    Wake,
 }
 
 /// What a loop agent is told.

@@ -3,6 +3,7 @@
 //! [`Supervisor::step`] is the only place where the concerns meet; each has a file of its own.
 
 pub mod action;
+mod activity;
 mod answer;
 mod canary;
 pub mod command;
@@ -32,9 +33,12 @@ pub mod reset_time;
 pub mod screen;
 pub mod session;
 pub mod sighting;
+pub mod spool;
 pub mod stall;
 pub mod state;
 pub mod status;
+pub mod task;
+pub mod wake;
 mod watch;
 
 use std::collections::BTreeMap;
@@ -46,7 +50,7 @@ use event::{Event, EventKind, Level};
 use fleet::{Fleet, Kind};
 use live::{AgentLive, LoopLive, Waiter};
 use now::{Mono, Now};
-use observation::Observation;
+use observation::{Observation, Spooled};
 use state::{AgentState, LoopState, State};
 
 /// Folders whose files messages point to.
@@ -93,6 +97,8 @@ pub struct Supervisor {
     waiters: Vec<Waiter>,
     config_error: Option<String>,
     config_warnings: Vec<String>,
+    /// What was found in the spool and could not be taken up yet.
+    spool: Vec<Spooled>,
     /// Nothing is started until a person says `up`.
     hold: bool,
     /// Everything is being ended, the supervisor last.
@@ -115,6 +121,7 @@ impl Supervisor {
             waiters: Vec::new(),
             config_error: None,
             config_warnings: Vec::new(),
+            spool: Vec::new(),
             hold,
             ending: false,
             ready: false,
@@ -125,7 +132,7 @@ impl Supervisor {
     /// Decides one turn. The first one, with nothing seen, asks for every session.
     ///
     /// The concerns are taken in a fixed order, again and again until nothing more follows:
-    /// command, session, limit, delivery, handoff, phase, stall; at last, what of it the operator is told.
+    /// command, session, limit, delivery, handoff, phase, wake, stall; at last, what of it the operator is told.
     pub fn step(&mut self, seen: &[Observation], now: Now) -> Turn {
         let mut turn = Turn { now, actions: Vec::new(), deadline: None };
         if !self.begun {
@@ -144,6 +151,7 @@ impl Supervisor {
             self.decide_deliveries(&mut turn);
             self.decide_handoffs(&mut turn);
             self.decide_phases(&mut turn);
+            self.decide_wakes(&mut turn);
             self.decide_attention(&mut turn);
             self.decide_stalls(&mut turn);
             if turn.actions.len() == before {
@@ -196,6 +204,8 @@ impl Supervisor {
             }
             Observation::Request { id, request } => self.asked(*id, request, turn),
             Observation::RequestGone { id } => self.request_gone(*id, turn),
+            Observation::TextRead { agent, result } => self.wake_read(agent, result, turn),
+            Observation::Spool { found } => self.spool_seen(found),
             Observation::Trouble { what } => {
                 turn.act(Action::Record(note(turn.now, EventKind::Trouble, what)));
             }
@@ -252,6 +262,11 @@ impl Supervisor {
         for agent in self.state.agents.values_mut() {
             if let Some(blocked) = &mut agent.blocked {
                 blocked.again = true;
+            }
+        }
+        for live in self.agents.values_mut() {
+            if let Some(trouble) = &mut live.wake_trouble {
+                trouble.again = true;
             }
         }
     }

@@ -70,6 +70,9 @@ impl EventKind {
             | Self::OriginTrouble
             | Self::OriginBack
             | Self::LimitProbe
+            | Self::WakeFailed
+            | Self::LeftAlone
+            | Self::Spooled
             | Self::Stalled
             | Self::Trouble => false,
         }

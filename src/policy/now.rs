@@ -48,6 +48,15 @@ impl Now {
     pub fn since(self, moment: Moment) -> Duration {
         self.mono.since(moment.mono)
     }
+
+    /// Returns how long ago `moment` was, also where it is of before this boot: the wall clock tells those.
+    pub fn since_ever(self, moment: Moment) -> Duration {
+        // `rebased` leaves what is older than the boot at the boot.
+        if moment.mono == Mono::default() {
+            return (self.wall - moment.wall).to_std().unwrap_or_default();
+        }
+        self.since(moment)
+    }
 }
 
 /// When something happened, by both clocks; this is what the state file keeps.

@@ -116,6 +116,18 @@ pub enum Observation {
         /// The request's id.
         id: RequestId,
     },
+    /// The answer to `ReadText`.
+    TextRead {
+        /// Who is to be told it.
+        agent: String,
+        /// The text (not UTF-8 is replaced), or why it cannot be read, naming the file.
+        result: Result<String, String>,
+    },
+    /// All that is in the spool now, in the order in which it was asked; told when that may have changed.
+    Spool {
+        /// Every file of it.
+        found: Vec<Spooled>,
+    },
     /// Something could not be done that has no answer of its own ("cannot write `…/SEQUENCE-COMPLETE`: …").
     Trouble {
         /// One sentence.
@@ -123,6 +135,15 @@ pub enum Observation {
     },
     /// Nothing but the deadline passed.
     Deadline,
+}
+
+/// A request that was left for the supervisor while there was none.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Spooled {
+    /// Name of its file; no two requests ever have the same.
+    pub id: String,
+    /// `None` where it cannot be read just now.
+    pub request: Option<Request>,
 }
 
 /// What is known of a session.

@@ -11,7 +11,7 @@ use super::event::EventKind;
 use super::fleet::{DoneSource, Kind, Loop, Phase};
 use super::message::Purpose;
 use super::now::Now;
-use super::request::{PhaseTarget, Reason};
+use super::request::{PhaseTarget, Reason, Reply};
 use super::state::{Cause, PhaseStatus, Session};
 use super::{Supervisor, Turn};
 
@@ -309,10 +309,11 @@ impl Supervisor {
         if let Some(path) = &follows.trigger_file {
             turn.act(Action::RemoveFile { path: path.clone() });
         }
-        if let Some(state) = follows.run.as_ref().and_then(|task| self.state.agents.get_mut(task)) {
-            state.asked = true;
-            state.retry = None;
-            state.restart = matches!(state.session, Session::Running { .. }).then_some(Cause::Asked);
+        if let Some(task) = &follows.run
+            && let Some(Reply::Failed { error, .. }) = self.run(None, task, (false, None))
+        {
+            let text = format!("`{task}` does not follow the sequence: {error}");
+            turn.act(Action::Record(self.about_loop(&a_loop.name, EventKind::Trouble, &text, turn.now)));
         }
     }
 

@@ -1,20 +1,14 @@
 //! Draws the picture that `status` shows, and what `explain` tells.
 
-use std::time::Duration;
-
 use super::Supervisor;
 use super::death::HEALTHY;
-use super::fleet::{Agent, Backend, Kind, Loop};
+use super::fleet::{Agent, Kind, Loop};
 use super::limit::local;
 use super::live::shortened;
-use super::message::{Message, Progress};
+use super::message::{Message, Progress, Purpose};
 use super::now::Now;
 use super::state::{AgentState, PhaseStatus, Session};
 use super::status::{AgentPicture, Explanation, LoopPicture, Picture, Source};
-use super::watch::shows_work;
-
-/// Output within this time counts as work: a resting program writes nothing (agents.md, 10).
-const WORKING: Duration = Duration::from_secs(3);
 
 impl Supervisor {
     /// Returns what `status` shows; who answers fills in what only the daemon knows
@@ -147,17 +141,6 @@ impl Supervisor {
         Some(format!("account {}, {next}: {}", limit.account, limit.banner))
     }
 
-    /// Says whether the agent works: its newest screen shows it, or where that cannot tell, its program writes.
-    pub(super) fn is_working(&self, name: &str, now: Now) -> bool {
-        let Some(live) = self.agents.get(name) else { return false };
-        let writes = live.output.is_some_and(|output| now.mono.since(output) < WORKING);
-        let tells = self.backend_of(name).is_some_and(Backend::shows_work);
-        match &live.look {
-            Some(look) if tells => shows_work(&look.readings) || (writes && live.unseen.is_some()),
-            Some(_) | None => writes,
-        }
-    }
-
     fn resting_words(
         &self,
         agent: Option<&Agent>,
@@ -198,7 +181,7 @@ impl Supervisor {
             (true, _) if self.hold => ("stopped", Some("the fleet is not up".to_owned())),
             (true, _) => ("waiting", Some("for its start".to_owned())),
             (false, _) if task && dead => ("finished", exit),
-            (false, _) if task => ("stopped", Some(format!("a task; `up {name}` runs it"))),
+            (false, _) if task => ("stopped", Some(format!("a task; `run {name}` runs it"))),
             (false, _) if dead => ("dead", exit),
             (false, _) => ("stopped", None),
         }
@@ -281,6 +264,7 @@ impl Supervisor {
                     .filter(|_| first.is_some_and(|first| first.id == message.id))
                 {
                     Some(obstacle) => format!("waits: {obstacle}"),
+                    None if message.purpose == Purpose::Wake => "waits until the agent is idle".to_owned(),
                     None => "waits for its turn".to_owned(),
                 }
             }
@@ -310,6 +294,11 @@ impl Supervisor {
         if state.restart.is_some() {
             lines.push("it is to be restarted".to_owned());
         }
+        if let Some(order) = &state.order {
+            let text = order.text.as_ref().map(|text| format!(", with: {}", shortened(text))).unwrap_or_default();
+            lines.push(format!("a run is ordered{text}"));
+        }
+        lines.extend(self.wake_next(name, state, now));
         if let Some((since, false)) = self.agents.get(name).and_then(|live| live.draft) {
             let alarm = self.fleet.watchdog.draft_alarm;
             let left = alarm.saturating_sub(now.since(since)).as_secs();

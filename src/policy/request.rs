@@ -54,6 +54,22 @@ pub enum Request {
         /// Leave the message in the queue and answer at once.
         queue: bool,
     },
+    /// Type an agent's wake text into it as soon as it is idle; answered when the wake is queued, or why it is not.
+    Wake {
+        /// Its name.
+        name: String,
+    },
+    /// Run a task unless it works already; answered when it runs, when it was left alone, or why neither.
+    Run {
+        /// Its name.
+        name: String,
+        /// Also when it works: that run is ended.
+        #[serde(default)]
+        fresh: bool,
+        /// Appended to its prompt.
+        #[serde(default)]
+        text: Option<String>,
+    },
     /// Where a loop is.
     PhaseShow {
         /// The loop; may be absent when there is only one.

@@ -23,11 +23,17 @@ impl Supervisor {
         let was = state.session.clone();
         live.finding = false;
         live.found |= !matches!(seen, SessionSeen::Unknown { .. });
+        if first && live.found {
+            live.found_at = Some(turn.now.mono);
+        }
         match seen {
             SessionSeen::Running { run } if first => self.adopted(name, *run, turn),
             SessionSeen::Running { .. } => self.runs(name, &was, turn),
             SessionSeen::Absent => self.is_absent(name, &was, first, turn),
-            SessionSeen::Died { exit, screen, last_lines, .. } => {
+            SessionSeen::Died { run, exit, screen, last_lines } => {
+                if let Some(state) = self.state.agents.get_mut(name) {
+                    state.began(*run, turn.now);
+                }
                 let death = Death { exit: *exit, screen: screen.clone(), last_lines: last_lines.clone() };
                 self.died(name, &death, turn);
             }
@@ -41,6 +47,7 @@ impl Supervisor {
         let ready = matches!(state.session, Session::Running { ready: true } | Session::Unknown { .. });
         state.asked |= state.stopped.is_none();
         state.enter(Session::Running { ready }, turn.now);
+        state.began(run, turn.now);
         if let Some(live) = self.agents.get_mut(name) {
             live.adopted_run = Some(run);
         }
@@ -54,6 +61,7 @@ impl Supervisor {
             Session::Starting => {
                 state.blocked = None;
                 state.enter(Session::Running { ready: false }, turn.now);
+                state.began(state.run, turn.now);
                 let text = format!("started (run {})", state.run);
                 let event = self.about(name, EventKind::Started, &text, turn.now);
                 turn.act(Action::Record(event));
@@ -384,7 +392,7 @@ impl Supervisor {
             phase,
             backend: overrides.backend,
             model: overrides.model.or(model),
-            extra_text: None,
+            extra_text: self.state.agents.get(&agent.name).and_then(AgentState::ordered_text),
             conversation,
         })
     }

@@ -1,6 +1,6 @@
 //! What is kept over restarts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -33,6 +33,9 @@ pub struct State {
     /// What the operator's command was told lately.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notices: Vec<Notice>,
+    /// Spool files whose requests are in this state already, as long as the files are there.
+    #[serde(default)]
+    pub spooled: BTreeSet<String>,
 }
 
 /// What is kept of an agent or service.
@@ -90,6 +93,43 @@ pub struct AgentState {
     /// It has been at rest since then.
     #[serde(default)]
     pub idle: Option<Moment>,
+    /// When it ran first, ever.
+    #[serde(default)]
+    pub first_started: Option<Moment>,
+    /// When a wake was queued for it last, or landed.
+    #[serde(default)]
+    pub last_wake: Option<Moment>,
+    /// A wake was ordered by name then, and its text has not been read yet.
+    #[serde(default)]
+    pub wake_ordered: Option<Moment>,
+    /// A run that was ordered and has not begun.
+    #[serde(default)]
+    pub order: Option<Order>,
+}
+
+/// A run of a task that was ordered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Order {
+    /// Appended to the prompt.
+    pub text: Option<String>,
+    /// How far it has come.
+    pub course: Course,
+}
+
+/// How far an ordered run has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "course", rename_all = "snake_case")]
+pub enum Course {
+    /// It is not decided yet whether the task works and is left alone.
+    Asked {
+        /// It is not left alone in any case.
+        fresh: bool,
+    },
+    /// The next run is the ordered one.
+    Accepted {
+        /// Number of the run before it.
+        after: u64,
+    },
 }
 
 /// What is known of a session.
@@ -256,6 +296,7 @@ impl State {
             loops: BTreeMap::new(),
             limits: Vec::new(),
             notices: Vec::new(),
+            spooled: BTreeSet::new(),
         }
     }
 
@@ -321,6 +362,10 @@ impl AgentState {
             old_banner: None,
             attention: None,
             idle: None,
+            first_started: None,
+            last_wake: None,
+            wake_ordered: None,
+            order: None,
         }
     }
 
@@ -330,6 +375,19 @@ impl AgentState {
             self.since = now.moment();
         }
         self.session = session;
+    }
+
+    /// Takes in that run `run` runs.
+    pub fn began(&mut self, run: u64, now: Now) {
+        self.first_started.get_or_insert(now.moment());
+        let fulfils = |order: &mut Order| matches!(order.course, Course::Accepted { after } if run > after);
+        self.order.take_if(fulfils);
+    }
+
+    /// Returns what the ordered run adds to the prompt.
+    pub fn ordered_text(&self) -> Option<String> {
+        let order = self.order.as_ref().filter(|order| matches!(order.course, Course::Accepted { .. }))?;
+        order.text.clone()
     }
 
     fn reboot(&mut self, now: Now) {
@@ -344,7 +402,9 @@ impl AgentState {
         self.session = Session::Absent;
         self.asked |= ran && self.stopped.is_none();
         self.since = now.moment();
-        self.stopped = self.stopped.map(|moment| moment.rebased(now));
+        for kept in [&mut self.stopped, &mut self.first_started, &mut self.last_wake, &mut self.wake_ordered] {
+            *kept = kept.map(|moment| moment.rebased(now));
+        }
         self.deaths.clear();
         self.crash_loop = false;
         self.retry = None;

@@ -173,7 +173,7 @@ impl Driver {
             match owner {
                 Owner::Git => self.git.ready(id, &mut seen),
                 Owner::Files => self.files.ready(id, &mut seen),
-                Owner::Loop | Owner::Sessions | Owner::Listener | Owner::NotifyCommand => continue,
+                Owner::Loop | Owner::Sessions | Owner::Listener | Owner::NotifyCommand | Owner::Spool => continue,
             }
             is_ready = true;
         }

@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 
 use agent_orchestrator::policy::action::Action;
-use agent_orchestrator::policy::observation::{Blob, Commit, Exit, Observation, Pushed, SessionSeen};
+use agent_orchestrator::policy::observation::{Blob, Commit, Exit, Observation, Pushed, SessionSeen, Spooled};
 use agent_orchestrator::policy::screen::Screen;
+
+use agent_orchestrator::policy::request::Request;
 
 use super::{Pane, Story, brief};
 
@@ -13,19 +15,11 @@ impl Story {
         match action {
             Action::Find { agent } => vec![self.found(agent)],
             Action::Prepare { agent, start } => {
+                self.extra_texts.insert(agent.clone(), start.extra_text.clone());
                 let result = self.missing.get(&agent).map_or(Ok(()), |why| Err(why.clone()));
                 vec![Observation::Prepared { agent, run: start.run, result }]
             }
-            Action::Start { agent, run } => {
-                self.note(&format!("host: {agent} starts, run {run}"));
-                let pane = self.panes.entry(agent.clone()).or_default();
-                assert!(!pane.alive, "two programs of `{agent}`");
-                *pane = Pane { run, alive: true, taken: std::mem::take(&mut pane.taken), ..Pane::default() };
-                vec![
-                    Observation::Session { agent: agent.clone(), seen: SessionSeen::Running { run } },
-                    Observation::Output { agent },
-                ]
-            }
+            Action::Start { agent, run } => self.start(agent, run),
             Action::Stop { agent } => {
                 if self.slow.contains(&agent) {
                     return Vec::new();
@@ -38,6 +32,15 @@ impl Story {
                 self.panes.remove(&agent);
                 self.half_ended.remove(&agent);
                 vec![Observation::Session { agent, seen: SessionSeen::Absent }]
+            }
+            Action::ReadText { agent, path } => {
+                let text = self.disk.get(&path).cloned();
+                let result = text.ok_or_else(|| format!("cannot read `{}`: no such file", path.display()));
+                vec![Observation::TextRead { agent, result }]
+            }
+            Action::Unspool { ids } => {
+                self.spool.retain(|id, _| !ids.contains(id));
+                vec![self.spooled()]
             }
             Action::Look { agent } => vec![self.look(agent)],
             Action::Paste { agent, message, text } => {
@@ -76,6 +79,28 @@ impl Story {
                 Vec::new()
             }
         }
+    }
+
+    fn start(&mut self, agent: String, run: u64) -> Vec<Observation> {
+        self.note(&format!("host: {agent} starts, run {run}"));
+        let pane = self.panes.entry(agent.clone()).or_default();
+        assert!(!pane.alive, "two programs of `{agent}`");
+        *pane = Pane { run, alive: true, taken: std::mem::take(&mut pane.taken), ..Pane::default() };
+        let mut seen = vec![
+            Observation::Session { agent: agent.clone(), seen: SessionSeen::Running { run } },
+            Observation::Output { agent: agent.clone() },
+        ];
+        if self.dies_at_start.take_if(|dying| *dying == agent).is_some() {
+            pane.alive = false;
+            let died = SessionSeen::Died { run, exit: Exit::Code(0), screen: None, last_lines: Vec::new() };
+            seen.push(Observation::Session { agent, seen: died });
+        }
+        seen
+    }
+
+    pub(super) fn spooled(&self) -> Observation {
+        let spooled = |(id, request): (&String, &Request)| Spooled { id: id.clone(), request: Some(request.clone()) };
+        Observation::Spool { found: self.spool.iter().map(spooled).collect() }
     }
 
     fn watch_files(&mut self, in_loop: &str, paths: &[PathBuf]) -> Vec<Observation> {
@@ -129,6 +154,8 @@ impl Story {
             | Action::Paste { .. }
             | Action::Press { .. }
             | Action::ReadPushed { .. }
+            | Action::ReadText { .. }
+            | Action::Unspool { .. }
             | Action::WatchFiles { .. } => unreachable!("these are answered"),
         }
     }

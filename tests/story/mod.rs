@@ -61,6 +61,12 @@ pub struct Story {
     pub hung: BTreeSet<String>,
     /// Agents that take their time to end; see [`Story::ends`].
     pub slow: BTreeSet<String>,
+    /// The next program of this agent ends at once.
+    pub dies_at_start: Option<String>,
+    /// What the newest start of each agent adds to its prompt.
+    pub extra_texts: BTreeMap<String, Option<String>>,
+    /// What was left while there was no supervisor, by file.
+    pub spool: BTreeMap<String, Request>,
     /// Sessions that answer nobody, and that can be ended.
     pub half_ended: BTreeSet<String>,
     pub saved: State,
@@ -115,6 +121,9 @@ impl Story {
             missing: BTreeMap::new(),
             hung: BTreeSet::new(),
             half_ended: BTreeSet::new(),
+            dies_at_start: None,
+            extra_texts: BTreeMap::new(),
+            spool: BTreeMap::new(),
             slow: BTreeSet::new(),
             saved: State::new("boot-1"),
             boot: "boot-1".to_owned(),
@@ -139,8 +148,30 @@ impl Story {
         self.supervisor = Some(Supervisor::new(Arc::new(parsed), self.saved.clone(), places, false));
         self.ended = false;
         self.watched.clear();
-        let heads = self.heads();
-        self.turn(heads);
+        let mut seen = self.heads();
+        seen.push(self.spooled());
+        self.turn(seen);
+    }
+
+    /// Somebody finds no supervisor and leaves a request; a supervisor that runs by now sees it.
+    pub fn leave(&mut self, request: Request) {
+        self.requests += 1;
+        self.spool.insert(format!("{:03}", self.requests), request);
+        let seen = self.spooled();
+        self.turn(vec![seen]);
+    }
+
+    /// The next supervisor, or this one, is killed before it performs `place` more actions.
+    pub fn kill_after(&mut self, place: usize) {
+        self.kill_before = Some(self.performed + place);
+    }
+
+    pub fn wake_up(&mut self, name: &str) -> u64 {
+        self.ask(Request::Wake { name: name.to_owned() })
+    }
+
+    pub fn run(&mut self, name: &str, fresh: bool, text: Option<&str>) -> u64 {
+        self.ask(run(name, fresh, text))
     }
 
     /// The supervisor is gone; the agents go on.
@@ -328,4 +359,16 @@ fn brief(reply: &Reply) -> String {
         Reply::Status { .. } => "status".to_owned(),
         Reply::Explanation { .. } => "explanation".to_owned(),
     }
+}
+
+pub fn run(name: &str, fresh: bool, text: Option<&str>) -> Request {
+    Request::Run { name: name.to_owned(), fresh, text: text.map(str::to_owned) }
+}
+
+pub fn wake(name: &str) -> Request {
+    Request::Wake { name: name.to_owned() }
+}
+
+pub fn send_queued(name: &str, text: &str) -> Request {
+    Request::Send { name: name.to_owned(), text: text.to_owned(), wait: Duration::ZERO, queue: true }
 }

@@ -1,0 +1,45 @@
+//! Whether an agent works, as far as its output and the last look tell.
+
+use std::time::Duration;
+
+use super::Supervisor;
+use super::now::{Mono, Now};
+use super::watch::shows_work;
+
+/// Output within this time counts as work: a resting program writes nothing (agents.md, 10).
+pub(super) const WORKING: Duration = Duration::from_secs(3);
+
+/// What an agent does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Activity {
+    /// It works, as long as nothing else is seen until then.
+    Working { until: Mono },
+    /// It has not been listened to for long enough to tell.
+    Unheard { until: Mono },
+    /// It has been silent, and its screen shows no work.
+    Idle,
+}
+
+impl Supervisor {
+    /// Says whether the agent is known to work: it wrote something, or its screen showed so, within the last 3 s.
+    pub fn is_working(&self, name: &str, now: Now) -> bool {
+        match self.activity(name, now) {
+            Activity::Working { .. } => true,
+            Activity::Unheard { .. } | Activity::Idle => false,
+        }
+    }
+
+    /// Says what a running agent does; a program that was just found or started is not taken for idle.
+    pub(super) fn activity(&self, name: &str, now: Now) -> Activity {
+        let (Some(state), Some(live)) = (self.state.agents.get(name), self.agents.get(name)) else {
+            return Activity::Idle;
+        };
+        let shown = live.look.as_ref().filter(|look| shows_work(&look.readings)).map(|look| look.at.mono);
+        let until = live.output.max(shown).map(|seen| seen + WORKING).filter(|until| *until > now.mono);
+        if let Some(until) = until {
+            return Activity::Working { until };
+        }
+        let until = state.since.mono.max(live.found_at.unwrap_or_default()) + WORKING;
+        if until > now.mono { Activity::Unheard { until } } else { Activity::Idle }
+    }
+}
