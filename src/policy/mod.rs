@@ -35,6 +35,7 @@ pub mod session;
 pub mod sighting;
 pub mod spool;
 pub mod stall;
+mod start;
 pub mod state;
 pub mod status;
 pub mod task;

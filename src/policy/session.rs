@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use super::action::{Action, Conversation, Start};
+use super::action::{Action, Conversation};
 use super::death::Death;
 use super::event::EventKind;
 use super::fleet::{Agent, Backend, Kind, PromptDelivery};
 use super::message::{Message, Progress, Purpose};
-use super::now::{Moment, Now};
+use super::now::Moment;
 use super::observation::SessionSeen;
 use super::state::{AgentState, Blocked, Cause, Over, Session};
 use super::{Supervisor, Turn, launch};
@@ -342,75 +342,10 @@ impl Supervisor {
         }
     }
 
-    /// Says whether the agent's loop has phases and it is not known yet which one it is in.
-    fn phase_is_open(&self, agent: &Agent) -> bool {
-        agent.in_loop().is_some_and(|in_loop| {
-            let has_phases = self.fleet.loop_named(in_loop).is_some_and(|a_loop| !a_loop.phases.is_empty());
-            has_phases && self.state.loops.get(in_loop).is_some_and(|state| state.phase.is_none())
-        })
-    }
-
-    /// Returns the model that the config gives the agent in its loop's current phase.
-    pub(super) fn model_of(&self, name: &str) -> Option<String> {
-        let agent = self.fleet.agent(name)?;
-        let of_phase = match &agent.kind {
-            Kind::Loop { in_loop, role } => {
-                let phase = self.current_phase(in_loop).ok().and_then(|(_, phase)| phase);
-                phase.and_then(|phase| phase.models.get(role).cloned())
-            }
-            Kind::Persistent(_) | Kind::Task(_) | Kind::Service { .. } => None,
-        };
-        of_phase.or_else(|| agent.model.clone())
-    }
-
     /// Returns the model of the agent's newest run.
     pub(super) fn model_in_force(&self, name: &str) -> Option<String> {
         let one_off = self.state.agents.get(name).and_then(|state| state.model.clone());
         one_off.or_else(|| self.model_of(name))
-    }
-
-    /// Returns what a start of `agent` is to be, or why there can be none.
-    fn start_of(&self, agent: &Agent, now: Now) -> Result<Start, String> {
-        let overrides = self.agents.get(&agent.name).map(|live| live.overrides.clone()).unwrap_or_default();
-        let has_backend = !matches!(agent.kind, Kind::Service { .. });
-        if has_backend && overrides.backend.is_none() {
-            agent.backend.as_ref().map_err(Clone::clone)?;
-        }
-        let mut phase = None;
-        if let Some(in_loop) = agent.in_loop() {
-            let (a_loop, current) = self.current_phase(in_loop)?;
-            if a_loop.phases.is_empty() {
-                return Err("its loop has no phases".to_owned());
-            }
-            phase = current.map(|current| current.id.clone());
-        }
-        let model = self.model_of(&agent.name);
-        let run = self.state.agents.get(&agent.name).map_or(0, |state| state.run).saturating_add(1);
-        let conversation = self.conversation_of(agent, run, now);
-        Ok(Start {
-            run,
-            phase,
-            backend: overrides.backend,
-            model: overrides.model.or(model),
-            extra_text: self.state.agents.get(&agent.name).and_then(AgentState::ordered_text),
-            conversation,
-        })
-    }
-
-    /// Counts the agents whose start is under way.
-    fn starting_count(&self) -> usize {
-        let starting = |state: &&AgentState| match state.session {
-            Session::Preparing { .. }
-            | Session::Stopping { then_start: true }
-            | Session::Starting
-            | Session::Running { ready: false } => true,
-            Session::Absent
-            | Session::Stopping { then_start: false }
-            | Session::Running { ready: true }
-            | Session::Dead { .. }
-            | Session::Unknown { .. } => false,
-        };
-        self.state.agents.values().filter(starting).count()
     }
 
     /// Says whether the agent may run as things are.
