@@ -79,11 +79,8 @@ impl Tail {
     pub fn follow(&mut self, mut take: impl FnMut(&[u8]) -> Outcome) -> Outcome {
         let signals = signals().context("cannot wait for signals")?;
         let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK).context("cannot use inotify")?;
-        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        inotify
-            .add_watch(folder, AddWatchFlags::IN_CREATE | AddWatchFlags::IN_MOVED_TO)
-            .with_context(|| format!("cannot watch folder `{}`", folder.display()))?;
         loop {
+            self.watch_folder(&inotify)?;
             // Again in each round: after a rotation the name means another file.
             match inotify.add_watch(&self.path, AddWatchFlags::IN_MODIFY) {
                 Ok(_) | Err(Errno::ENOENT) => {}
@@ -91,6 +88,26 @@ impl Tail {
             }
             self.drain(&mut take)?;
             if !wait(&inotify, &signals)? {
+                return Ok(());
+            }
+        }
+    }
+}
+
+impl Tail {
+    /// Watches the folder that the file is in, or will be in: the nearest one that is there.
+    fn watch_folder(&self, inotify: &Inotify) -> anyhow::Result<()> {
+        let nearest = || {
+            let named = self.path.ancestors().skip(1).map(|each| if each == "" { Path::new(".") } else { each });
+            named.into_iter().find(|each| each.is_dir()).unwrap_or(Path::new("/"))
+        };
+        // What comes into being between the look and the watch is looked at again.
+        loop {
+            let folder = nearest();
+            inotify
+                .add_watch(folder, AddWatchFlags::IN_CREATE | AddWatchFlags::IN_MOVED_TO)
+                .with_context(|| format!("cannot watch folder `{}`", folder.display()))?;
+            if nearest() == folder {
                 return Ok(());
             }
         }

@@ -90,26 +90,32 @@ pub fn counted(count: usize, noun: &str) -> String {
 /// Returns the one of `known` that `name` was most likely meant to be.
 pub fn meant<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
     let wanted = name.to_lowercase();
+    let edits_max = |known: &str| (known.chars().count() / 3).clamp(1, EDITS_MAX);
+    let length = wanted.chars().count();
     known
         .iter()
+        .filter(|known| known.chars().count().abs_diff(length) <= EDITS_MAX)
         .map(|known| (edits(&wanted, &known.to_lowercase()), *known))
-        .filter(|(edits, known)| *edits <= EDITS_MAX && *edits < known.chars().count())
+        .filter(|(edits, known)| *edits <= edits_max(known) && *edits < known.chars().count())
         .min()
         .map(|(_, known)| known)
 }
 
-/// Counts the insertions, deletions and replacements between two texts (Levenshtein).
+/// Counts the insertions, deletions, replacements and exchanges of neighbours between two texts (Damerau-Levenshtein).
 fn edits(left: &str, right: &str) -> usize {
-    let right: Vec<char> = right.chars().collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (above, from) in left.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = above + 1;
+    let (left, right): (Vec<char>, Vec<char>) = (left.chars().collect(), right.chars().collect());
+    let mut rows: Vec<Vec<usize>> = vec![(0..=right.len()).collect()];
+    for (above, from) in left.iter().enumerate() {
+        let mut row = vec![above + 1];
         for (column, to) in right.iter().enumerate() {
-            let replaced = diagonal + usize::from(from != *to);
-            diagonal = row[column + 1];
-            row[column + 1] = replaced.min(diagonal + 1).min(row[column] + 1);
+            let mut least = rows[above][column] + usize::from(from != to);
+            least = least.min(rows[above][column + 1] + 1).min(row[column] + 1);
+            if above > 0 && column > 0 && *from == right[column - 1] && left[above - 1] == *to {
+                least = least.min(rows[above - 1][column - 1] + 1);
+            }
+            row.push(least);
         }
+        rows.push(row);
     }
-    row[right.len()]
+    rows[left.len()][right.len()]
 }
