@@ -168,7 +168,9 @@ pub fn no_supervisor(config: &Path) -> Failure {
 /// Connects to the control socket; `None` when nobody listens there.
 fn open(config: &Path) -> anyhow::Result<Option<UnixStream>> {
     // Only the config's path counts for the socket; where its logs lie may be unknown here.
-    let path = Paths::new(config, Path::new(""))?.control_socket();
+    let paths = Paths::new(config, Path::new(""))?;
+    paths.check_control()?;
+    let path = paths.control_socket();
     let cannot = || format!("cannot reach the supervisor at `{}`", path.display());
     let socket = socket(AddressFamily::Unix, SockType::Stream, SockFlag::SOCK_CLOEXEC, None).with_context(cannot)?;
     // Holds for connect(2) as well: a supervisor that hangs accepts nobody.

@@ -25,7 +25,7 @@ use crate::policy::event::EventKind;
 use crate::policy::now::{Mono, Now};
 use crate::policy::observation::Observation;
 use crate::policy::request::{Reason, Reply, Request, RequestId};
-use crate::policy::state::State;
+use crate::policy::state::{AgentState, Session, State};
 use crate::policy::status::Picture;
 use crate::policy::{self, Supervisor};
 
@@ -306,6 +306,7 @@ impl Offline {
             paths: Rc::clone(&self.paths),
         };
         let until = clock::mono() + ORDER_MAX;
+        let mut answer = None;
         let mut seen = vec![asked(request)];
         // What runs is found, and stays without a supervisor.
         let adopted = |action: &Action| matches!(action, Action::Record(event) if event.event == EventKind::Adopted);
@@ -318,7 +319,12 @@ impl Offline {
                 return Err(anyhow!(what.unwrap_or_default()));
             }
             let due = decided.deadline;
-            if let Some(reply) = doing.perform(std::mem::take(&mut actions), &mut self.sessions, &mut seen) {
+            let told = doing.perform(std::mem::take(&mut actions), &mut self.sessions, &mut seen);
+            answer = told.or(answer);
+            let ends = |agent: &AgentState| matches!(agent.session, Session::Stopping { .. });
+            if !self.supervisor.state().agents.values().any(ends)
+                && let Some(reply) = answer
+            {
                 return Ok(reply);
             }
             while seen.is_empty() {

@@ -131,18 +131,30 @@ impl Paths {
     /// Names the first that is not, and what to shorten.
     pub fn check_sockets(&self, agents: impl Iterator<Item = impl AsRef<str>>) -> anyhow::Result<()> {
         for agent in agents {
-            let socket = self.tmux_socket(agent.as_ref());
-            if socket.as_os_str().len() >= SOCKET_PATH_MAX {
-                bail!(
-                    "socket path `{}` is too long ({} bytes, {SOCKET_PATH_MAX} allowed)\nhint: shorten the agent's \
-                     name, or set XDG_RUNTIME_DIR to a shorter folder",
-                    socket.display(),
-                    socket.as_os_str().len()
-                );
-            }
+            short_enough(
+                &self.tmux_socket(agent.as_ref()),
+                "shorten the agent's name, or set XDG_RUNTIME_DIR to a shorter folder",
+            )?;
         }
-        Ok(())
+        self.check_control()
     }
+
+    /// Checks that the control socket's path is short enough for the kernel.
+    ///
+    /// # Errors
+    /// Says what to shorten.
+    pub fn check_control(&self) -> anyhow::Result<()> {
+        short_enough(&self.control_socket(), "set XDG_RUNTIME_DIR to a shorter folder")
+    }
+}
+
+fn short_enough(socket: &Path, hint: &str) -> anyhow::Result<()> {
+    let length = socket.as_os_str().len();
+    if length >= SOCKET_PATH_MAX {
+        let path = socket.display();
+        bail!("socket path `{path}` is too long ({length} bytes, {SOCKET_PATH_MAX} allowed)\nhint: {hint}");
+    }
+    Ok(())
 }
 
 /// Returns the runtime folder of the fleet whose config stands at the absolute path `config`.

@@ -12,7 +12,7 @@ use super::fleet::{DoneSource, Kind, Loop, Phase};
 use super::message::Purpose;
 use super::now::Now;
 use super::request::{PhaseTarget, Reason, Reply};
-use super::state::{Cause, PhaseStatus, Session};
+use super::state::{AgentState, Cause, PhaseStatus, Session};
 use super::{Supervisor, Turn};
 
 /// What stands behind or below a marker that is still a template (rule 15).
@@ -339,7 +339,20 @@ impl Supervisor {
         if restart {
             self.restart_loop(&a_loop.name);
         }
+        if restart && self.hold {
+            self.stop_loop(&a_loop.name, turn);
+        }
         Ok(format!("phase is now {id}"))
+    }
+
+    /// Ends what runs of the loop where nothing is started: the next supervisor starts it with the current kickoff.
+    fn stop_loop(&mut self, in_loop: &str, turn: &mut Turn) {
+        for name in self.loop_agents(in_loop) {
+            let runs = |state: &AgentState| matches!(state.session, Session::Running { .. });
+            if self.state.agents.get(&name).is_some_and(runs) {
+                self.stop(&name, turn);
+            }
+        }
     }
 
     fn target(&self, a_loop: &Loop, to: &PhaseTarget) -> Result<String, (Reason, String)> {

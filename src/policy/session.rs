@@ -293,7 +293,7 @@ impl Supervisor {
         }
     }
 
-    fn stop(&mut self, name: &str, turn: &mut Turn) {
+    pub(super) fn stop(&mut self, name: &str, turn: &mut Turn) {
         let Some(state) = self.state.agents.get_mut(name) else { return };
         state.enter(Session::Stopping { then_start: false }, turn.now);
         state.restart = None;

@@ -1,1 +1,105 @@
-//! x
+//! The supervisor ends, is killed, comes back, and finds what is there.
+
+use super::fleet::{TestFleet, kill_and_wait, lives, until};
+use super::{ALL_KINDS, ONE, config, up};
+
+#[test]
+fn a_killed_supervisor_leaves_the_agents_and_the_next_adopts_them() {
+    let fleet = up(ALL_KINDS);
+    fleet.run(&["send", "one", "/busy"]).good();
+    fleet.run(&["send", "one", "--queue", "for later"]).good();
+    let pids = ["one", "two", "job", "web"].map(|name| fleet.pane_pid(name));
+    for _ in 0..2 {
+        fleet.forget_events();
+        fleet.kill_supervisor();
+        assert!(pids.iter().all(|pid| lives(*pid)));
+        fleet.run(&["up"]).good();
+        for name in ["one", "two", "job", "web"] {
+            fleet.until_event("adopted", Some(name));
+        }
+        assert_eq!(["one", "two", "job", "web"].map(|name| fleet.pane_pid(name)), pids);
+    }
+    assert_eq!(fleet.agent("one").pending, 1, "what waits is not forgotten");
+    fleet.tmux("one", &["send-keys", "-l", "/idle"]);
+    fleet.tmux("one", &["send-keys", "Enter"]);
+    fleet.until_file_has("received.txt", "for later\n---\n");
+    assert_eq!(fleet.count_events("started", None), 4);
+}
+
+#[test]
+fn what_dies_while_there_is_no_supervisor_is_started_by_the_next() {
+    let fleet = up(ONE);
+    fleet.kill_supervisor();
+    kill_and_wait(fleet.pane_pid("one"));
+    fleet.forget_events();
+    fleet.run(&["up"]).good();
+    fleet.until_event("died", Some("one"));
+    fleet.until_event_that("started", Some("one"), |event| event.text == "started (run 2)");
+}
+
+#[test]
+fn many_that_say_up_at_once_start_one_supervisor_and_one_of_each() {
+    let fleet = TestFleet::new(&config(ONE));
+    let verbs: Vec<_> = (0..4).map(|_| fleet.begin(&["up"])).collect();
+    for verb in verbs {
+        let ended = verb.end();
+        assert_eq!(ended.code, 0, "{ended:?}");
+    }
+    assert_eq!(fleet.count_events("supervisor-started", None), 1);
+    assert_eq!(fleet.count_events("started", Some("one")), 1);
+}
+
+#[test]
+fn a_state_that_cannot_be_used_is_an_error_with_a_way_out_and_nothing_is_lost() {
+    let fleet = up(ALL_KINDS);
+    fleet.run(&["down", "two"]).good();
+    let pid = fleet.pane_pid("one");
+    fleet.kill_supervisor();
+    let state = fleet.paths().state_file();
+    let whole = std::fs::read(&state).unwrap();
+    let newer = String::from_utf8(whole.clone()).unwrap().replacen("\"version\":1", "\"version\":99", 1);
+    let broken = [
+        (Vec::new(), "it is empty"),
+        (whole[..whole.len() / 2].to_vec(), "it is not JSON"),
+        (newer.into_bytes(), "it has version 99, this program knows version 1"),
+        (b"{\"version\":1}".to_vec(), "it is no state"),
+        (b"\xff\xfe\x00".to_vec(), "it is not JSON"),
+    ];
+    for (bytes, why) in broken {
+        std::fs::write(&state, &bytes).unwrap();
+        for verb in [&["up"][..], &["supervise"], &["status"], &["down"], &["down", "one"], &["explain", "one"]] {
+            let error = fleet.run(verb).bad(1);
+            let begin = format!("error: cannot use state `{}`: {why}", state.display());
+            assert!(error.starts_with(&begin) && error.contains("\nhint: `mv "), "{verb:?}: {error}");
+        }
+        assert_eq!(std::fs::read(&state).unwrap(), bytes, "it is left as it is");
+        assert!(lives(pid));
+    }
+    std::fs::remove_file(&state).unwrap();
+    std::fs::create_dir(&state).unwrap();
+    assert!(fleet.run(&["up"]).bad(1).starts_with("error: cannot read state `"));
+    std::fs::remove_dir(&state).unwrap();
+
+    std::fs::write(&state, &whole[..whole.len() / 2]).unwrap();
+    let hint = fleet.run(&["up"]).bad(1);
+    let way_out = hint.split('`').find(|part| part.starts_with("mv ")).unwrap();
+    let mut shell = std::process::Command::new("sh");
+    shell.args(["-c", way_out]);
+    fleet.begin_command(&mut shell).end().good();
+    fleet.run(&["up"]).good();
+    assert_eq!(fleet.pane_pid("one"), pid, "what runs is found again");
+}
+
+#[test]
+fn a_supervisor_that_cannot_save_says_so_and_goes_on() {
+    let fleet = up(ONE);
+    let draft = fleet.paths().state.join("state.json.draft");
+    std::fs::create_dir(&draft).unwrap();
+    fleet.run(&["send", "one", "hello"]).good();
+    fleet.until_event_that("trouble", None, |event| event.text.contains("cannot save state"));
+    kill_and_wait(fleet.pane_pid("one"));
+    fleet.until_event_that("started", Some("one"), |event| event.text == "started (run 2)");
+    std::fs::remove_dir(&draft).unwrap();
+    fleet.run(&["down", "one"]).good();
+    until("the saved state", || std::fs::read_to_string(fleet.paths().state_file()).unwrap().contains("\"stopped\":{"));
+}
