@@ -1,4 +1,5 @@
 //! Every verb, run by the real program on real tmux and git.
+#![expect(clippy::disallowed_methods, reason = "runs programs and reads what they wrote")]
 
 mod fleet;
 
@@ -49,8 +50,8 @@ fn up(agents: &str) -> TestFleet {
     fleet
 }
 
-/// Returns the states of all agents as `name state` lines.
+/// Returns the states of all agents, each as `name state`.
 #[track_caller]
-fn states(fleet: &TestFleet) -> String {
-    fleet.status().agents.iter().map(|agent| format!("{} {}\n", agent.name, agent.state)).collect()
+fn states(fleet: &TestFleet) -> Vec<String> {
+    fleet.status().agents.iter().map(|agent| format!("{} {}", agent.name, agent.state)).collect()
 }

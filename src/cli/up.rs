@@ -45,7 +45,7 @@ pub fn run(config: &Path, arguments: Arguments) -> Outcome {
         client::must_supervise(config, &names)?;
     } else if client::picture(config)?.is_none() {
         fleet_file::must_exist(config)?;
-        start::detached(config)?;
+        start::joined_or_detached(config)?;
     }
     let mut overrides = overrides::of_environment(&names);
     if names.is_empty() && !overrides.is_empty() {

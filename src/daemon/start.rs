@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Stdio};
 use std::rc::Rc;
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 
 use super::event_log::EventLog;
 use super::event_loop::{EventLoop, block_signals};
@@ -30,6 +32,12 @@ use crate::policy::{Places, Supervisor};
 
 /// How long a detached supervisor may take until it listens.
 const LISTENING_MAX: Duration = Duration::from_secs(20);
+
+/// A supervisor that somebody else began longer ago does not listen where it should.
+const JOIN_MAX: Duration = Duration::from_secs(5);
+
+/// The longest between two attempts to reach a supervisor that is about to listen.
+const JOIN_AGAIN: Duration = Duration::from_millis(100);
 
 /// The line by which a detached supervisor says that it listens.
 const LISTENING: &str = "listening";
@@ -169,6 +177,49 @@ pub fn detached_from(program: &Path, config: &Path) -> anyhow::Result<()> {
         end(&mut child);
     }
     result
+}
+
+/// As [`detached`]; where somebody else has just started the supervisor, returns when that one listens.
+///
+/// # Errors
+/// As [`detached`].
+pub fn joined_or_detached(config: &Path) -> anyhow::Result<()> {
+    let Err(error) = detached(config) else { return Ok(()) };
+    let Ok((_, paths)) = open_fleet(config) else { return Err(error) };
+    if await_other(&paths).unwrap_or(false) {
+        return Ok(());
+    }
+    if supervisor_pid(&paths).is_none() {
+        return Err(error);
+    }
+    let socket = paths.control_socket();
+    Err(anyhow!(
+        "{error:#}\nhint: it does not listen at `{}`: it was started with another XDG_RUNTIME_DIR, or hangs",
+        socket.display()
+    ))
+}
+
+/// Waits until a supervisor that began a moment ago listens; false when there is none.
+fn await_other(paths: &Paths) -> anyhow::Result<bool> {
+    let inotify = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC)?;
+    inotify.add_watch(&paths.runtime, AddWatchFlags::IN_CREATE)?;
+    let is_new = |holder: Holder| {
+        let age = clock::now(chrono_tz::UTC).wall - holder.since;
+        holder.role == Role::Supervisor && age.to_std().unwrap_or_default() < JOIN_MAX
+    };
+    while lock::holder(&paths.lock()).is_some_and(is_new) {
+        if UnixStream::connect(paths.control_socket()).is_ok() {
+            return Ok(true);
+        }
+        // A socket comes into being a moment before it listens, and nothing tells of a lock that is given up.
+        let again = PollTimeout::try_from(JOIN_AGAIN).unwrap_or(PollTimeout::MAX);
+        match poll(&mut [PollFd::new(inotify.as_fd(), PollFlags::POLLIN)], again) {
+            Ok(_) | Err(nix::errno::Errno::EINTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let _ = inotify.read_events();
+    }
+    Ok(false)
 }
 
 fn open_log(path: &Path) -> anyhow::Result<File> {

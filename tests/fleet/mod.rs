@@ -351,7 +351,11 @@ impl TestFleet {
         }
         let mut killed = Vec::new();
         for _ in 0..10 {
-            for pid in self.processes() {
+            let left = self.processes();
+            if left.is_empty() {
+                break;
+            }
+            for pid in left {
                 let cmdline = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
                 killed.push(format!("{pid} {}", String::from_utf8_lossy(&cmdline).replace('\0', " ")));
                 let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);

@@ -126,7 +126,7 @@ fn a_socket_path_that_is_too_long_says_what_to_shorten() {
     for verb in [&["up"][..], &["supervise"], &["status"], &["down"], &["send", "one", "x"]] {
         let error = run(verb).bad(1);
         assert!(
-            error.contains("is too long (") && error.contains("\nhint: set XDG_RUNTIME_DIR to a shorter folder"),
+            error.contains("is too long (") && error.contains("set XDG_RUNTIME_DIR to a shorter folder\n"),
             "{error}"
         );
     }
@@ -149,6 +149,18 @@ fn a_runtime_folder_of_somebody_else_is_refused() {
     let error = fleet.run(&["up"]).bad(1);
     assert!(error.contains("is not a folder of ours\nhint: "), "{error}");
     assert!(fleet.processes().is_empty());
+}
+
+#[test]
+fn a_supervisor_that_listens_elsewhere_is_told() {
+    let fleet = up(ONE);
+    let other = fleet.root.join("o");
+    std::fs::create_dir(&other).unwrap();
+    let error = fleet.begin_command(fleet.command(&["up"]).env("XDG_RUNTIME_DIR", &other)).end().bad(1);
+    assert!(error.starts_with("error: a supervisor of this fleet runs already (pid "), "{error}");
+    // One that has just begun is waited for.
+    assert!(error.contains("it was started with another XDG_RUNTIME_DIR, or hangs\n"), "{error}");
+    assert_eq!(fleet.agent("one").state, "idle");
 }
 
 #[test]

@@ -158,7 +158,7 @@ fn one_that_cannot_start_is_named_and_the_others_run() {
     let error = fleet.run(&["up"]).bad(1);
     assert!(error.contains("bad: unknown backend `nonsense`"), "{error}");
     assert!(error.contains("lost: cannot read `") && error.contains("none.md`: no such file"), "{error}");
-    assert_eq!(super::states(&fleet).lines().skip(1).collect::<Vec<_>>(), ["bad misconfigured", "lost waiting"]);
+    assert_eq!(super::states(&fleet)[1..], ["bad misconfigured", "lost waiting"]);
     assert!(fleet.pane_pid("one") > 0);
     fleet.write("none.md", "begin");
     fleet.until_event("started", Some("lost"));
