@@ -230,7 +230,11 @@ impl Supervisor {
             None => None,
         };
         found.cloned().ok_or_else(|| match (in_loop, names.as_slice()) {
-            (_, []) => failed(Reason::Failed, "the config has no loop".to_owned(), None),
+            (_, []) => failed(
+                Reason::Failed,
+                "the config has no loop".to_owned(),
+                Some("add a `[loop]` with `phases` to it".to_owned()),
+            ),
             (Some(name), _) => failed(
                 Reason::Usage,
                 format!("there is no loop `{name}`"),

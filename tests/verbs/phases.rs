@@ -88,6 +88,14 @@ fn a_phase_that_does_not_exist_is_refused_with_those_that_do() {
 }
 
 #[test]
+fn a_fleet_without_a_loop_has_no_phase() {
+    let fleet = TestFleet::new(HEAD);
+    for verb in [&["phase"][..], &["phase", "next"], &["phase", "set", "p1"]] {
+        assert_eq!(fleet.run(verb).bad(1), "error: the config has no loop\nhint: add a `[loop]` with `phases` to it\n");
+    }
+}
+
+#[test]
 fn phases_are_moved_without_a_supervisor_and_the_next_one_goes_by_them() {
     let fleet = fleet();
     fleet.run(&["up"]).good();

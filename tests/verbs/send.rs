@@ -143,6 +143,17 @@ fn a_dialog_and_a_persons_draft_are_left_alone() {
 }
 
 #[test]
+fn a_held_agent_gets_nothing_until_its_limit_ends() {
+    let limited = super::BOX_BACKEND.replace("[backend.box]", "[backend.metered]\nlimit_re = 'usage limit reached'");
+    let fleet = up(&format!("{limited}\n[[agent]]\nname = 'one'\nbackend = 'metered'\nwatch = 'heal'\n"));
+    fleet.run(&["send", "one", "/say usage limit reached"]).good();
+    fleet.until_state("one", "limited");
+    let error = fleet.run(&["send", "one", "--wait", "1", "hello"]).bad(6);
+    assert!(error.contains("hint: the message was taken back"), "{error}");
+    assert_eq!(received(&fleet), ["/say usage limit reached"]);
+}
+
+#[test]
 fn who_does_not_run_gets_nothing_unless_it_is_queued() {
     let fleet = up(BOXES);
     fleet.run(&["down", "one"]).good();
