@@ -5,8 +5,9 @@ mod tmux_driver;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::io::{BufRead as _, BufReader};
 use std::os::unix::net::UnixListener;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::rc::Rc;
 
 use agent_orchestrator::daemon::paths::SOCKET_PATH_MAX;
@@ -350,6 +351,28 @@ fn a_lost_client_is_replaced_without_a_word() {
     assert_eq!(driver.session("bob"), running(1));
     driver.type_line("bob", "again");
     driver.screen_with("bob", "got again");
+}
+
+#[test]
+fn a_client_that_a_killed_supervisor_left_is_ended() {
+    let mut driver = Driver::new();
+    driver.start("bob", 1, "while :; do echo tick; done");
+    assert_eq!(driver.session("bob"), running(1));
+    let mut tmux = Command::new("tmux");
+    tmux.env_remove("TMUX").args(["-N", "-S"]).arg(driver.paths.tmux_socket("bob"));
+    tmux.args(["-C", "attach-session", "-f", "ignore-size,pause-after=5"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut stale = tmux.spawn().unwrap();
+    let mut output = BufReader::new(stale.stdout.take().unwrap()).lines();
+    assert!(output.any(|line| line.unwrap().starts_with("%extended-output")));
+    // What its supervisor's end does to it.
+    drop((output, stale.stdin.take()));
+    driver.restart_supervisor();
+    driver.sessions.find("bob");
+    assert_eq!(driver.session("bob"), running(1));
+    driver.until_another_client("bob", &[i32::try_from(stale.id()).unwrap()]);
+    driver.until_gone(i32::try_from(stale.id()).unwrap());
+    stale.wait().unwrap();
+    assert_eq!(driver.clients("bob").len(), 1);
 }
 
 #[test]

@@ -205,6 +205,15 @@ impl Driver {
         }
     }
 
+    /// Turns until a process has ended.
+    pub fn until_gone(&mut self, pid: i32) {
+        let bound = mono() + WAIT_MAX;
+        while lives(pid) {
+            assert!(mono() < bound, "process {pid} does not end: {:#?}", self.sessions);
+            self.turn(bound);
+        }
+    }
+
     /// Runs a person's tmux command on the agent's server.
     pub fn tmux(&self, agent: &str, arguments: &[&str]) -> String {
         let mut tmux = Command::new("tmux");

@@ -12,6 +12,7 @@ use super::client::{Ask, Client};
 use super::descriptor::Watched;
 use super::life::{Dying, Goal, Life, Pane, Search};
 use super::row::{PANES, Row, rows};
+use super::stale::{self, CLIENTS};
 use crate::daemon::tree::Process;
 use crate::policy::observation::{Exit, Observation, SessionSeen};
 use crate::policy::screen::Screen;
@@ -63,6 +64,11 @@ impl Agent {
             }
             Ask::Press(message) => context.told.push(Observation::Pressed { agent, message, result }),
             Ask::LastScreen => self.last_screen_seen(reply, context),
+            Ask::Clients => {
+                if let Some(client) = self.life.client() {
+                    stale::end_others(reply, client.pid());
+                }
+            }
             // A buffer that could not be loaded is missed by the paste.
             Ask::Load | Ask::Aside => {}
         }
@@ -79,7 +85,7 @@ impl Agent {
             }
             Ask::Press(message) => context.told.push(Observation::Pressed { agent, message, result: Err(why) }),
             Ask::LookState => self.state = None,
-            Ask::Attach | Ask::Panes | Ask::Load | Ask::LastScreen | Ask::Aside => {}
+            Ask::Attach | Ask::Panes | Ask::Load | Ask::LastScreen | Ask::Clients | Ask::Aside => {}
         }
     }
 
@@ -137,7 +143,7 @@ impl Agent {
     }
 
     /// The agent's pane is there.
-    fn found(&mut self, client: Client, goal: Goal, row: &Row, context: &mut Context) {
+    fn found(&mut self, mut client: Client, goal: Goal, row: &Row, context: &mut Context) {
         let Some(there) = row.run else { unreachable!("a row of ours has a run") };
         let tell = match goal {
             Goal::Start { run, .. } if run != there => {
@@ -160,7 +166,11 @@ impl Agent {
         let end = if row.dead { None } else { pidfd_of(row) };
         let end = end.and_then(|end| Watched::new(&context.reactor, &mut self.numbers, end).ok());
         if end.is_some() {
+            let asked = if goal == Goal::Find { client.tell(CLIENTS, Ask::Clients, context.now) } else { Ok(()) };
             self.life = Life::Running(client, Pane { id: row.pane, run: there, end });
+            if let Err(error) = asked {
+                self.client_failed(format!("{error:#}"), context);
+            }
         } else {
             let dying = Dying { pane: row.pane, run: there, rounds: 0, exit: Exit::Unknown };
             self.death_seen(client, dying, row, context);

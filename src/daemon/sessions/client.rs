@@ -18,6 +18,9 @@ use crate::policy::message::MessageId;
 use crate::policy::now::Mono;
 use crate::protocol::tmux::{FLAGS_ASKED, Notification, PaneId, Parser, Reply};
 
+/// How our clients are attached: they do not count for the size, and output that they do not take is held back.
+pub const FLAGS: &str = "ignore-size,pause-after=5";
+
 /// How long tmux may take for an answer.
 pub const REPLY_MAX: Duration = Duration::from_secs(5);
 
@@ -54,6 +57,8 @@ pub enum Ask {
     Paste(MessageId, TextFile),
     /// A key, for `Pressed`.
     Press(MessageId),
+    /// All clients of the server, for `stale.rs`.
+    Clients,
     /// The last screen of a dead program.
     LastScreen,
     /// Nobody waits for the answer.
@@ -106,7 +111,7 @@ impl Client {
         now: Mono,
     ) -> anyhow::Result<Self> {
         let mut tmux = child::command("tmux");
-        tmux.args(["-N", "-u", "-S"]).arg(socket).args(["-C", "attach-session", "-f", "ignore-size,pause-after=5"]);
+        tmux.args(["-N", "-u", "-S"]).arg(socket).args(["-C", "attach-session", "-f", FLAGS]);
         if let Some(session) = session {
             tmux.arg("-t").arg(format!("={session}"));
         }
@@ -127,6 +132,11 @@ impl Client {
     /// Tells whether the reactor's number `id` is this client's.
     pub fn is(&self, id: u64) -> bool {
         self.output.is(id)
+    }
+
+    /// Returns its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// Says when the oldest unanswered command has waited too long.

@@ -8,6 +8,7 @@ mod descriptor;
 mod leaving;
 mod life;
 mod row;
+mod stale;
 mod stopping;
 
 use std::collections::BTreeMap;
