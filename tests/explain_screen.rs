@@ -54,7 +54,7 @@ fn a_capture_is_explained_without_a_config() {
     shows(
         &["explain", "--backend", "claude", "--screen", &capture("claude/subscriber-limit-so-4s")],
         b"",
-        &expect![[r#"
+        &expect![[r"
             claude: limit-menu, by rule limit-menu-wait-selected
               title: `✳ Stub title`
               input box: not on the screen
@@ -66,12 +66,12 @@ fn a_capture_is_explained_without_a_config() {
             limit-menu      limit-menu-wait-selected  91        dialog  24    ❯ 1. Stop and wait for limit to reset 2. Upgrade your plan
             unknown-dialog  unknown-dialog            86        dialog  27    Enter to confirm · Esc to cancel
             limited         limit                     70        end     15    ⎿ You've hit your session limit · resets 3:47am (UTC)
-        "#]],
+        "]],
     );
     shows(
         &["explain", "--backend", "codex", "--screen", &capture("codex/typed-not-submitted")],
         b"",
-        &expect![[r#"
+        &expect![[r"
         codex: idle, by rule title-idle
           title: `cx`
           input box: holds `hello slow codex`
@@ -82,18 +82,18 @@ fn a_capture_is_explained_without_a_config() {
         MEANING  RULE         PRIORITY  REGION  LINE  TEXT
         idle     title-idle   60        title   -     cx
         idle     status-idle  40        footer  49    stub-model default · /srv/agent/cx ⚠ 1 warning · f2 to view
-    "#]],
+    "]],
     );
     shows(
         &["explain", "--backend", "opencode", "--screen", "-"],
         b"\n",
-        &expect![[r#"
+        &expect![[r"
         opencode: nothing that a rule knows
           title: none, `--title` gives one
           input box: not on the screen
           a start: goes on
           a message: waits: no input box on the screen, a dialog may be in the way
-    "#]],
+    "]],
     );
 }
 
@@ -137,7 +137,7 @@ fn a_config_adds_its_backends_and_rules() {
         |backend: &str| run(folder.path(), &["explain", "--backend", backend, "--screen", "-"], OWN.as_bytes());
     let (printed, code) = explain("own");
     assert_eq!(code, Some(0), "{printed}");
-    expect![[r#"
+    expect![[r"
         own: working, by rule thinks
           title: none, `--title` gives one
           input box: empty
@@ -147,16 +147,16 @@ fn a_config_adds_its_backends_and_rules() {
         what the rules found, the first decides:
         MEANING  RULE    PRIORITY  REGION  LINE  TEXT
         working  thinks  100       end     3     ~~ thinking hard
-    "#]]
+    "]]
     .assert_eq(&printed);
-    expect![[r#"
+    expect![[r"
         error: backend `bad`: bad pattern in `limit_re`: unclosed group
-    "#]]
+    "]]
     .assert_eq(&explain("bad").0);
-    expect![[r#"
+    expect![[r"
         error: there is no backend `won`
         hint: did you mean `own`?
-    "#]]
+    "]]
     .assert_eq(&explain("won").0);
     let elsewhere = TempDir::new().unwrap();
     let config = folder.path().join("agents.toml");
@@ -173,17 +173,17 @@ fn what_cannot_be_explained_says_so() {
             run(folder.path(), &[&["explain", "--backend", "claude", "--screen"], arguments].concat(), input);
         format!("{code:?} {printed}")
     };
-    expect![[r#"
+    expect![[r"
         Some(1) error: cannot read screen `nowhere.txt`: No such file or directory (os error 2)
-    "#]]
+    "]]
     .assert_eq(&explain(&["nowhere.txt"], b""));
-    expect![[r#"
+    expect![[r"
         Some(1) error: cannot read screen `.`: Is a directory (os error 21)
-    "#]]
+    "]]
     .assert_eq(&explain(&["."], b""));
-    expect![[r#"
+    expect![[r"
         Some(1) error: screen `-` has more than 8388608 bytes
-    "#]]
+    "]]
     .assert_eq(&explain(&["-"], &vec![b'x'; (8 << 20) + 1]));
     assert!(explain(&["-"], &[0xff, 0x1b, b'[', 0, b'\n', 0xc3]).starts_with("Some(0) claude: nothing"));
     assert_eq!(run(folder.path(), &["explain", "one", "--screen", "x", "--backend", "claude"], b"").1, Some(2));
