@@ -202,7 +202,7 @@ fn a_reader_that_hangs_is_not_taken_for_one_that_has_read() {
     let builder = lab.builder();
     lab.type_line("adversary", "/hang");
     lab.hand_over(&builder, "claim(p1): to one that hangs");
-    lab.until_explained("adversary", "is submitted (1 times), not confirmed");
+    lab.until_explained("adversary", "is typed, not submitted");
     assert_eq!(lab.fleet.agent("adversary").pending, 1, "it is not taken as delivered");
     // Others are served meanwhile.
     lab.hand_over(&lab.adversary(), "review(p1): for the builder");

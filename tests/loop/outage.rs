@@ -155,7 +155,7 @@ fn a_hung_origin_delays_nothing_else() {
     std::fs::remove_file(lab.fleet.root.join("hang")).unwrap();
     let text = std::fs::read_to_string(&hung).unwrap();
     for pid in text.lines().map(|pid| pid.parse().unwrap()).filter(|pid| lives(*pid)) {
-        kill(Pid::from_raw(pid), Signal::SIGTERM).unwrap();
+        kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
     }
     let told = lab.fleet.until_event("origin-trouble", None);
     assert_eq!(told.in_loop.as_deref(), Some("far"));
