@@ -199,6 +199,7 @@ impl Lab {
     }
 
     /// Writes a file of a clone.
+    #[expect(clippy::unused_self, reason = "reads like the others")]
     pub fn write(&self, clone: &Path, name: &str, content: impl AsRef<[u8]>) {
         let path = clone.join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();

@@ -87,8 +87,8 @@ fn a_supervisor_killed_again_and_again_completes_the_sequence() {
 
 #[test]
 fn ten_agents_start_two_at_a_time() {
-    let agents: String = (0..10).map(|n| format!("[[agent]]\nname = 'a{n}'\nprompt = 'x'\n")).collect();
-    let config = HEAD.replace("[watchdog]", "[watchdog]\nmax_starting = 2") + &agents;
+    let agents: Vec<String> = (0..10).map(|n| format!("[[agent]]\nname = 'a{n}'\nprompt = 'x'\n")).collect();
+    let config = HEAD.replace("[watchdog]", "[watchdog]\nmax_starting = 2") + &agents.concat();
     let lab = Lab::new(&config).up();
     let (mut starting, mut most) = (0_i32, 0);
     for event in lab.fleet.events() {
