@@ -138,6 +138,23 @@ fn death_is_answered_at_once_then_with_back_off_then_braked() {
 }
 
 #[test]
+fn up_says_what_dies_at_once_and_does_not_wait_for_ever() {
+    let mut story = Story::new(ONE);
+    story.pass_s(20);
+    for _ in 0..5 {
+        story.dies("worker", Exit::Code(127));
+        story.pass_s(5);
+    }
+    assert_eq!(story.state_of("worker"), "back-off: exit status 127, retry in 295 s, crash loop");
+    let id = story.up(&[]);
+    let said = story.replies.get(&id).map(failed);
+    assert_eq!(said, Some((Reason::Failed, "worker died (exit status 127) and is started again in 295 s")));
+
+    let id = story.up(&["worker"]);
+    assert!(matches!(story.replies.get(&id), Some(Reply::Done { .. })), "by name it is tried at once");
+}
+
+#[test]
 fn a_deliberate_stop_stays_over_a_restart_of_the_supervisor_and_of_the_host() {
     let mut story = Story::new(ONE);
     story.pass_s(5);

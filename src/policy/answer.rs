@@ -4,6 +4,7 @@ use super::action::Action;
 use super::fleet::{Agent, Kind};
 use super::live::{Obstacle, Waiter, WaitsFor};
 use super::message::{MessageId, Outcome};
+use super::now::Now;
 use super::request::{Reason, Reply};
 use super::state::Session;
 use super::{Supervisor, Turn};
@@ -54,7 +55,7 @@ impl Supervisor {
 
     fn outcome(&mut self, waiter: &Waiter, turn: &mut Turn) -> Option<Reply> {
         match &waiter.waits_for {
-            WaitsFor::Up(names) => self.up_outcome(names),
+            WaitsFor::Up(names) => self.up_outcome(names, turn.now),
             WaitsFor::Down(names) => self.down_outcome(names),
             WaitsFor::Run(_) | WaitsFor::Wake(_) => None,
             WaitsFor::End => {
@@ -77,7 +78,7 @@ impl Supervisor {
         }
     }
 
-    fn up_outcome(&self, names: &[(String, Option<u64>)]) -> Option<Reply> {
+    fn up_outcome(&self, names: &[(String, Option<u64>)], now: Now) -> Option<Reply> {
         let mut lines = Vec::new();
         let mut errors = Vec::new();
         for (name, than) in names {
@@ -97,9 +98,20 @@ impl Supervisor {
                     lines.push(format!("{name} has run (run {}) and finished: {exit}", state.run));
                 }
                 Session::Dead { .. } if !state.asked => errors.push(format!("{name} has ended")),
-                Session::Absent | Session::Dead { .. } | Session::Running { .. } => {
-                    let blocked = state.blocked.as_ref().filter(|blocked| !blocked.again || state.retry.is_some())?;
-                    errors.push(format!("{name}: {}", blocked.why));
+                session @ (Session::Absent | Session::Dead { .. } | Session::Running { .. }) => {
+                    let runs = matches!(session, Session::Running { .. });
+                    let blocked = state.blocked.as_ref().filter(|blocked| !blocked.again || state.retry.is_some());
+                    let died = state.last_exit.as_ref().filter(|_| !runs);
+                    let left = state.retry.map(|retry| retry.mono.since(now.mono)).filter(|left| !left.is_zero());
+                    match (blocked, died, left) {
+                        (Some(blocked), _, _) => errors.push(format!("{name}: {}", blocked.why)),
+                        (None, Some(last), Some(left)) => errors.push(format!(
+                            "{name} died ({}) and is started again in {} s",
+                            last.exit,
+                            left.as_secs().max(1)
+                        )),
+                        (None, None, _) | (None, Some(_), None) => return None,
+                    }
                 }
                 Session::Preparing { .. } | Session::Stopping { .. } | Session::Starting => return None,
             }

@@ -175,8 +175,10 @@ impl Supervisor {
         match (state.asked, state.retry) {
             (true, Some(retry)) if retry.mono > now.mono => {
                 let left = retry.mono.since(now.mono).as_secs();
-                let crash = if state.crash_loop { "crash loop, " } else { "" };
-                ("back-off", Some(format!("{crash}next try in {left} s, last: {}", exit.unwrap_or_default())))
+                // The table cuts at its end: what matters most comes first.
+                let last = state.last_exit.as_ref().map(|last| format!("{}, ", last.exit)).unwrap_or_default();
+                let crash = if state.crash_loop { ", crash loop" } else { "" };
+                ("back-off", Some(format!("{last}retry in {left} s{crash}")))
             }
             (true, _) if self.hold => ("stopped", Some("the fleet is not up".to_owned())),
             (true, _) => ("waiting", Some("for its start".to_owned())),

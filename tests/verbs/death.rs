@@ -50,7 +50,7 @@ fn the_first_restart_is_at_once_the_next_waits_and_a_person_need_not() {
     let waits = fleet.until_status("a wait", |picture| picture.agents[0].recent_deaths == 3);
     assert_eq!(waits.agents[0].state, "back-off", "{waits:?}");
     let detail = waits.agents[0].detail.clone().unwrap();
-    assert!(detail.starts_with("next try in ") && detail.ends_with(" s, last: signal 9"), "{detail}");
+    assert!(detail.starts_with("signal 9, retry in ") && detail.ends_with(" s"), "{detail}");
     assert_eq!(fleet.run(&["up", "one"]).good(), "one runs (run 4)\n");
 }
 
