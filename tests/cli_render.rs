@@ -214,7 +214,10 @@ fn each_event_is_one_line() {
         text: said.to_owned(),
         more: serde_json::Map::new(),
     };
+    let mut gone = event(EventKind::Died, Level::Warning, Some("adversary"), Some(""), "died (exit status 127)");
+    gone.more.insert("last_lines".to_owned(), serde_json::json!(["$ claude", "sh: claude:\u{1b} not found", " "]));
     let events = [
+        gone,
         event(EventKind::SupervisorStarted, Level::Info, None, None, "pid 123"),
         event(EventKind::Died, Level::Warning, Some("builder"), Some(""), "exit status 1\nagain in 1s"),
         event(EventKind::SequenceComplete, Level::Notice, None, Some("web"), "all 2 phases are done"),
@@ -222,6 +225,7 @@ fn each_event_is_one_line() {
     ];
     let lines = events.iter().map(|event| events::render(event, &chrono_tz::Europe::Berlin, Paint::Plain));
     expect![[r"
+        2026-11-21 05:05:06 died              adversary    warning: died (exit status 127): sh: claude: not found
         2026-11-21 05:05:06 supervisor-started -            pid 123
         2026-11-21 05:05:06 died              builder      warning: exit status 1 again in 1s
         2026-11-21 05:05:06 sequence-complete loop web     all 2 phases are done

@@ -30,6 +30,9 @@ Examples:
 /// The longest line that is kept, bytes.
 const LINE_SIZE_MAX: usize = 1 << 20;
 
+/// How much is shown of what a program said last, characters.
+const LAST_LINE_MAX: usize = 100;
+
 /// Width of the longest kind that is aligned, characters.
 const KIND_WIDTH: usize = 17;
 
@@ -171,7 +174,15 @@ where
         Level::Notice | Level::Info => (Tone::Usual, ""),
         Level::Debug => (Tone::Faint, ""),
     };
-    let said = paint.tone(tone, &format!("{mark}{}", text::clean(&event.text)));
+    let last = last_line(event).map(|line| format!(": {line}")).unwrap_or_default();
+    let said = paint.tone(tone, &format!("{mark}{}{last}", text::clean(&event.text)));
     let subject = text::clean(&subject);
     format!("{} {kind:KIND_WIDTH$} {subject:SUBJECT_WIDTH$} {said}", paint.tone(Tone::Faint, &time.to_string()))
+}
+
+/// Returns what a program that died said last: often why.
+fn last_line(event: &Event) -> Option<String> {
+    let lines = event.more.get("last_lines")?.as_array()?;
+    let line = lines.iter().rev().filter_map(serde_json::Value::as_str).find(|line| !line.trim().is_empty())?;
+    Some(text::clean(line).trim().chars().take(LAST_LINE_MAX).collect())
 }
