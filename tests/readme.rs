@@ -112,7 +112,7 @@ fn every_exit_code_is_told() {
             let row = told.get(&code).unwrap_or_else(|| panic!("exit code {code} of `{verb}` is not in the README"));
             let general = code.parse::<u8>().unwrap() < 4;
             assert!(general || row.contains(&format!("`{verb}`")), "exit code {code} of `{verb}`: {row}");
-            assert!(verb != "send" || general || row.ends_with(&meaning), "exit code {code}: {meaning}: {row}");
+            assert!(verb != "send" || general || row.contains(&meaning), "exit code {code}: {meaning}: {row}");
         }
     }
 }
