@@ -7,14 +7,16 @@ mod bounds;
 mod keys;
 #[path = "config/rules.rs"]
 mod rules;
+#[path = "config/screen.rs"]
+mod screen;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use agent_orchestrator::config::{
-    self, FileUse, KEYS, Mistake, Parsed, Severity, TYPED_TEXTS, Where, check_content, entries, files_needed, missing,
-    render,
+    self, FileUse, KEYS, Mistake, Parsed, Severity, Where, check_content, entries, files_needed, missing, render,
+    typed_texts,
 };
 use agent_orchestrator::policy::fleet::{
     Agent, Control, DoneSource, Fleet, Kind, Pattern, Prompt, PromptDelivery, Watch,

@@ -9,27 +9,14 @@ use super::loops::LoopDraft;
 use super::mistake::{Mistake, Notes};
 use super::reader::Found;
 use crate::policy::fleet::{Backend, Kind};
+use crate::policy::typed;
 
-/// What the supervisor itself types, word for word up to names and numbers: none of it may look like a limit.
-pub const TYPED_TEXTS: [(&str, &str); 8] = [
-    ("the ping of a claim", "watchdog ping: the other loop pushed a claim. Pull and verify it now."),
-    ("the ping of a review", "watchdog ping: the other loop pushed a review. Pull it and act on it."),
-    (
-        "the ping of an inbox",
-        "watchdog ping: the other loop pushed INBOX.md. Pull, read it, act, then delete it and push.",
-    ),
-    ("the ping of an edited plan", "watchdog ping: the plan has been edited. Read it again."),
-    (
-        "the probe of a loop agent",
-        "watchdog probe: if the quota window has reset, resume your loop now: pull, re-read and continue.",
-    ),
-    (
-        "the probe of an agent",
-        "watchdog probe: if the quota window has reset, resume now: continue from where you stopped.",
-    ),
-    ("the default `resume_prompt`", RESUME_PROMPT),
-    ("the pointer to a kickoff", "Your full kickoff prompt is in kickoff.txt: read it now, then follow it exactly."),
-];
+/// Returns what the supervisor itself types, each with what people call it: none of it may look like a limit.
+pub fn typed_texts() -> Vec<(&'static str, String)> {
+    let mut texts = typed::texts();
+    texts.push(("the default `resume_prompt`", RESUME_PROMPT.to_owned()));
+    texts
+}
 
 /// What helps when a typed text looks like a limit.
 pub(super) const NUDGE_HINT: &str =
@@ -158,13 +145,14 @@ fn unknown(found: &Found<String>, key: &str, agents: &[AgentDraft], fits: impl F
 }
 
 fn nudges(agents: &[AgentDraft], backends: &Backends, notes: &Notes) {
+    let texts = typed_texts();
     for (name, backend) in &backends.by_name {
         let Ok(backend) = backend else { continue };
         let places = backends.rule_places.get(name);
         for rule in backend.screen.rules.iter().filter(|rule| rule.meaning.is_limit()) {
             let Some(place) = places.and_then(|places| places.get(&rule.name)) else { continue };
-            let hit = |typed| rule.re.regex().find(typed).map(|hit| shortened(hit.as_str()));
-            let hit = TYPED_TEXTS.iter().find_map(|(what, typed)| Some((what, hit(typed)?)));
+            let hit = |typed: &str| rule.re.regex().find(typed).map(|hit| shortened(hit.as_str()));
+            let hit = texts.iter().find_map(|(what, typed)| Some((what, hit(typed)?)));
             let Some((what, hit)) = hit else { continue };
             let message = format!("{} matches {what}: `{hit}`", rule_words(&rule.name));
             nudge(&place.path, message, place.span.clone(), notes);

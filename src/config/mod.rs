@@ -26,7 +26,7 @@ use crate::policy::fleet::Fleet;
 
 pub use crate::policy::fleet::Backend;
 pub use backend::known_hint;
-pub use check::TYPED_TEXTS;
+pub use check::typed_texts;
 pub use files::{FileUse, Needed, check_content, files_needed, missing, unreadable};
 pub use keys::{Form, KEYS, Key, reference_markdown};
 pub use mistake::{Entry, Mistake, Severity, entries};

@@ -3,6 +3,7 @@
 //! One message at a time per agent. The text is pasted once; the submit key is pressed again, a bounded number of
 //! times, until the input box shows that the text has gone. What cannot be typed now waits and says why.
 
+use std::path::Path;
 use std::time::Duration;
 
 use super::action::Action;
@@ -323,7 +324,7 @@ impl Supervisor {
         if !whole && (text.contains('\n') || text.len() > TYPED_BYTES_MAX) {
             let path = texts.join(format!("{name}-{id}.txt"));
             turn.act(Action::WriteText { path: path.clone(), text });
-            text = format!("A message for you stands in {}: read it now and act on it.", path.display());
+            text = pointer(&path);
         }
         turn.act(Action::Paste { agent: name.to_owned(), message: id, text });
     }
@@ -431,4 +432,9 @@ impl Supervisor {
         queue.insert(place, message);
         Some(id)
     }
+}
+
+/// Returns one line that tells an agent to read the message in `path`.
+pub(super) fn pointer(path: &Path) -> String {
+    format!("A message for you stands in {}: read it now and act on it.", path.display())
 }

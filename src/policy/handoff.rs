@@ -283,7 +283,7 @@ fn line(commit: &Commit) -> String {
 }
 
 /// Writes a ping. What it quotes never looks like a usage limit to the program that it is typed into (rule 1).
-fn ping_text(ping: &Ping, plan: &str, rules: Option<&Rules>) -> String {
+pub(super) fn ping_text(ping: &Ping, plan: &str, rules: Option<&Rules>) -> String {
     let commits = &ping.commits;
     let more = commits.len().saturating_sub(NAMED_COMMITS_MAX);
     let mut named: Vec<String> = commits[more..].iter().map(line).collect();

@@ -39,6 +39,7 @@ mod start;
 pub mod state;
 pub mod status;
 pub mod task;
+pub mod typed;
 pub mod wake;
 mod watch;
 

@@ -153,17 +153,17 @@ fn names_are_plain() {
 #[test]
 fn a_text_that_the_supervisor_types_may_not_look_like_a_limit() {
     says(
-        "[backend.x]\nbin = \"x\"\nlimit_re = \"limit|quota\"\n[backend.y]\nbin = \"y\"\nlimit_re = \"stopped\"\n\
+        "[backend.x]\nbin = \"x\"\nlimit_re = \"limit|go on\"\n[backend.y]\nbin = \"y\"\nlimit_re = \"stopped\"\n\
          [[agent]]\nname = \"a\"\nbackend = \"y\"\nprompt = \"x\"\nresume_prompt = \"You were stopped: go on.\"\n",
         &expect![[r#"
-            error: `limit_re` matches the probe of a loop agent: `quota`
+            error: `limit_re` matches the ping of an edited plan: `go on`
              --> agents.toml:7:12
               |
-            7 | limit_re = "limit|quota"
+            7 | limit_re = "limit|go on"
               |            ^^^^^^^^^^^^^
             hint: typed into the pane it would be taken for a limit banner: make the pattern match only what the program prints
 
-            error: `limit_re` matches the probe of an agent: `stopped`
+            error: `limit_re` matches the probe of a held account: `stopped`
               --> agents.toml:10:12
                |
             10 | limit_re = "stopped"
@@ -179,9 +179,9 @@ fn a_text_that_the_supervisor_types_may_not_look_like_a_limit() {
             == loads
         "#]],
     );
-    for (_, text) in TYPED_TEXTS {
+    for (_, text) in typed_texts() {
         let usual = Pattern::new("usage limit|limit reached|(hit|reached) your .*limit|resets? at").expect("good");
-        assert!(!usual.regex().is_match(text), "{text}");
+        assert!(!usual.regex().is_match(&text), "{text}");
     }
 }
 
@@ -406,4 +406,14 @@ fn a_persistent_agent_has_one_prompt() {
     ));
     assert_eq!(agent(&fleet, "a").kind, Kind::Persistent(Prompt::Text("x".into())));
     assert_eq!(agent(&fleet, "b").kind, Kind::Persistent(Prompt::File("/srv/fleet/all.md".into())));
+}
+
+#[test]
+fn what_the_supervisor_types_is_no_limit_to_any_preset() {
+    for (name, backend) in config::preset_backends() {
+        let screen = backend.expect("usable").screen;
+        for (what, text) in typed_texts() {
+            assert_eq!(screen.limit_hit(&text).map(|(rule, _)| rule.name.clone()), None, "{name}: {what}");
+        }
+    }
 }
