@@ -138,8 +138,7 @@ impl Supervisor {
     fn queue_wake(&mut self, name: &str, text: String, path: &Path, turn: &mut Turn) {
         // What is typed never looks like a usage limit to the program that it is typed into (rule 1).
         let looks_limited = self.backend_of(name).is_some_and(|backend| backend.screen.limit_hit(&text).is_some());
-        let pointer = || format!("Your wake stands in {}: read it now and act on it.", path.display());
-        let text = if looks_limited { pointer() } else { text };
+        let text = if looks_limited { pointer(path) } else { text };
         let queued = self.queue(name, Purpose::Wake, text, turn.now);
         let Some(state) = self.state.agents.get_mut(name) else { return };
         state.last_wake = Some(turn.now.moment());
@@ -231,6 +230,11 @@ impl AgentState {
         let since = self.last_wake.or(self.first_started)?;
         Some(wake.interval?.saturating_sub(now.since_ever(since)))
     }
+}
+
+/// Returns one line that tells an agent to read its wake text in `path`.
+pub(super) fn pointer(path: &Path) -> String {
+    format!("Your wake stands in {}: read it now and act on it.", path.display())
 }
 
 /// Returns a wake text as it may be typed, or why it may not be.
