@@ -7,10 +7,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use agent_orchestrator::config::preset::presets;
+use agent_orchestrator::config::preset_backends;
 use agent_orchestrator::config::selftest::selftest;
 use agent_orchestrator::policy::input_box;
 use agent_orchestrator::policy::reading::{self, Meaning, Rules};
 use agent_orchestrator::policy::screen::{InputBox, Screen};
+use agent_orchestrator::policy::sighting::see;
 use serde::Deserialize;
 
 const BACKENDS: [&str; 4] = ["claude", "codex", "gemini", "opencode"];
@@ -112,6 +114,40 @@ fn a_box_that_is_drawn_early_is_not_yet_ready() {
         ("finished-turn", true),
     ] {
         assert_eq!(is_ready(screen), expected, "{screen}");
+    }
+}
+
+#[test]
+fn a_message_waits_for_dialogs_and_for_those_that_do_not_queue() {
+    let backends = preset_backends();
+    let obstacle = |backend: &str, screen: &str| {
+        let sighting = see(&Backend::load(backend).screen(screen), backends[backend].as_ref().unwrap());
+        format!("{}: {}", if sighting.ready { "ready" } else { "not ready" }, sighting.obstacle.unwrap_or_default())
+    };
+    let box_gone = "not ready: no input box on the screen, a dialog may be in the way";
+    for (backend, screen, expected) in [
+        ("claude", "idle-fresh", "ready: "),
+        ("claude", "working-4s", "ready: "),
+        (
+            "claude",
+            "typed-not-submitted",
+            "ready: a person's draft stands in the input box: `hello, do the slow thing`",
+        ),
+        ("claude", "permission-prompt-bash", "not ready: the screen asks for a person: `Do you want to proceed?`"),
+        (
+            "claude",
+            "subscriber-limit-so-4s",
+            "not ready: the screen asks for a person: `❯ 1. Stop and wait for limit to reset`",
+        ),
+        ("claude", "subscriber-limit-so-after-enter", "ready: "),
+        ("claude", "exit-after-2-ctrl-c", box_gone),
+        ("codex", "working-4s", "ready: the agent is busy"),
+        ("codex", "start-xgit", "not ready: the program is not ready yet"),
+        ("codex", "idle-fresh", "ready: "),
+        ("gemini", "working-5s", "ready: the agent is busy"),
+        ("opencode", "working-4s", "ready: the agent is busy"),
+    ] {
+        assert_eq!(obstacle(backend, screen), expected, "{backend}/{screen}");
     }
 }
 
