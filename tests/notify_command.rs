@@ -217,7 +217,10 @@ fn a_flood_of_output_is_not_read_for_ever() {
     let mut desk = Desk::new("cat > /dev/null; exec yes 'all is well'");
     desk.tell("one");
     desk.until_idle();
-    assert_eq!(desk.told, ["notify command `./told.sh` failed (signal: 13 (SIGPIPE)): all is well"]);
+    // Where the bound cuts the last line depends on how the pipe was read.
+    let last = desk.told[0].strip_prefix("notify command `./told.sh` failed (signal: 13 (SIGPIPE)): ");
+    assert!(last.is_some_and(|last| !last.is_empty() && "all is well".starts_with(last)), "{:?}", desk.told);
+    assert_eq!(desk.told.len(), 1);
 }
 
 #[test]
