@@ -228,10 +228,13 @@ fn a_conversation_that_is_open_elsewhere_is_not_resumed_and_one_that_is_free_get
     let id = format!("0123-{}-4567", std::process::id());
     let resumed = || Start { conversation: Conversation::Resumed(id.clone()), ..start() };
     let mut elsewhere = std::process::Command::new("/bin/sh")
-        .args(["-c", "read line", "resume", &id])
+        .args(["-c", "echo; read line", "resume", &id])
         .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
         .spawn()
         .unwrap();
+    let mut said = [0];
+    std::io::Read::read_exact(elsewhere.stdout.as_mut().unwrap(), &mut said).unwrap();
     let error = lab.prepare("helper", &resumed()).unwrap_err();
     assert!(error.contains(&format!("is open in process {}", elsewhere.id())), "{error}");
     drop(elsewhere.stdin.take());

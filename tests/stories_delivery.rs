@@ -101,3 +101,19 @@ fn a_dialog_that_comes_up_behind_the_paste_gets_no_key_and_a_box_that_wraps_does
     assert_eq!(story.pane("worker").taken.len(), 2);
     assert!(matches!(story.replies[&answer], Reply::Done { .. }));
 }
+
+#[test]
+fn a_restart_in_the_middle_of_another_is_answered_and_gets_a_start_of_its_own() {
+    let mut story = Story::new(ONE);
+    story.pass_s(1);
+    story.slow.insert("worker".to_owned());
+    let restart = || Request::Restart { name: "worker".to_owned(), overrides: std::collections::BTreeMap::new() };
+    let first = story.ask(restart());
+    let second = story.ask(restart());
+    story.ends("worker");
+    story.pass_s(1);
+    for id in [first, second] {
+        assert!(matches!(story.replies.get(&id), Some(Reply::Done { .. })), "{:?}", story.replies.get(&id));
+    }
+    assert!(story.pane("worker").alive);
+}

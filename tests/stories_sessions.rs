@@ -446,19 +446,3 @@ fn a_file_that_is_mended_after_a_death_is_taken_at_once_and_not_before_the_back_
     story.pass_s(300);
     assert!(story.pane("worker").alive);
 }
-
-#[test]
-fn a_restart_in_the_middle_of_another_is_answered_and_gets_a_start_of_its_own() {
-    let mut story = Story::new(ONE);
-    story.pass_s(1);
-    story.slow.insert("worker".to_owned());
-    let restart = || Request::Restart { name: "worker".to_owned(), overrides: std::collections::BTreeMap::new() };
-    let first = story.ask(restart());
-    let second = story.ask(restart());
-    story.ends("worker");
-    story.pass_s(1);
-    for id in [first, second] {
-        assert!(matches!(story.replies.get(&id), Some(Reply::Done { .. })), "{:?}", story.replies.get(&id));
-    }
-    assert!(story.pane("worker").alive);
-}

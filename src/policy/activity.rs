@@ -34,8 +34,7 @@ impl Supervisor {
         let (Some(state), Some(live)) = (self.state.agents.get(name), self.agents.get(name)) else {
             return Activity::Idle;
         };
-        // What the newest look showed stands until the program writes again.
-        let shown = live.look.as_ref().filter(|look| shows_work(&look.readings)).map(|_| now.mono);
+        let shown = live.look.as_ref().filter(|look| shows_work(&look.readings)).map(|look| look.at.mono);
         let until = live.output.max(shown).map(|seen| seen + WORKING).filter(|until| *until > now.mono);
         if let Some(until) = until {
             return Activity::Working { until };

@@ -9,6 +9,7 @@ use super::message::{Message, Progress, Purpose};
 use super::now::Now;
 use super::state::{AgentState, PhaseStatus, Session};
 use super::status::{AgentPicture, Explanation, LoopPicture, Picture, Source};
+use super::watch::shows_work;
 
 impl Supervisor {
     /// Returns what `status` shows; who answers fills in what only the daemon knows
@@ -122,7 +123,9 @@ impl Supervisor {
         if let Some(held) = self.held_words(name, now) {
             return ("limited", Some(held));
         }
-        if self.is_working(name, now) {
+        // What the newest look showed stands for people until the program writes again.
+        let look = self.agents.get(name).and_then(|live| live.look.as_ref());
+        if self.is_working(name, now) || look.is_some_and(|look| shows_work(&look.readings)) {
             return ("working", detail);
         }
         match self.waits_until(name).filter(|until| *until > now.wall) {
