@@ -26,7 +26,7 @@ fn reads(backend: &Backend, rows: &[&str]) -> Option<(Meaning, String)> {
 
 #[test]
 fn fifty_agents_share_what_is_compiled_of_a_preset() {
-    let agents: String = (0..50).map(|n| format!("[[agent]]\nname = \"a{n}\"\nprompt = \"x\"\n")).collect();
+    let agents = (0..50).fold(String::new(), |text, n| text + &format!("[[agent]]\nname = \"a{n}\"\nprompt = \"x\"\n"));
     let (one, reloaded) = (load(&format!("{LEAST}{agents}")), load(&format!("{LEAST}{agents}")));
     let preset = &presets()["claude"].screen;
     for agent in one.agents.iter().chain(&reloaded.agents) {
@@ -116,10 +116,6 @@ fn keys_of_old_configs_replace_the_presets_rules_of_their_meaning() {
 fn a_row_that_cannot_be_used_is_shown_where_it_is_wrong() {
     says(
         "[[backend.claude.rules]]\nname = \"a\"\nregion = \"top\"\nmeaning = \"workin\"\npriority = 300\nre = 'x(?=y)'\n\
-         [[backend.claude.rules]]\nname = \"b\"\nregion = \"end\"\nmeaning = \"idle\"\nre = 'x'\ncolour = \"red\"\n\
-         [[backend.claude.rules]]\nname = \"b\"\nregion = \"last 0\"\nmeaning = \"angry\"\nre = 'x'\n\
-         [[backend.claude.rules]]\nname = \"b\"\nregion = \"end\"\nmeaning = \"idle\"\nre = 'y'\n\
-         [[backend.claude.rules]]\nregion = 3\n\
          [[agent]]\nname = \"a\"\nprompt = \"x\"\n",
         &expect![[r#"
             error: unknown `region`: `top`
@@ -149,59 +145,81 @@ fn a_row_that_cannot_be_used_is_shown_where_it_is_wrong() {
             10 | re = 'x(?=y)'
                |        ^^^
             hint: `(?=`, `(?!`, `(?<=` and `(?<!` do not exist here: match the text itself, or list the cases with `|`
-
-            error: unknown key `colour`
-              --> agents.toml:16:1
-               |
-            16 | colour = "red"
-               | ^^^^^^
-
-            error: unknown `region`: `last 0`
-              --> agents.toml:19:10
-               |
-            19 | region = "last 0"
-               |          ^^^^^^^^
-            hint: one of `title`, `footer`, `end`, `dialog`, `last N` or `anywhere`
-
-            error: unknown `meaning`: `angry`
-              --> agents.toml:20:11
-               |
-            20 | meaning = "angry"
-               |           ^^^^^^^
-            hint: one of `starting`, `working`, `idle`, `limited`, `limit-menu`, `continues-by-itself`, `retrying`, `refused`, `login`, `permission`, `unknown-dialog`, `fatal`, `context`
-
-            error: two rules have the name `b`
-              --> agents.toml:23:8
-               |
-            23 | name = "b"
-               |        ^^^
-
-            error: a rule has no `name`
-              --> agents.toml:27:1
-               |
-            27 | [[backend.claude.rules]]
-               | ^^^^^^^^^^^^^^^^^^^^^^^^
-
-            error: a rule has no `meaning`
-              --> agents.toml:27:1
-               |
-            27 | [[backend.claude.rules]]
-               | ^^^^^^^^^^^^^^^^^^^^^^^^
-
-            error: a rule has no `re`
-              --> agents.toml:27:1
-               |
-            27 | [[backend.claude.rules]]
-               | ^^^^^^^^^^^^^^^^^^^^^^^^
-
-            error: `region` must be a text, not a whole number
-              --> agents.toml:28:10
-               |
-            28 | region = 3
-               |          ^
             == loads; a: backend `claude`: unknown `region`: `top`
         "#]],
     );
+    says(
+        "[[backend.claude.rules]]\nname = \"b\"\nregion = \"last 0\"\nmeaning = \"angry\"\nre = 'x'\ncolour = \"red\"\n\
+         [[agent]]\nname = \"a\"\nprompt = \"x\"\n",
+        &expect![[r#"
+            error: unknown `region`: `last 0`
+             --> agents.toml:7:10
+              |
+            7 | region = "last 0"
+              |          ^^^^^^^^
+            hint: one of `title`, `footer`, `end`, `dialog`, `last N` or `anywhere`
+
+            error: unknown `meaning`: `angry`
+             --> agents.toml:8:11
+              |
+            8 | meaning = "angry"
+              |           ^^^^^^^
+            hint: one of `starting`, `working`, `idle`, `limited`, `limit-menu`, `continues-by-itself`, `retrying`, `refused`, `login`, `permission`, `unknown-dialog`, `fatal`, `context`
+
+            error: unknown key `colour`
+              --> agents.toml:10:1
+               |
+            10 | colour = "red"
+               | ^^^^^^
+            == loads; a: backend `claude`: unknown `region`: `last 0`
+        "#]],
+    );
+}
+
+#[test]
+fn a_row_needs_its_keys_and_a_name_of_its_own() {
+    says(
+        "[[backend.claude.rules]]\nname = \"b\"\nregion = \"end\"\nmeaning = \"idle\"\nre = 'x'\n\
+         [[backend.claude.rules]]\nname = \"b\"\nregion = \"end\"\nmeaning = \"idle\"\nre = 'y'\n\
+         [[backend.claude.rules]]\nregion = 3\n\
+         [[agent]]\nname = \"a\"\nprompt = \"x\"\n",
+        &expect![[r#"
+            error: two rules have the name `b`
+              --> agents.toml:11:8
+               |
+            11 | name = "b"
+               |        ^^^
+
+            error: a rule has no `name`
+              --> agents.toml:15:1
+               |
+            15 | [[backend.claude.rules]]
+               | ^^^^^^^^^^^^^^^^^^^^^^^^
+
+            error: a rule has no `meaning`
+              --> agents.toml:15:1
+               |
+            15 | [[backend.claude.rules]]
+               | ^^^^^^^^^^^^^^^^^^^^^^^^
+
+            error: a rule has no `re`
+              --> agents.toml:15:1
+               |
+            15 | [[backend.claude.rules]]
+               | ^^^^^^^^^^^^^^^^^^^^^^^^
+
+            error: `region` must be a text, not a whole number
+              --> agents.toml:16:10
+               |
+            16 | region = 3
+               |          ^
+            == loads; a: backend `claude`: two rules have the name `b`
+        "#]],
+    );
+}
+
+#[test]
+fn rows_are_a_list_of_tables_and_bounded() {
     says(
         "[backend.x]\nbin = \"x\"\nrules = [1]\n",
         &expect![[r#"
