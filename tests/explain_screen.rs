@@ -1,6 +1,5 @@
 //! `explain --screen` and `selftest`, run by the real program without a supervisor.
 #![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "runs the program; a test may panic")]
-#![expect(clippy::needless_raw_string_hashes, reason = "as expect-test writes them")]
 
 use std::fs;
 use std::io::Write;
