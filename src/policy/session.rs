@@ -30,6 +30,12 @@ impl Supervisor {
             SessionSeen::Running { run } if first => self.adopted(name, *run, turn),
             SessionSeen::Running { .. } => self.runs(name, &was, turn),
             SessionSeen::Absent => self.is_absent(name, &was, first, turn),
+            SessionSeen::Died { exit, .. } if matches!(was, Session::Preparing { over: Over::Dead { .. } }) => {
+                // Known before the preparation; it is told again because the supervisor was killed in it.
+                if let Some(state) = self.state.agents.get_mut(name) {
+                    state.enter(Session::Dead { exit: *exit }, turn.now);
+                }
+            }
             SessionSeen::Died { run, exit, screen, last_lines } => {
                 if let Some(state) = self.state.agents.get_mut(name) {
                     state.began(*run, turn.now);

@@ -15,6 +15,7 @@ impl Story {
         match action {
             Action::Find { agent } => vec![self.found(agent)],
             Action::Prepare { agent, start } => {
+                self.prepared.push((agent.clone(), start.clone()));
                 self.extra_texts.insert(agent.clone(), start.extra_text.clone());
                 let result = self.missing.get(&agent).map_or(Ok(()), |why| Err(why.clone()));
                 vec![Observation::Prepared { agent, run: start.run, result }]
@@ -55,6 +56,9 @@ impl Story {
                 }
                 vec![pasted, Observation::Output { agent }]
             }
+            Action::Press { agent, message, key: _ } if self.keys_fail => {
+                vec![Observation::Pressed { agent, message, result: Err("unknown key".to_owned()) }]
+            }
             Action::Press { agent, message, key: _ } => {
                 let pressed = Observation::Pressed { agent: agent.clone(), message, result: Ok(()) };
                 if let Some(pane) = self.panes.get_mut(&agent).filter(|pane| pane.hangs) {
@@ -64,6 +68,7 @@ impl Story {
                 self.press(&agent);
                 vec![pressed, Observation::Output { agent }]
             }
+            Action::ReadPushed { .. } if self.git_hangs => Vec::new(),
             Action::ReadPushed { in_loop, since, paths } => vec![self.read_pushed(in_loop, since.as_deref(), &paths)],
             Action::WatchFiles { in_loop, paths } => self.watch_files(&in_loop, &paths),
             other @ (Action::Key { .. }
@@ -120,6 +125,7 @@ impl Story {
             Action::WriteText { path, text } => {
                 self.disk.insert(path, text);
             }
+            Action::MarkComplete { text, .. } if text == self.marker => {}
             Action::MarkComplete { text, .. } => {
                 self.note(if text.is_some() {
                     "host: SEQUENCE-COMPLETE written"

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agent_orchestrator::config::{self, Where};
+use agent_orchestrator::policy::action::Start;
 use agent_orchestrator::policy::event::Event;
 use agent_orchestrator::policy::now::{Mono, Now};
 use agent_orchestrator::policy::observation::{Exit, Observation, SessionSeen};
@@ -84,6 +85,12 @@ pub struct Story {
     /// Performing stops before the action of this number: the supervisor is killed there.
     pub kill_before: Option<usize>,
     performed: usize,
+    /// Starts that were prepared, oldest first.
+    pub prepared: Vec<(String, Start)>,
+    /// Nobody answers what is asked of git.
+    pub git_hangs: bool,
+    /// tmux refuses keys.
+    pub keys_fail: bool,
 }
 
 /// Returns the moment at which stories begin.
@@ -137,15 +144,27 @@ impl Story {
             notified: Vec::new(),
             kill_before: None,
             performed: 0,
+            prepared: Vec::new(),
+            git_hangs: false,
+            keys_fail: false,
         }
     }
 
     /// Starts a supervisor on the saved state.
     pub fn wake(&mut self) {
+        self.wake_with(false);
+    }
+
+    /// Starts one that starts nothing until it is told to.
+    pub fn wake_held(&mut self) {
+        self.wake_with(true);
+    }
+
+    fn wake_with(&mut self, hold: bool) {
         let parsed = self.fleet.fleet.clone().unwrap_or_else(|| panic!("{:?}", self.fleet.mistakes));
         let places = Places { texts: PathBuf::from("/s/texts"), state: PathBuf::from("/s") };
         self.saved = self.saved.clone().taken_up(&self.boot, self.now);
-        self.supervisor = Some(Supervisor::new(Arc::new(parsed), self.saved.clone(), places, false));
+        self.supervisor = Some(Supervisor::new(Arc::new(parsed), self.saved.clone(), places, hold));
         self.ended = false;
         self.watched.clear();
         let mut seen = self.heads();
@@ -172,6 +191,11 @@ impl Story {
 
     pub fn run(&mut self, name: &str, fresh: bool, text: Option<&str>) -> u64 {
         self.ask(run(name, fresh, text))
+    }
+
+    /// Who asked goes away.
+    pub fn hang_up(&mut self, request: u64) {
+        self.turn(vec![Observation::RequestGone { id: RequestId(request) }]);
     }
 
     /// The supervisor is gone; the agents go on.

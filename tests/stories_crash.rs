@@ -1,0 +1,195 @@
+//! A supervisor that is killed between any two actions: the next one comes to the same end.
+
+mod story;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use agent_orchestrator::policy::observation::Exit;
+use agent_orchestrator::policy::request::Request;
+use story::Story;
+
+const PAIR: &str = r#"
+[defaults]
+session_prefix = "x-"
+log_dir = "logs"
+backend = "box"
+watch = "heal"
+[backend.box]
+bin = "agent"
+prompt_delivery = "exec"
+input_re = '^>(?: (?P<text>.*))?$'
+active_re = "esc to interrupt"
+submit_key = "Enter"
+[backend.other]
+bin = "other"
+prompt_delivery = "exec"
+[loop]
+roles_dir = "prompts"
+[[loop.phases]]
+id = "p1"
+plan = "plan-1.md"
+status = "STATUS-1.md"
+[[loop.phases]]
+id = "p2"
+plan = "plan-2.md"
+status = "STATUS-2.md"
+[loop.handoff]
+repo = "builder"
+claim_pings = "adversary"
+review_pings = "builder"
+[loop.on_complete]
+run = "job"
+trigger_file = "go"
+[[agent]]
+name = "builder"
+kind = "loop"
+role = "builder"
+[[agent]]
+name = "adversary"
+kind = "loop"
+role = "adversary"
+[[agent]]
+name = "job"
+kind = "task"
+prompt = "x"
+"#;
+
+const ONE: &str = r#"
+[defaults]
+session_prefix = "x-"
+log_dir = "logs"
+[backend.box]
+bin = "agent"
+prompt_delivery = "exec"
+input_re = '^>(?: (?P<text>.*))?$'
+submit_key = "Enter"
+[backend.blind]
+bin = "blind"
+prompt_delivery = "exec"
+[[agent]]
+name = "worker"
+backend = "box"
+watch = "heal"
+prompt = "work"
+"#;
+
+/// More actions than any verb takes.
+const ACTIONS_MAX: usize = 40;
+
+fn restart(story: &mut Story, name: &str) -> u64 {
+    story.ask(Request::Restart { name: name.to_owned(), overrides: BTreeMap::new() })
+}
+
+fn queue(story: &mut Story, name: &str, text: &str) -> u64 {
+    let (name, text) = (name.to_owned(), text.to_owned());
+    story.ask(Request::Send { name, text, wait: Duration::ZERO, queue: true })
+}
+
+/// Begins `fleet`, lets it run, kills the supervisor before the nth action that follows `act`, and starts the next one.
+fn killed_in(fleet: &str, actions: usize, act: &dyn Fn(&mut Story)) -> Story {
+    let mut story = Story::new(fleet);
+    story.pass_s(5);
+    story.kill_after(actions);
+    act(&mut story);
+    story.pass_s(2);
+    story.kill_before = None;
+    if story.supervisor.is_some() {
+        story.kill_supervisor();
+    }
+    story.wake();
+    story.pass_s(700);
+    story
+}
+
+#[test]
+fn a_kill_between_any_two_actions_after_a_death_ends_with_a_running_agent() {
+    for actions in 0..ACTIONS_MAX {
+        let story = killed_in(ONE, actions, &|story| story.dies("worker", Exit::Code(1)));
+        assert!(story.panes.get("worker").is_some_and(|pane| pane.alive), "{actions}: {}", story.state_of("worker"));
+    }
+}
+
+#[test]
+fn a_kill_between_any_two_actions_of_a_stop_leaves_nothing() {
+    for actions in 0..ACTIONS_MAX {
+        for is_dead in [false, true] {
+            let text = ONE.replace("watch = \"heal\"", "watch = \"none\"");
+            let story = killed_in(&text, actions, &|story| {
+                if is_dead {
+                    story.dies("worker", Exit::Code(1));
+                }
+                story.down(&["worker"]);
+            });
+            if story.saved.agents["worker"].stopped.is_some() {
+                assert!(story.panes.is_empty(), "{actions}: {}", story.state_of("worker"));
+                assert!(story.state_of("worker").starts_with("stopped"), "{}", story.state_of("worker"));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_kill_between_any_two_actions_of_a_restart_ends_with_one_newer_run() {
+    for actions in 0..ACTIONS_MAX {
+        let story = killed_in(ONE, actions, &|story| {
+            restart(story, "worker");
+        });
+        assert!(story.panes["worker"].run >= 2, "{actions}: run {}", story.panes["worker"].run);
+        assert_eq!(story.state_of("worker"), "idle", "{actions}");
+    }
+}
+
+#[test]
+fn a_kill_between_any_two_actions_of_a_phase_move_ends_with_both_agents_in_the_new_phase() {
+    for actions in 0..ACTIONS_MAX {
+        let story = killed_in(PAIR, actions, &|story| {
+            story.push("done", &[("STATUS-1.md", Some("## DONE\n"))]);
+        });
+        for agent in ["builder", "adversary"] {
+            let newest = story.prepared.iter().rev().find(|(name, _)| name == agent).map(|(_, start)| start);
+            let newest = newest.unwrap_or_else(|| panic!("{actions}: {agent} was never started"));
+            assert_eq!(newest.phase.as_deref(), Some("p2"), "{actions}: {agent}");
+            assert_eq!(story.panes[agent].run, newest.run, "{actions}: {agent}");
+        }
+    }
+}
+
+#[test]
+fn what_still_stands_typed_after_the_supervisor_was_away_is_submitted_once() {
+    let mut story = Story::new(ONE);
+    story.pass_s(5);
+    queue(&mut story, "worker", "go on");
+    story.kill_supervisor();
+    story.pass_s(600);
+    story.wake();
+    story.pass_s(60);
+    assert_eq!(story.pane("worker").taken, ["go on"]);
+}
+
+#[test]
+fn a_death_is_counted_once_though_the_supervisor_is_killed_in_the_restart() {
+    for actions in 0..ACTIONS_MAX {
+        let story = killed_in(ONE, actions, &|story| story.dies("worker", Exit::Code(1)));
+        assert_eq!(story.saved.agents["worker"].deaths.len(), 1, "{actions}");
+    }
+}
+
+#[test]
+fn a_kickoff_that_is_typed_reaches_the_newest_run_wherever_the_supervisor_is_killed() {
+    let text = ONE.replace("\"exec\"", "\"ping\"");
+    for actions in 0..ACTIONS_MAX {
+        let mut story = Story::asleep(&text);
+        story.kill_before = Some(actions);
+        story.wake();
+        story.pass_s(3);
+        if story.supervisor.is_none() {
+            story.kill_before = None;
+            story.wake();
+        }
+        story.pass_s(100);
+        let taken = story.pane("worker").taken.clone();
+        let kickoffs = taken.iter().filter(|text| text.contains("kickoff-x-worker.txt")).count();
+        assert!((1..=2).contains(&kickoffs), "{actions}: {taken:?}");
+    }
+}

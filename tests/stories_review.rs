@@ -1,0 +1,142 @@
+//! What a second pair of eyes found: what must not happen when moments fall badly.
+
+mod story;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use agent_orchestrator::policy::observation::{Exit, Observation};
+use agent_orchestrator::policy::request::{Override, Reason, Reply, Request};
+use story::Story;
+
+const PAIR: &str = r#"
+[defaults]
+session_prefix = "x-"
+log_dir = "logs"
+backend = "box"
+watch = "heal"
+[backend.box]
+bin = "agent"
+prompt_delivery = "exec"
+input_re = '^>(?: (?P<text>.*))?$'
+active_re = "esc to interrupt"
+submit_key = "Enter"
+[backend.other]
+bin = "other"
+prompt_delivery = "exec"
+[loop]
+roles_dir = "prompts"
+[[loop.phases]]
+id = "p1"
+plan = "plan-1.md"
+status = "STATUS-1.md"
+[[loop.phases]]
+id = "p2"
+plan = "plan-2.md"
+status = "STATUS-2.md"
+[loop.handoff]
+repo = "builder"
+claim_pings = "adversary"
+review_pings = "builder"
+[loop.on_complete]
+run = "job"
+trigger_file = "go"
+[[agent]]
+name = "builder"
+kind = "loop"
+role = "builder"
+[[agent]]
+name = "adversary"
+kind = "loop"
+role = "adversary"
+[[agent]]
+name = "job"
+kind = "task"
+prompt = "x"
+"#;
+
+const ONE: &str = r#"
+[defaults]
+session_prefix = "x-"
+log_dir = "logs"
+[backend.box]
+bin = "agent"
+prompt_delivery = "exec"
+input_re = '^>(?: (?P<text>.*))?$'
+submit_key = "Enter"
+[backend.blind]
+bin = "blind"
+prompt_delivery = "exec"
+[[agent]]
+name = "worker"
+backend = "box"
+watch = "heal"
+prompt = "work"
+"#;
+
+fn failure(story: &Story, answer: u64) -> (Reason, String) {
+    match &story.replies[&answer] {
+        Reply::Failed { reason, error, .. } => (*reason, error.clone()),
+        other @ (Reply::Done { .. } | Reply::Status { .. } | Reply::Explanation { .. }) => {
+            panic!("not refused: {other:?}")
+        }
+    }
+}
+
+fn is_done(story: &Story, answer: u64) -> bool {
+    matches!(story.replies.get(&answer), Some(Reply::Done { .. }))
+}
+
+fn restart(story: &mut Story, name: &str) -> u64 {
+    story.ask(Request::Restart { name: name.to_owned(), overrides: BTreeMap::new() })
+}
+
+fn queue(story: &mut Story, name: &str, text: &str) -> u64 {
+    let (name, text) = (name.to_owned(), text.to_owned());
+    story.ask(Request::Send { name, text, wait: Duration::ZERO, queue: true })
+}
+
+#[test]
+fn a_second_restart_in_the_middle_of_the_first_is_answered_by_the_same_start() {
+    let mut story = Story::new(ONE);
+    story.pass_s(5);
+    story.slow.insert("worker".to_owned());
+    let first = restart(&mut story, "worker");
+    story.pass_s(1);
+    let second = restart(&mut story, "worker");
+    story.pass_s(1);
+    story.slow.clear();
+    story.ends("worker");
+    story.pass_s(100);
+    assert!(is_done(&story, first) && is_done(&story, second), "{:?}", story.replies);
+    assert_eq!(story.told().matches("host: worker starts").count(), 2, "one start at the beginning, one for both");
+}
+
+#[test]
+fn a_file_that_came_is_taken_up_at_once_also_by_an_agent_that_died_long_ago() {
+    let mut story = Story::new(ONE);
+    story.pass_s(5);
+    story.dies("worker", Exit::Code(1));
+    story.pass_s(5000);
+    story.missing.insert("worker".to_owned(), "cannot read `/p/x.md`".to_owned());
+    restart(&mut story, "worker");
+    story.pass_s(1);
+    let run = story.pane("worker").run;
+    story.missing.clear();
+    story.turn(vec![Observation::PromptsChanged]);
+    story.pass_s(1);
+    assert!(story.pane("worker").run > run);
+}
+
+#[test]
+fn answers_are_sentences() {
+    let mut story = Story::new(&PAIR.replace("backend = \"box\"", "backend = \"other\""));
+    story.pass_s(5);
+    let answer = story.phase_set("p2");
+    assert!(matches!(&story.replies[&answer], Reply::Done { lines } if lines == &["phase is now p2"]));
+    story.pass_s(5);
+    queue(&mut story, "builder", &"long ".repeat(1000));
+    story.pass_s(5);
+    let taken = story.pane("builder").taken.clone();
+    assert!(taken.last().is_some_and(|text| text.ends_with(".txt: read it now and act on it.")), "{taken:?}");
+}
