@@ -156,6 +156,50 @@ fn a_kill_between_any_two_actions_of_a_phase_move_ends_with_both_agents_in_the_n
 }
 
 #[test]
+fn a_kill_between_any_two_actions_of_the_end_leaves_the_marker_and_one_run_of_the_task() {
+    for actions in 0..ACTIONS_MAX {
+        let done = |story: &mut Story| {
+            story.disk.insert("/p/logs/go".into(), String::new());
+            story.push("done", &[("STATUS-1.md", Some("## DONE\n")), ("STATUS-2.md", Some("## DONE\n"))]);
+        };
+        let mut story = killed_in(PAIR, actions, &done);
+        assert!(story.marker.is_some(), "{actions}: there is no SEQUENCE-COMPLETE");
+        assert!(
+            !story.disk.contains_key(std::path::Path::new("/p/logs/go")),
+            "{actions}: the trigger file is still there"
+        );
+        assert!(story.pane("job").alive && !story.panes.contains_key("builder"), "{actions}");
+        story.dies("job", Exit::Code(0));
+        story.kill_supervisor();
+        story.disk.insert("/p/logs/go".into(), String::new());
+        story.wake();
+        story.pass_s(700);
+        assert_eq!(story.state_of("job"), "finished: exit status 0", "{actions}: the end is dealt with once");
+        assert!(story.disk.contains_key(std::path::Path::new("/p/logs/go")), "{actions}: a later trigger is another's");
+    }
+}
+
+#[test]
+fn a_kill_between_any_two_actions_of_going_on_after_the_end_removes_the_marker() {
+    let appended =
+        PAIR.replace("[loop.handoff]", "[[loop.phases]]\nid = \"p3\"\nplan = \"x\"\nstatus = \"S3\"\n[loop.handoff]");
+    for actions in 0..ACTIONS_MAX {
+        let mut story = Story::new(PAIR);
+        story.push("done", &[("STATUS-1.md", Some("## DONE\n")), ("STATUS-2.md", Some("## DONE\n"))]);
+        story.pass_s(5);
+        assert!(story.marker.is_some());
+        story.kill_after(actions);
+        story.edit(&appended);
+        story.pass_s(2);
+        story.kill_before = None;
+        story.kill_supervisor();
+        story.wake();
+        story.pass_s(100);
+        assert!(story.marker.is_none() && story.pane("builder").alive, "{actions}");
+    }
+}
+
+#[test]
 fn what_still_stands_typed_after_the_supervisor_was_away_is_submitted_once() {
     let mut story = Story::new(ONE);
     story.pass_s(5);

@@ -7,6 +7,7 @@ mod activity;
 mod answer;
 mod canary;
 pub mod command;
+mod complete;
 mod conversation;
 pub mod death;
 pub mod delivery;
@@ -178,6 +179,7 @@ impl Supervisor {
         let fleet = Arc::clone(&self.fleet);
         self.take_fleet(&fleet, turn.now);
         turn.act(Action::Record(note(turn.now, EventKind::SupervisorStarted, "supervisor started")));
+        self.mark_again(turn);
     }
 
     fn take_in(&mut self, observation: &Observation, turn: &mut Turn) {

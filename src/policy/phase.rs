@@ -11,7 +11,7 @@ use super::event::EventKind;
 use super::fleet::{DoneSource, Kind, Loop, Phase};
 use super::message::Purpose;
 use super::now::Now;
-use super::request::{PhaseTarget, Reason, Reply};
+use super::request::{PhaseTarget, Reason};
 use super::state::{AgentState, Cause, PhaseStatus, Session};
 use super::{Supervisor, Turn};
 
@@ -268,7 +268,7 @@ impl Supervisor {
         let was_complete = self.state.loops.get(&a_loop.name).is_some_and(|state| state.complete.is_some());
         self.enter_phase(a_loop, id, turn.now);
         if was_complete {
-            turn.act(Action::MarkComplete { in_loop: a_loop.name.clone(), text: None });
+            self.mark(a_loop, turn);
         }
         let text = format!("phase {id} begins");
         turn.act(Action::Record(self.about_loop(&a_loop.name, EventKind::Phase, &text, turn.now)));
@@ -296,27 +296,6 @@ impl Supervisor {
         }
     }
 
-    fn complete(&mut self, a_loop: &Loop, last: &Phase, turn: &mut Turn) {
-        if let Some(state) = self.state.loops.get_mut(&a_loop.name) {
-            state.complete = Some(turn.now.moment());
-        }
-        let text = format!("the sequence is complete: phase {} is done, and it was the last", last.id);
-        let stamp = turn.now.wall.with_timezone(&turn.now.zone).format("%Y-%m-%d %H:%M:%S %Z");
-        let marker = format!("{text} ({stamp})\n");
-        turn.act(Action::MarkComplete { in_loop: a_loop.name.clone(), text: Some(marker) });
-        turn.act(Action::Record(self.about_loop(&a_loop.name, EventKind::SequenceComplete, &text, turn.now)));
-        let Some(follows) = &a_loop.on_complete else { return };
-        if let Some(path) = &follows.trigger_file {
-            turn.act(Action::RemoveFile { path: path.clone() });
-        }
-        if let Some(task) = &follows.run
-            && let Some(Reply::Failed { error, .. }) = self.run(None, task, (false, None))
-        {
-            let text = format!("`{task}` does not follow the sequence: {error}");
-            turn.act(Action::Record(self.about_loop(&a_loop.name, EventKind::Trouble, &text, turn.now)));
-        }
-    }
-
     /// Moves a loop because a person said so; returns what was done.
     ///
     /// # Errors
@@ -332,7 +311,7 @@ impl Supervisor {
         let was_complete = self.state.loops.get(&a_loop.name).is_some_and(|state| state.complete.is_some());
         self.enter_phase(a_loop, &id, turn.now);
         if was_complete {
-            turn.act(Action::MarkComplete { in_loop: a_loop.name.clone(), text: None });
+            self.mark(a_loop, turn);
         }
         let text = format!("phase {id} was set by a person");
         turn.act(Action::Record(self.about_loop(&a_loop.name, EventKind::Phase, &text, turn.now)));
