@@ -97,6 +97,22 @@ fn queue(story: &mut Story, name: &str, text: &str) -> u64 {
 }
 
 #[test]
+fn a_task_that_ended_while_nobody_looked_is_not_run_again_by_a_bare_up() {
+    let mut story = Story::new(&PAIR.replace("watch = \"heal\"", "watch = \"none\""));
+    story.up(&["job"]);
+    story.pass_s(5);
+    story.kill_supervisor();
+    story.pane("job").alive = false;
+    story.pane("builder").alive = false;
+    story.wake_held();
+    let answer = story.up(&[]);
+    story.pass_s(10);
+    assert!(story.state_of("job").starts_with("finished"), "{}", story.state_of("job"));
+    assert!(is_done(&story, answer), "{:?}", story.replies);
+    assert!(story.pane("builder").alive, "a bare `up` starts what is enabled");
+}
+
+#[test]
 fn a_second_restart_in_the_middle_of_the_first_is_answered_by_the_same_start() {
     let mut story = Story::new(ONE);
     story.pass_s(5);

@@ -75,7 +75,7 @@ impl Supervisor {
     ///
     /// What dies while it is being ended, or was known to be dead, is no news.
     pub(super) fn died(&mut self, name: &str, death: &Death, turn: &mut Turn) {
-        let (healed, wanted) = (self.healed(name), self.wanted(name));
+        let (healed, wanted) = (self.healed(name), self.would_be_wanted(name));
         let Some(state) = self.state.agents.get_mut(name) else { return };
         if matches!(state.session, Session::Stopping { .. } | Session::Dead { .. }) {
             return;

@@ -356,11 +356,16 @@ impl Supervisor {
 
     /// Says whether the agent may run as things are.
     pub(super) fn wanted(&self, name: &str) -> bool {
+        !self.hold && self.would_be_wanted(name)
+    }
+
+    /// Says the same of the time after a hold.
+    pub(super) fn would_be_wanted(&self, name: &str) -> bool {
         let (Some(agent), Some(state)) = (self.fleet.agent(name), self.state.agents.get(name)) else { return false };
         let resting = agent
             .in_loop()
             .is_some_and(|in_loop| self.state.loops.get(in_loop).is_some_and(|state| state.complete.is_some()));
-        agent.enabled && state.stopped.is_none() && !resting && !self.ending && !self.hold
+        agent.enabled && state.stopped.is_none() && !resting && !self.ending
     }
 
     /// Says whether what is there of an unwanted agent is to be ended.
