@@ -129,6 +129,34 @@ fn a_second_restart_in_the_middle_of_the_first_is_answered_by_the_same_start() {
 }
 
 #[test]
+fn a_one_off_model_is_for_the_start_that_was_asked_for_only() {
+    let with_model = |story: &mut Story, verb: fn(String, BTreeMap<String, Override>) -> Request| {
+        let model = Override { model: Some("big".to_owned()), backend: None };
+        story.ask(verb("worker".to_owned(), BTreeMap::from([("worker".to_owned(), model)])))
+    };
+    let mut story = Story::new(ONE);
+    story.pass_s(5);
+    with_model(&mut story, |name, overrides| Request::Up { names: vec![name], overrides });
+    story.pass_s(100);
+    story.dies("worker", Exit::Code(1));
+    story.pass_s(1);
+    let models = |story: &Story| story.prepared.iter().map(|(_, start)| start.model.clone()).collect::<Vec<_>>();
+    assert_eq!(models(&story), [None, None], "it ran already, nothing was started for it");
+
+    story.slow.insert("worker".to_owned());
+    restart(&mut story, "worker");
+    let answer = with_model(&mut story, |name, overrides| Request::Restart { name, overrides });
+    story.slow.clear();
+    story.ends("worker");
+    story.pass_s(5);
+    assert_eq!(models(&story).last(), Some(&Some("big".to_owned())), "in mid-restart it counts for the next start");
+    assert!(is_done(&story, answer));
+    story.dies("worker", Exit::Code(1));
+    story.pass_s(5);
+    assert_eq!(models(&story).last(), Some(&None));
+}
+
+#[test]
 fn a_file_that_came_is_taken_up_at_once_also_by_an_agent_that_died_long_ago() {
     let mut story = Story::new(ONE);
     story.pass_s(5);

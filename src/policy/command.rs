@@ -11,7 +11,7 @@ use super::live::{Waiter, WaitsFor};
 use super::message::{MessageId, Progress, Purpose};
 use super::now::Now;
 use super::request::{Override, PhaseTarget, Reason, Reply, Request, RequestId};
-use super::state::{Cause, Over, Session};
+use super::state::{Cause, Session};
 use super::{Supervisor, Turn};
 
 /// The longest text that `send` takes, in bytes.
@@ -62,8 +62,14 @@ impl Supervisor {
             let (Some(state), Some(live)) = (self.state.agents.get_mut(name), self.agents.get_mut(name)) else {
                 continue;
             };
-            live.overrides = overrides.get(name).cloned().unwrap_or_default();
             state.asked = true;
+            let one_off = overrides.get(name).cloned().unwrap_or_default();
+            if one_off != Override::default() {
+                state.take_back_start();
+            }
+            if !matches!(state.session, Session::Running { .. } | Session::Starting | Session::Unknown { .. }) {
+                live.overrides = one_off;
+            }
             if !names.is_empty() {
                 state.stopped = None;
                 state.retry = None;
@@ -169,15 +175,9 @@ impl Supervisor {
         state.retry = None;
         live.first = true;
         live.overrides = overrides.get(name).cloned().unwrap_or_default();
-        match state.session {
-            Session::Running { .. } | Session::Starting | Session::Unknown { .. } => state.restart = Some(Cause::Asked),
-            // A start that is on its way is dropped, for one with what was asked now.
-            Session::Stopping { then_start: true } => state.session = Session::Stopping { then_start: false },
-            Session::Preparing { over } => {
-                state.session = Self::before(over);
-                state.restart = matches!(over, Over::Live).then_some(Cause::Asked);
-            }
-            Session::Stopping { then_start: false } | Session::Absent | Session::Dead { .. } => {}
+        state.take_back_start();
+        if matches!(state.session, Session::Running { .. } | Session::Starting | Session::Unknown { .. }) {
+            state.restart = Some(Cause::Asked);
         }
         let waits_for = WaitsFor::Up(vec![(name.to_owned(), Some(state.run))]);
         self.waiters.push(Waiter { id, waits_for });

@@ -134,9 +134,9 @@ impl Supervisor {
                 turn.act(Action::Stop { agent: name.to_owned() });
             }
             (Ok(()), Over::Nothing) if wanted => self.start(name, turn),
-            (Ok(()), _) => state.session = Self::before(over),
+            (Ok(()), _) => state.session = over.session(),
             (Err(why), _) => {
-                state.session = Self::before(over);
+                state.session = over.session();
                 self.block(name, why, false, turn);
             }
         }
@@ -147,14 +147,6 @@ impl Supervisor {
         let Some(in_loop) = self.fleet.agent(name).and_then(Agent::in_loop) else { return false };
         let current = self.state.loops.get(in_loop).and_then(|state| state.phase.as_ref());
         self.state.agents.get(name).is_some_and(|state| state.phase.as_ref() != current)
-    }
-
-    pub(super) fn before(over: Over) -> Session {
-        match over {
-            Over::Nothing => Session::Absent,
-            Over::Dead { exit } => Session::Dead { exit },
-            Over::Live => Session::Running { ready: true },
-        }
     }
 
     fn block(&mut self, name: &str, why: &str, misconfigured: bool, turn: &mut Turn) {

@@ -4,7 +4,39 @@ use super::Supervisor;
 use super::action::Start;
 use super::fleet::{Agent, Kind};
 use super::now::Now;
-use super::state::{AgentState, Session};
+use super::state::{AgentState, Cause, Over, Session};
+
+impl Over {
+    /// Returns the session as it is when nothing comes of the start.
+    pub fn session(self) -> Session {
+        match self {
+            Self::Nothing => Session::Absent,
+            Self::Dead { exit } => Session::Dead { exit },
+            Self::Live => Session::Running { ready: true },
+        }
+    }
+}
+
+impl AgentState {
+    /// Takes back a start that has been prepared and not begun: what is asked now counts for the one that is made of it.
+    pub fn take_back_start(&mut self) {
+        match &self.session {
+            Session::Preparing { over } => {
+                if *over == Over::Live {
+                    self.restart = Some(Cause::Asked);
+                }
+                self.session = over.session();
+            }
+            Session::Stopping { then_start: true } => self.session = Session::Stopping { then_start: false },
+            Session::Absent
+            | Session::Stopping { then_start: false }
+            | Session::Starting
+            | Session::Running { .. }
+            | Session::Dead { .. }
+            | Session::Unknown { .. } => {}
+        }
+    }
+}
 
 impl Supervisor {
     /// Says whether the agent's loop has phases and it is not known yet which one it is in.
