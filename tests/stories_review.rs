@@ -157,6 +157,53 @@ fn a_one_off_model_is_for_the_start_that_was_asked_for_only() {
 }
 
 #[test]
+fn up_says_why_a_loop_cannot_start_when_its_phase_is_not_known() {
+    let mut story = Story::asleep(PAIR);
+    story.disk.insert("/p/logs/state/phase-idx".into(), "17".to_owned());
+    story.wake();
+    let answers = [story.up(&["builder"]), story.up(&[])];
+    story.pass_s(10);
+    for answer in answers {
+        let (_, error) = failure(&story, answer);
+        assert!(error.contains("holds no index of a phase"), "{error}");
+    }
+}
+
+#[test]
+fn up_says_when_an_agent_in_a_crash_loop_is_tried_again() {
+    let mut story = Story::new(ONE);
+    story.pass_s(5);
+    for wait_s in [1, 2, 3, 5, 5] {
+        story.dies("worker", Exit::Code(7));
+        story.pass_s(wait_s);
+    }
+    let bare = story.up(&[]);
+    story.pass_s(1);
+    let (_, error) = failure(&story, bare);
+    assert!(error.contains("exit status 7") && error.contains("again in 29"), "{error}");
+    let named = story.up(&["worker"]);
+    story.pass_s(1);
+    assert!(is_done(&story, named), "who names it tries at once");
+}
+
+#[test]
+fn a_file_that_came_is_found_by_up_and_by_restart() {
+    for ask in [(|story| story.up(&[])) as fn(&mut Story) -> u64, |story| restart(story, "worker")] {
+        let mut story = Story::asleep(ONE);
+        story.missing.insert("worker".to_owned(), "cannot read `/p/x.md`".to_owned());
+        story.wake();
+        story.pass_s(5);
+        let answer = ask(&mut story);
+        story.pass_s(1);
+        assert!(failure(&story, answer).1.contains("cannot read `/p/x.md`"));
+        story.missing.clear();
+        let answer = ask(&mut story);
+        story.pass_s(1);
+        assert!(is_done(&story, answer) && story.pane("worker").alive, "{:?}", story.replies[&answer]);
+    }
+}
+
+#[test]
 fn a_file_that_came_is_taken_up_at_once_also_by_an_agent_that_died_long_ago() {
     let mut story = Story::new(ONE);
     story.pass_s(5);

@@ -110,7 +110,10 @@ impl Supervisor {
                             last.exit,
                             left.as_secs().max(1)
                         )),
-                        (None, None, _) | (None, Some(_), None) => return None,
+                        (None, None, _) | (None, Some(_), None) => {
+                            let astray = self.astray_of(name)?;
+                            errors.push(format!("{name}: {astray}"));
+                        }
                     }
                 }
                 Session::Preparing { .. } | Session::Stopping { .. } | Session::Starting => return None,
@@ -120,6 +123,12 @@ impl Supervisor {
             [] => Some(Reply::Done { lines }),
             _ => Some(failed(Reason::Failed, errors.join("\n"), None)),
         }
+    }
+
+    /// Returns why it is not known which phase the agent's loop is in, where a start waits for that.
+    fn astray_of(&self, name: &str) -> Option<&str> {
+        let agent = self.fleet.agent(name).filter(|agent| self.phase_is_open(agent))?;
+        self.state.loops.get(agent.in_loop()?)?.astray.as_deref()
     }
 
     fn down_outcome(&self, names: &[String]) -> Option<Reply> {

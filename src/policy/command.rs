@@ -26,9 +26,9 @@ impl Supervisor {
                 Some(explanation) => Reply::Explanation { explanation: Box::new(explanation) },
                 None => self.no_such(name),
             }),
-            Request::Up { names, overrides } => self.up(id, names, overrides),
+            Request::Up { names, overrides } => self.up(id, names, overrides, turn.now),
             Request::Down { names } => self.down(id, names, turn.now),
-            Request::Restart { name, overrides } => self.restart(id, name, overrides),
+            Request::Restart { name, overrides } => self.restart(id, name, overrides, turn.now),
             Request::Send { name, text, wait, queue } => self.send(id, (name, text), (*wait, *queue), turn.now),
             Request::Wake { name } => self.wake(Some(id), name, turn.now),
             Request::Run { name, fresh, text } => self.run(Some(id), name, (*fresh, text.as_deref())),
@@ -44,7 +44,13 @@ impl Supervisor {
         no_such(&self.fleet, name)
     }
 
-    fn up(&mut self, id: RequestId, names: &[String], overrides: &BTreeMap<String, Override>) -> Option<Reply> {
+    fn up(
+        &mut self,
+        id: RequestId,
+        names: &[String],
+        overrides: &BTreeMap<String, Override>,
+        now: Now,
+    ) -> Option<Reply> {
         for name in names {
             if let Err(reply) = self.may_start(name) {
                 return Some(reply);
@@ -75,9 +81,7 @@ impl Supervisor {
                 state.retry = None;
                 live.first = true;
             }
-            if let Some(blocked) = &mut state.blocked {
-                blocked.again = true;
-            }
+            state.try_again(now);
         }
         let waits_for = chosen.into_iter().map(|name| (name, None)).collect();
         self.waiters.push(Waiter { id, waits_for: WaitsFor::Up(waits_for) });
@@ -162,7 +166,13 @@ impl Supervisor {
         None
     }
 
-    fn restart(&mut self, id: RequestId, name: &str, overrides: &BTreeMap<String, Override>) -> Option<Reply> {
+    fn restart(
+        &mut self,
+        id: RequestId,
+        name: &str,
+        overrides: &BTreeMap<String, Override>,
+        now: Now,
+    ) -> Option<Reply> {
         if let Err(reply) = self.may_start(name).and_then(|()| self.may_override(overrides)) {
             return Some(reply);
         }
@@ -173,6 +183,7 @@ impl Supervisor {
         state.stopped = None;
         state.asked = true;
         state.retry = None;
+        state.try_again(now);
         live.first = true;
         live.overrides = overrides.get(name).cloned().unwrap_or_default();
         state.take_back_start();

@@ -18,6 +18,15 @@ impl Over {
 }
 
 impl AgentState {
+    /// Lets what is blocked be tried now, because a person asks; back-off holds.
+    pub fn try_again(&mut self, now: Now) {
+        let Some(blocked) = &mut self.blocked else { return };
+        blocked.again = true;
+        if self.back_off_end().is_none_or(|end| end <= now.mono) {
+            self.retry = None;
+        }
+    }
+
     /// Takes back a start that has been prepared and not begun: what is asked now counts for the one that is made of it.
     pub fn take_back_start(&mut self) {
         match &self.session {
