@@ -220,6 +220,37 @@ fn a_file_that_came_is_taken_up_at_once_also_by_an_agent_that_died_long_ago() {
 }
 
 #[test]
+fn an_edit_of_the_status_file_or_the_inboxes_of_the_current_phase_is_taken_up() {
+    let mut story = Story::new(PAIR);
+    story.push("done, elsewhere", &[("STATUS-ONE.md", Some("## DONE\n")), ("A.md", Some("look"))]);
+    story.pass_s(5);
+    assert_eq!(story.saved.loops[""].phase.as_deref(), Some("p1"));
+    let edited = PAIR
+        .replace("inboxes", "#")
+        .replace("review_pings = \"builder\"", "review_pings = \"builder\"\ninboxes = [\"A.md\", \"B.md\"]");
+    story.edit(&edited);
+    story.pass_s(5);
+    assert_eq!(story.pane("adversary").taken.len(), 1, "the inbox was there already and is told now");
+    story.edit(&edited.replace("STATUS-1.md", "STATUS-ONE.md"));
+    story.pass_s(5);
+    assert_eq!(story.saved.loops[""].phase.as_deref(), Some("p2"));
+}
+
+#[test]
+fn an_edit_while_git_reads_does_not_stop_the_handoff() {
+    let mut story = Story::new(PAIR);
+    story.pass_s(5);
+    story.git_hangs = true;
+    story.push("claim(p1): lost in the middle of an edit", &[]);
+    story.edit(&PAIR.replace("repo = \"builder\"", "repo = \"adversary\""));
+    story.git_hangs = false;
+    story.push("claim(p1): the next one", &[]);
+    story.pass_s(5);
+    let taken = story.pane("adversary").taken.clone();
+    assert!(taken.iter().any(|text| text.contains("the next one")), "{taken:?}");
+}
+
+#[test]
 fn answers_are_sentences() {
     let mut story = Story::new(&PAIR.replace("backend = \"box\"", "backend = \"other\""));
     story.pass_s(5);

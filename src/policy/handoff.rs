@@ -37,6 +37,11 @@ impl Loop {
         }
     }
 
+    /// Says whether anything that is pushed matters to this loop.
+    fn reads_pushed(&self) -> bool {
+        self.handoff.is_some() || self.done_source == DoneSource::Pushed
+    }
+
     /// Returns where the working copy's status file of a phase may stand, the first that exists counts.
     pub(super) fn status_files(&self, status: &str) -> Vec<PathBuf> {
         self.pushed_paths(status).iter().map(|path| self.repo.join(path)).collect()
@@ -50,6 +55,20 @@ impl Supervisor {
         live.head = Some(head.to_owned());
         live.retry = None;
         self.origin_back(in_loop, turn);
+    }
+
+    /// Takes in that the config says something else of a loop: what it names now has not been read.
+    pub(super) fn loop_edited(&mut self, before: &Loop, after: &Loop) {
+        let Some(live) = self.loops.get_mut(&after.name) else { return };
+        live.read_for = None;
+        live.pushed_status = None;
+        live.reading_outdated = live.reading.is_some();
+        if (&before.repo, &before.branch, before.reads_pushed()) != (&after.repo, &after.branch, after.reads_pushed()) {
+            // What was asked of the other branch is answered by nobody, and the head of this one is told anew.
+            live.reading = None;
+            live.reading_outdated = false;
+            live.head = None;
+        }
     }
 
     /// Takes in that the origin cannot be asked.
@@ -77,6 +96,7 @@ impl Supervisor {
         let fleet = Arc::clone(&self.fleet);
         let (Some(a_loop), Some(live)) = (fleet.loop_named(in_loop), self.loops.get_mut(in_loop)) else { return };
         let Some(asked_for) = live.reading.take() else { return };
+        let asked_for = (!std::mem::take(&mut live.reading_outdated)).then_some(asked_for);
         match result {
             Err(why) => {
                 live.failures += 1;
@@ -93,7 +113,8 @@ impl Supervisor {
         }
     }
 
-    fn take_pushed(&mut self, a_loop: &Loop, asked_for: String, pushed: &Pushed, turn: &mut Turn) {
+    /// Takes in what is pushed; files count only if they were asked for in the phase `asked_for` and still are.
+    fn take_pushed(&mut self, a_loop: &Loop, asked_for: Option<String>, pushed: &Pushed, turn: &mut Turn) {
         let phase = self.state.loops.get(&a_loop.name).and_then(|state| state.phase.clone());
         let Some(state) = self.state.loops.get_mut(&a_loop.name) else { return };
         let baseline = state.head.is_none();
@@ -102,7 +123,7 @@ impl Supervisor {
         if let (Some(handoff), false, false) = (&a_loop.handoff, baseline, complete) {
             self.hand_over(a_loop, handoff, &pushed.commits, turn);
         }
-        if Some(&asked_for) == phase.as_ref() {
+        if asked_for.is_some() && asked_for == phase {
             if let Some(handoff) = a_loop.handoff.as_ref().filter(|_| !complete) {
                 self.read_inboxes(a_loop, handoff, pushed, turn);
             }
@@ -112,7 +133,7 @@ impl Supervisor {
             let text = text.map(|blob| blob.text.clone());
             if let Some(live) = self.loops.get_mut(&a_loop.name) {
                 live.pushed_status = text;
-                live.read_for = Some(asked_for);
+                live.read_for = asked_for;
             }
         }
     }
@@ -231,8 +252,7 @@ impl Supervisor {
     fn decide_handoff(&mut self, a_loop: &Loop, turn: &mut Turn) {
         let name = &a_loop.name;
         let (Some(state), Some(live)) = (self.state.loops.get(name), self.loops.get(name)) else { return };
-        let pushed_counts = a_loop.handoff.is_some() || a_loop.done_source == DoneSource::Pushed;
-        if live.reading.is_some() || live.head.is_none() || !pushed_counts || state.phase.is_none() {
+        if live.reading.is_some() || live.head.is_none() || !a_loop.reads_pushed() || state.phase.is_none() {
             return;
         }
         let read = live.head == state.head && live.read_for == state.phase;

@@ -133,6 +133,8 @@ pub(super) struct LoopLive {
     pub head: Option<String>,
     /// `ReadPushed` was asked for this phase and not answered.
     pub reading: Option<String>,
+    /// What was asked for is not what is wanted now: an edit came between.
+    pub reading_outdated: bool,
     /// The phase that the last answer was read for.
     pub read_for: Option<String>,
     /// A failed reading is tried again then.

@@ -224,8 +224,13 @@ impl Supervisor {
         if !changed && !mended {
             return;
         }
-        self.fleet = Arc::clone(fleet);
+        let before = std::mem::replace(&mut self.fleet, Arc::clone(fleet));
         self.take_fleet(fleet, turn.now);
+        for after in &fleet.loops {
+            if let Some(before) = before.loop_named(&after.name).filter(|before| *before != after) {
+                self.loop_edited(before, after);
+            }
+        }
         self.unblock();
         let mut event = note(turn.now, EventKind::ConfigLoaded, "config loaded");
         if !warnings.is_empty() {
