@@ -251,6 +251,18 @@ fn an_edit_while_git_reads_does_not_stop_the_handoff() {
 }
 
 #[test]
+fn a_head_that_was_passed_before_it_was_told_is_read_once() {
+    let mut story = Story::new(PAIR);
+    story.pass_s(5);
+    story.commits.push(("c1".to_owned(), "claim(p1): one".to_owned()));
+    story.commits.push(("c2".to_owned(), "claim(p1): two".to_owned()));
+    story.turn(vec![Observation::Head { in_loop: String::new(), head: "c1".to_owned() }]);
+    story.turn(vec![Observation::Head { in_loop: String::new(), head: "c2".to_owned() }]);
+    story.pass_s(5);
+    assert_eq!(story.pane("adversary").taken.len(), 1);
+}
+
+#[test]
 fn answers_are_sentences() {
     let mut story = Story::new(&PAIR.replace("backend = \"box\"", "backend = \"other\""));
     story.pass_s(5);

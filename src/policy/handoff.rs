@@ -119,6 +119,10 @@ impl Supervisor {
         let Some(state) = self.state.loops.get_mut(&a_loop.name) else { return };
         let baseline = state.head.is_none();
         state.head = Some(pushed.head.clone());
+        if let Some(live) = self.loops.get_mut(&a_loop.name) {
+            // What was read may be newer than what was told; it is not read again for that.
+            live.head = Some(pushed.head.clone());
+        }
         let complete = state.complete.is_some();
         if let (Some(handoff), false, false) = (&a_loop.handoff, baseline, complete) {
             self.hand_over(a_loop, handoff, &pushed.commits, turn);
