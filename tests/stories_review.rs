@@ -263,6 +263,32 @@ fn a_head_that_was_passed_before_it_was_told_is_read_once() {
 }
 
 #[test]
+fn a_task_that_becomes_a_persistent_agent_is_started() {
+    let text = ONE.replace("prompt = \"work\"", "prompt = \"work\"\nkind = \"task\"");
+    let mut story = Story::new(&text);
+    story.pass_s(5);
+    assert!(story.panes.is_empty());
+    story.edit(ONE);
+    story.pass_s(5);
+    assert!(story.pane("worker").alive);
+}
+
+#[test]
+fn a_loop_that_an_edit_takes_away_for_a_while_keeps_its_phase() {
+    let mut story = Story::new(PAIR);
+    story.push("done", &[("STATUS-1.md", Some("## DONE\n"))]);
+    story.pass_s(5);
+    assert_eq!(story.saved.loops[""].phase.as_deref(), Some("p2"));
+    story.edit(ONE);
+    story.pass_s(5);
+    story.kill_supervisor();
+    story.wake();
+    story.edit(PAIR);
+    story.pass_s(5);
+    assert_eq!(story.saved.loops[""].phase.as_deref(), Some("p2"), "never back");
+}
+
+#[test]
 fn answers_are_sentences() {
     let mut story = Story::new(&PAIR.replace("backend = \"box\"", "backend = \"other\""));
     story.pass_s(5);

@@ -50,7 +50,7 @@ use std::sync::Arc;
 
 use action::Action;
 use event::{Event, EventKind, Level};
-use fleet::{Fleet, Kind};
+use fleet::{Agent, Fleet, Kind};
 use live::{AgentLive, LoopLive, Waiter};
 use now::{Mono, Now};
 use observation::{Observation, Spooled};
@@ -88,6 +88,9 @@ impl Turn {
 
 /// The most rounds that one turn takes until nothing more follows from what was seen; more is a bug of ours.
 const ROUNDS_MAX: usize = 32;
+
+/// So many loops that the config no longer names are remembered.
+const LOOPS_GONE_MAX: usize = 32;
 
 /// Decides for a whole fleet.
 #[derive(Debug)]
@@ -226,6 +229,12 @@ impl Supervisor {
         }
         let before = std::mem::replace(&mut self.fleet, Arc::clone(fleet));
         self.take_fleet(fleet, turn.now);
+        for agent in fleet.agents.iter().filter(|agent| !agent.is_task()) {
+            let was_task = before.agent(&agent.name).is_some_and(Agent::is_task);
+            if let Some(state) = self.state.agents.get_mut(&agent.name).filter(|_| was_task) {
+                state.asked = true;
+            }
+        }
         for after in &fleet.loops {
             if let Some(before) = before.loop_named(&after.name).filter(|before| *before != after) {
                 self.loop_edited(before, after);
@@ -258,11 +267,22 @@ impl Supervisor {
         for name in self.state.agents.keys() {
             self.agents.entry(name.clone()).or_default();
         }
-        self.state.loops.retain(|name, _| fleet.loop_named(name).is_some());
+        self.forget_loops(fleet);
         self.loops.retain(|name, _| fleet.loop_named(name).is_some());
         for a_loop in &fleet.loops {
             self.state.loops.entry(a_loop.name.clone()).or_insert_with(|| LoopState::new(now));
             self.loops.entry(a_loop.name.clone()).or_default();
+        }
+    }
+
+    /// Forgets loops that the config does not name, the oldest beyond a bound: one that comes back keeps its phase.
+    fn forget_loops(&mut self, fleet: &Fleet) {
+        let gone = self.state.loops.iter().filter(|(name, _)| fleet.loop_named(name).is_none());
+        let mut gone: Vec<(Mono, String)> = gone.map(|(name, state)| (state.since.mono, name.clone())).collect();
+        gone.sort();
+        let surplus = gone.len().saturating_sub(LOOPS_GONE_MAX);
+        for (_, name) in gone.into_iter().take(surplus) {
+            self.state.loops.remove(&name);
         }
     }
 
