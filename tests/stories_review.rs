@@ -263,6 +263,21 @@ fn a_head_that_was_passed_before_it_was_told_is_read_once() {
 }
 
 #[test]
+fn a_down_whose_asker_goes_away_comes_to_its_end() {
+    let mut story = Story::new(PAIR);
+    story.pass_s(5);
+    story.slow.extend(["builder".to_owned(), "adversary".to_owned()]);
+    let answer = story.down(&[]);
+    story.hang_up(answer);
+    story.pass_s(1);
+    story.slow.clear();
+    story.ends("builder");
+    story.ends("adversary");
+    story.pass_s(1);
+    assert!(story.ended && story.panes.is_empty());
+}
+
+#[test]
 fn a_task_that_becomes_a_persistent_agent_is_started() {
     let text = ONE.replace("prompt = \"work\"", "prompt = \"work\"\nkind = \"task\"");
     let mut story = Story::new(&text);

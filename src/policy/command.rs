@@ -286,7 +286,9 @@ impl Supervisor {
 
     /// Takes in that who asked has hung up: a message that was not typed yet is taken back.
     pub(super) fn request_gone(&mut self, id: RequestId, turn: &mut Turn) {
-        let Some(at) = self.waiters.iter().position(|waiter| waiter.id == id) else { return };
+        // A `down` of everything goes on to its end: nobody else would end the supervisor.
+        let leaves = |waiter: &Waiter| waiter.id == id && waiter.waits_for != WaitsFor::End;
+        let Some(at) = self.waiters.iter().position(leaves) else { return };
         let waiter = self.waiters.remove(at);
         if let WaitsFor::Message { agent, message, .. } = waiter.waits_for {
             self.withdraw(&agent, message, turn);
