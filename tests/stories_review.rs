@@ -304,6 +304,22 @@ fn a_loop_that_an_edit_takes_away_for_a_while_keeps_its_phase() {
 }
 
 #[test]
+fn many_phases_with_one_done_status_file_end_nobody() {
+    let mut text = ONE.to_owned();
+    text.push_str("[loop]\ndone_source = \"worktree\"\n");
+    for number in 0..100 {
+        let phase = format!("[[loop.phases]]\nid = \"p{number}\"\nplan = \"plan\"\nstatus = \"STATUS.md\"\n");
+        text.push_str(&phase);
+    }
+    let mut story = Story::asleep(&text);
+    story.disk.insert("/p/STATUS.md".into(), "## DONE\n".to_owned());
+    story.disk.insert("/p/machine-docs/STATUS.md".into(), "## DONE\n".to_owned());
+    story.wake();
+    story.pass_s(10);
+    assert!(story.marker.is_some());
+}
+
+#[test]
 fn answers_are_sentences() {
     let mut story = Story::new(&PAIR.replace("backend = \"box\"", "backend = \"other\""));
     story.pass_s(5);

@@ -86,7 +86,7 @@ impl Turn {
     }
 }
 
-/// The most rounds that one turn takes until nothing more follows from what was seen; more is a bug of ours.
+/// The most rounds that one turn takes until nothing more follows from what was seen; what is left is the next turn's.
 const ROUNDS_MAX: usize = 32;
 
 /// So many loops that the config no longer names are remembered.
@@ -148,7 +148,7 @@ impl Supervisor {
         for observation in seen {
             self.take_in(observation, &mut turn);
         }
-        for _ in 0..ROUNDS_MAX {
+        for round in 1.. {
             let before = turn.actions.len();
             turn.deadline = None;
             self.decide_commands(&mut turn);
@@ -161,11 +161,15 @@ impl Supervisor {
             self.decide_attention(&mut turn);
             self.decide_stalls(&mut turn);
             if turn.actions.len() == before {
-                self.decide_notices(&mut turn);
-                return turn;
+                break;
+            }
+            if round == ROUNDS_MAX {
+                turn.due(now.mono);
+                break;
             }
         }
-        unreachable!("a turn came to no end: {:?}", turn.actions.last())
+        self.decide_notices(&mut turn);
+        turn
     }
 
     /// Returns what must be on disk before the turn's actions are performed.
