@@ -1,5 +1,6 @@
 //! The one place that waits: file descriptors in, the parts that own them out.
 
+use std::cell::Cell;
 use std::io;
 use std::os::fd::AsFd;
 
@@ -55,6 +56,7 @@ pub enum Interest {
 #[derive(Debug)]
 pub struct Reactor {
     epoll: Epoll,
+    waits: Cell<u64>,
 }
 
 impl Reactor {
@@ -63,7 +65,7 @@ impl Reactor {
     /// # Errors
     /// When the kernel gives none.
     pub fn new() -> io::Result<Self> {
-        Ok(Self { epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)? })
+        Ok(Self { epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?, waits: Cell::new(0) })
     }
 
     /// Watches `fd` (level-triggered) for `owner` under the owner's number `id`, below 2^56.
@@ -103,7 +105,13 @@ impl Reactor {
             Err(nix::errno::Errno::EINTR) => 0,
             Err(error) => return Err(error.into()),
         };
+        self.waits.set(self.waits.get() + 1);
         Ok(events[..count].iter().filter_map(|event| split(event.data())).collect())
+    }
+
+    /// Returns how often [`Reactor::wait`] has returned: what was read since then is no older than what it told.
+    pub fn waits(&self) -> u64 {
+        self.waits.get()
     }
 }
 

@@ -1,6 +1,6 @@
 //! All processes of one agent, held so that a signal can reach nobody else.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read};
@@ -110,29 +110,45 @@ pub struct Roots<'a> {
     pub sessions: &'a mut BTreeSet<i32>,
 }
 
+/// All processes at one moment, and whose mark they bear.
+#[derive(Debug)]
+pub struct Table {
+    processes: Vec<Process>,
+    marks: BTreeMap<i32, Vec<u8>>,
+}
+
+impl Table {
+    /// Reads `/proc`, two files for each process.
+    ///
+    /// # Errors
+    /// When `/proc` cannot be read.
+    pub fn read() -> io::Result<Self> {
+        let pids = std::fs::read_dir("/proc")?.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+        let processes: Vec<_> = pids.filter_map(Process::read).collect();
+        let marks = processes.iter().filter_map(|Process { pid, .. }| Some((*pid, mark(*pid)?))).collect();
+        Ok(Self { processes, marks })
+    }
+}
+
 /// Returns all living members: the server's children, what bears the mark, all descendants of these, and the sessions that
 /// they lead; never the first process, this one, or its children.
-///
-/// # Errors
-/// When `/proc` cannot be read.
-pub fn members(roots: Roots<'_>) -> io::Result<Vec<Process>> {
-    let table = processes()?;
+pub fn members(table: &Table, roots: Roots<'_>) -> Vec<Process> {
+    let Table { processes, marks } = table;
     let own = i32::try_from(std::process::id()).unwrap_or(i32::MAX);
-    let spared = closure(&table, BTreeSet::from([own]));
-    let mark = [MARK.as_bytes(), b"=", roots.socket.as_os_str().as_bytes()].concat();
+    let spared = closure(processes, BTreeSet::from([own]));
     let mut first = roots.known;
-    for Process { pid, parent, .. } in &table {
+    for Process { pid, parent, .. } in processes {
         let of_server = roots.server == Some(*parent) && !is_log_writer(*pid, roots.launch_file);
-        if of_server || bears(*pid, &mark) {
+        if of_server || marks.get(pid).is_some_and(|mark| mark == roots.socket.as_os_str().as_bytes()) {
             first.insert(*pid);
         }
     }
-    let all = with_sessions(&table, first, roots.sessions);
-    let is_member = |process: &Process| {
-        let Process { pid, ended, .. } = *process;
+    let all = with_sessions(processes, first, roots.sessions);
+    let is_member = |process: &&Process| {
+        let Process { pid, ended, .. } = **process;
         pid > 1 && !ended && all.contains(&pid) && !spared.contains(&pid) && roots.server != Some(pid)
     };
-    Ok(table.into_iter().filter(is_member).collect())
+    processes.iter().filter(is_member).copied().collect()
 }
 
 /// Returns `first` with all descendants and all processes of `sessions`, to which those are added that a member leads: what
@@ -173,15 +189,11 @@ fn closure(table: &[Process], first: BTreeSet<i32>) -> BTreeSet<i32> {
     }
 }
 
-/// Reads the table of all processes.
-fn processes() -> io::Result<Vec<Process>> {
-    let pids = std::fs::read_dir("/proc")?.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-    Ok(pids.filter_map(Process::read).collect())
-}
-
-/// Tells whether a process was started with `mark` (`NAME=VALUE`) in its environment.
-fn bears(pid: i32, mark: &[u8]) -> bool {
-    proc_file(pid, "environ").is_ok_and(|environ| environ.split(|byte| *byte == 0).any(|variable| variable == mark))
+/// Returns the value of [`MARK`] in the environment that a process was started with.
+fn mark(pid: i32) -> Option<Vec<u8>> {
+    let environ = proc_file(pid, "environ").ok()?;
+    let value = |variable: &[u8]| Some(variable.strip_prefix(MARK.as_bytes())?.strip_prefix(b"=")?.to_owned());
+    environ.split(|byte| *byte == 0).find_map(value)
 }
 
 fn is_log_writer(pid: i32, launch_file: &Path) -> bool {

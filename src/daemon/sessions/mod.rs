@@ -22,6 +22,7 @@ use descriptor::Numbers;
 use super::clock;
 use super::paths::Paths;
 use super::reactor::{Part, Reactor};
+use super::tree::Table;
 use crate::policy::message::MessageId;
 use crate::policy::now::Mono;
 use crate::policy::observation::Observation;
@@ -37,6 +38,23 @@ struct Context {
     program: PathBuf,
     told: Vec<Observation>,
     now: Mono,
+    /// The process table, and when it was read: after so many waits.
+    table: Option<(u64, Rc<Table>)>,
+}
+
+impl Context {
+    /// Returns a process table that is newer than everything that the reactor has told; agents that end together share it.
+    fn table(&mut self) -> std::io::Result<Rc<Table>> {
+        let waits = self.reactor.waits();
+        if let Some((at, table)) = &self.table
+            && *at == waits
+        {
+            return Ok(Rc::clone(table));
+        }
+        let table = Rc::new(Table::read()?);
+        self.table = Some((waits, Rc::clone(&table)));
+        Ok(table)
+    }
 }
 
 /// The agents' tmux sessions, each with a control-mode client of ours.
@@ -53,7 +71,7 @@ pub struct Sessions {
 impl Sessions {
     /// Makes the part; `program` is this program's own path ([`super::child::own_program`]).
     pub fn new(reactor: Rc<Reactor>, paths: Rc<Paths>, program: PathBuf) -> Self {
-        let context = Context { reactor, paths, program, told: Vec::new(), now: clock::mono() };
+        let context = Context { reactor, paths, program, told: Vec::new(), now: clock::mono(), table: None };
         Self { context, agents: Vec::new(), names: BTreeMap::new() }
     }
 
@@ -143,5 +161,24 @@ impl Drop for Sessions {
         for leaving in leaving {
             leaving.finish(deadline);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn a_process_table_is_shared_until_something_is_waited_for() {
+        let reactor = Rc::new(Reactor::new().unwrap());
+        let paths = Rc::new(Paths::new(Path::new("/agents.toml"), Path::new("/logs")).unwrap());
+        let mut sessions = Sessions::new(Rc::clone(&reactor), paths, PathBuf::new());
+        let context = &mut sessions.context;
+        let first = context.table().unwrap();
+        assert!(Rc::ptr_eq(&first, &context.table().unwrap()));
+        reactor.wait(false).unwrap();
+        assert!(!Rc::ptr_eq(&first, &context.table().unwrap()));
     }
 }

@@ -84,7 +84,7 @@ impl Stopping {
     /// Does what is next; the result says that the stop is over.
     ///
     /// The server outlives the programs, so that it reaps them and their last words reach the log.
-    pub fn advance(&mut self, whose: Whose<'_>, context: &Context, numbers: &mut Numbers) -> Option<Stopped> {
+    pub fn advance(&mut self, whose: Whose<'_>, context: &mut Context, numbers: &mut Numbers) -> Option<Stopped> {
         if let Stage::Asked { kill } = self.stage
             && context.now >= kill
         {
@@ -123,7 +123,7 @@ impl Stopping {
     }
 
     /// Finds all members that are not held yet, holds them, and signals them.
-    fn collect(&mut self, whose: Whose<'_>, context: &Context, numbers: &mut Numbers) -> Stopped {
+    fn collect(&mut self, whose: Whose<'_>, context: &mut Context, numbers: &mut Numbers) -> Stopped {
         let known: BTreeSet<_> = self.members.iter().map(|member| member.process.pid).collect();
         let roots = Roots {
             server: self.server.as_ref().map(|server| server.process.pid),
@@ -132,7 +132,8 @@ impl Stopping {
             known: known.clone(),
             sessions: &mut self.sessions,
         };
-        let found = tree::members(roots).map_err(|error| format!("cannot read the process table: {error}"))?;
+        let table = context.table().map_err(|error| format!("cannot read the process table: {error}"))?;
+        let found = tree::members(&table, roots);
         for process in found.into_iter().filter(|process| !known.contains(&process.pid)).take(HELD_MAX) {
             let failed = |error| format!("cannot hold process {}: {error}", process.pid);
             if let Some(held) = Held::new(process).map_err(failed)? {
