@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A laboratory for one supervisor: a fleet of stand-in agents, a bare origin and two clones in one temporary folder.
 
-Everything has its own HOME, XDG_RUNTIME_DIR and tmux sockets there, so that the folder's unique name stands in the
+Everything has its own HOME, XDG_RUNTIME_DIR (in memory) and tmux sockets, so that the folder's unique name stands in the
 environment of each process; at the end exactly these are ended, by their ids, and the folder is removed.
 """
 import argparse
@@ -18,6 +18,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 PREFIX = "lab-"
+MEMORY = Path("/dev/shm")
 # How often the laboratory looks; the times themselves are the agents'. Looking at a whole fleet costs, so it is rarer.
 POLL_S, FLEET_POLL_S = 0.005, 0.05
 
@@ -113,7 +114,9 @@ class Lab:
         self.program, self.keep, self.children, self.pushes = program, keep, [], 0
         self.signal_s, self.heavy_s = signal_s, heavy_s
         self.root = Path(tempfile.mkdtemp(prefix="aol-", dir="/tmp")).resolve()
-        self.runtime, self.folder = self.root / "r", self.root / "agents"
+        # In memory, as a runtime folder is: on a disk, making and removing many small files costs more than all else.
+        memory = MEMORY if os.access(MEMORY, os.W_OK) else self.root
+        self.runtime, self.folder = memory / f"{self.root.name}-r", self.root / "agents"
         self.origin, self.project = self.root / "origin.git", self.root / "project"
         self.clones = {name: self.root / name for name in ("builder", "adversary")}
         self.workers = [f"w{number:02}" for number in range(workers)]
@@ -337,9 +340,10 @@ class Lab:
         for child in self.children:
             child.wait(10)
         if self.keep:
-            print(f"kept {self.root}", file=sys.stderr)
+            print(f"kept {self.root} and {self.runtime}", file=sys.stderr)
         else:
             shutil.rmtree(self.root, ignore_errors=True)
+            shutil.rmtree(self.runtime, ignore_errors=True)
 
     def __enter__(self):
         return self
