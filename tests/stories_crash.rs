@@ -200,6 +200,25 @@ fn a_kill_between_any_two_actions_of_going_on_after_the_end_removes_the_marker()
 }
 
 #[test]
+fn what_was_typed_before_the_supervisor_was_away_is_looked_at_before_it_is_submitted() {
+    let mut story = Story::new(ONE);
+    story.pass_s(5);
+    queue(&mut story, "worker", "go on");
+    assert_eq!(story.pane("worker").input, "go on");
+    story.kill_supervisor();
+    story.pass_s(600);
+    story.pane("worker").input = "rm -rf build && ".to_owned();
+    story.wake();
+    story.pass_s(60);
+    assert_eq!(story.pane("worker").input, "rm -rf build && ", "a person's draft is left alone");
+    story.pane("worker").input = String::new();
+    story.output("worker");
+    story.pass_s(5);
+    let taken = story.pane("worker").taken.clone();
+    assert!(taken.len() == 1 && taken[0].ends_with("go on"), "{taken:?}");
+}
+
+#[test]
 fn what_still_stands_typed_after_the_supervisor_was_away_is_submitted_once() {
     let mut story = Story::new(ONE);
     story.pass_s(5);

@@ -263,6 +263,66 @@ fn a_head_that_was_passed_before_it_was_told_is_read_once() {
 }
 
 #[test]
+fn a_full_queue_loses_no_claim() {
+    let mut story = Story::new(PAIR);
+    story.pass_s(5);
+    story.pane("adversary").dialog = true;
+    story.output("adversary");
+    for number in 0..150 {
+        queue(&mut story, "adversary", &format!("note {number}"));
+    }
+    story.push("claim(p1): in a crowd", &[]);
+    story.pass_s(5);
+    story.pane("adversary").dialog = false;
+    story.output("adversary");
+    story.pass_s(600);
+    let taken = story.pane("adversary").taken.clone();
+    assert!(taken.last().is_some_and(|text| text.contains("in a crowd")), "{} taken", taken.len());
+}
+
+#[test]
+fn queues_of_long_texts_stay_below_what_a_state_file_may_be() {
+    let mut story = Story::new(PAIR);
+    story.pass_s(5);
+    let long = "\"\\ ".repeat(150_000);
+    let mut refused = 0;
+    for name in ["builder", "adversary"] {
+        story.pane(name).dialog = true;
+        story.output(name);
+        for _ in 0..4 {
+            let answer = queue(&mut story, name, &long);
+            refused += usize::from(!is_done(&story, answer));
+        }
+    }
+    assert!(refused > 0, "somebody was told that too much waits");
+    let bytes = serde_json::to_vec(&story.saved).expect("JSON").len();
+    assert!(bytes < 8 << 20, "{bytes} bytes are written at every change");
+    story.push("claim(p1): still told", &[]);
+    assert!(story.saved.agents["adversary"].queue.iter().any(|message| message.text.contains("still told")));
+}
+
+#[test]
+fn a_ping_that_may_have_arrived_says_so_also_when_another_one_joins_it() {
+    let mut story = Story::new(PAIR);
+    story.pass_s(5);
+    story.pane("adversary").swallows = u32::MAX;
+    story.push("claim(p1): one", &[]);
+    story.pass_s(3);
+    story.missing.insert("adversary".to_owned(), "not yet".to_owned());
+    story.dies("adversary", Exit::Code(1));
+    story.missing.clear();
+    story.turn(vec![Observation::PromptsChanged]);
+    story.pane("adversary").dialog = true;
+    story.pass_s(3);
+    story.push("claim(p1): two", &[]);
+    story.pane("adversary").dialog = false;
+    story.output("adversary");
+    story.pass_s(60);
+    let taken = story.pane("adversary").taken.clone();
+    assert!(taken.len() == 1 && taken[0].starts_with("(possibly repeated) ") && taken[0].contains("two"), "{taken:?}");
+}
+
+#[test]
 fn a_down_whose_asker_goes_away_comes_to_its_end() {
     let mut story = Story::new(PAIR);
     story.pass_s(5);
@@ -317,6 +377,36 @@ fn many_phases_with_one_done_status_file_end_nobody() {
     story.wake();
     story.pass_s(10);
     assert!(story.marker.is_some());
+}
+
+#[test]
+fn a_text_that_somebody_goes_on_typing_behind_is_not_submitted() {
+    let mut story = Story::new(ONE);
+    story.pass_s(5);
+    story.pane("worker").swallows = 6;
+    queue(&mut story, "worker", "go on where you stopped");
+    story.pass_s(15);
+    let left = story.pane("worker").swallows;
+    assert_eq!(left, 1, "five quick presses, then one at each look");
+    let due = story.deadline.expect("a next press");
+    story.pass(due.since(story.now.mono).saturating_sub(Duration::from_millis(50)));
+    story.pane("worker").input.push_str(" and on, says a person");
+    story.output("worker");
+    story.pass_s(60);
+    assert_eq!(story.pane("worker").swallows, left, "nobody pressed a key");
+}
+
+#[test]
+fn a_submit_key_that_tmux_does_not_know_is_tried_within_bounds() {
+    let mut story = Story::new(&ONE.replace("backend = \"box\"", "backend = \"blind\""));
+    story.pass_s(5);
+    story.keys_fail = true;
+    let answer = story.send("worker", "go on", 1000);
+    story.pass_s(1100);
+    assert_eq!(failure(&story, answer).0, Reason::Unconfirmed);
+    let waiting = serde_json::to_string(&story.saved.agents["worker"].queue).expect("JSON");
+    assert!(waiting.contains("\"presses\":20"), "{waiting}");
+    assert_eq!(story.told().matches("was not submitted").count(), 1);
 }
 
 #[test]

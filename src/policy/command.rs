@@ -213,7 +213,10 @@ impl Supervisor {
         if let Some(reply) = not_running(name, &state.session) {
             return Some(reply);
         }
-        let Some(message) = self.queue(name, Purpose::Send, text, now) else { return Some(queue_full(name)) };
+        if !self.has_room(name, &text) {
+            return Some(queue_full(name));
+        }
+        let Some(message) = self.queue(name, Purpose::Send, text, now) else { return Some(self.no_such(name)) };
         let waits_for = WaitsFor::Message { agent: name.to_owned(), message, until: now.mono + wait };
         self.waiters.push(Waiter { id, waits_for });
         None
@@ -226,9 +229,10 @@ impl Supervisor {
         }
         match sendable(text) {
             Err(reply) => reply,
+            Ok(text) if !self.has_room(name, &text) => queue_full(name),
             Ok(text) => match self.queue(name, Purpose::Send, text, now) {
                 Some(message) => Reply::Done { lines: vec![format!("message {message} is queued for {name}")] },
-                None => queue_full(name),
+                None => self.no_such(name),
             },
         }
     }
@@ -317,7 +321,8 @@ pub(super) fn no_such(fleet: &Fleet, name: &str) -> Reply {
 
 /// Returns the answer for a message that has no room.
 pub(super) fn queue_full(name: &str) -> Reply {
-    failed(Reason::Busy, format!("too many messages wait for `{name}`"), None)
+    let hint = Some("`explain` shows what is in the way of them".to_owned());
+    failed(Reason::Busy, format!("too many messages wait for `{name}`, or too long ones"), hint)
 }
 
 /// Returns a text as it may be typed.

@@ -19,8 +19,6 @@ use super::state::Session;
 use super::watch::shows_work;
 use super::{Supervisor, Turn, with};
 
-/// The most messages that wait for one agent.
-pub const QUEUE_MAX: usize = 100;
 /// Between paste and submit key: with less, Gemini's program drops the key (220 of 220 arrived with it).
 const SUBMIT_DELAY: Duration = Duration::from_millis(300);
 /// Between submit key and the look that confirms, where the input box has shown the text.
@@ -163,8 +161,15 @@ impl Supervisor {
             live.typing = false;
         }
         let proves = self.backend_of(name).is_some_and(|backend| backend.screen.input_re.is_some());
-        if self.front(name, id).is_some() && result.is_ok() && !proves {
-            self.finish(name, Outcome::Unconfirmed, turn);
+        let Some(message) = self.front(name, id) else { return };
+        let is_last = matches!(message.progress, Progress::Submitted { presses: PRESSES_MAX, .. });
+        match result {
+            Ok(()) if !proves => self.finish(name, Outcome::Unconfirmed, turn),
+            Err(why) if is_last => {
+                let text = format!("message {id} stands typed and was not submitted: {why}");
+                turn.act(Action::Record(self.about(name, EventKind::Unconfirmed, &text, turn.now)));
+            }
+            Ok(()) | Err(_) => {}
         }
     }
 
@@ -363,6 +368,9 @@ impl Supervisor {
         if !proves {
             // Nobody is pressing: the key failed, or the supervisor was ended before it. A second one does no harm.
             let due = since.mono + AGAIN;
+            if presses >= PRESSES_MAX {
+                return;
+            }
             return if due > turn.now.mono { turn.due(due) } else { self.press(name, presses + 1, turn) };
         }
         let seen = live.look.as_ref().filter(|look| look.at.mono >= since.mono + delay);
@@ -380,7 +388,11 @@ impl Supervisor {
         let looked = look.at.mono;
         let step = if presses < PRESSES_QUICK { AGAIN * presses } else { self.fleet.watchdog.signal_interval };
         if stands && presses < PRESSES_MAX && since.mono + step <= turn.now.mono {
-            return self.press(name, presses + 1, turn);
+            if looked == turn.now.mono {
+                return self.press(name, presses + 1, turn);
+            }
+            // A person may have gone on typing behind the text since the last look.
+            return self.look(name, turn);
         }
         if stands && presses < PRESSES_MAX {
             turn.due(since.mono + step);
@@ -403,34 +415,6 @@ impl Supervisor {
             live.typing = true;
         }
         turn.act(Action::Press { agent: name.to_owned(), message: id, key });
-    }
-
-    /// Puts a message before those that have not been typed yet.
-    pub(super) fn queue_first(&mut self, name: &str, purpose: Purpose, text: String, now: Now) {
-        if self.queue(name, purpose, text, now).is_none() {
-            return;
-        }
-        let Some(state) = self.state.agents.get_mut(name) else { return };
-        let under_way = state.queue.iter().take_while(|message| message.progress != Progress::Queued).count();
-        if let Some(message) = state.queue.pop() {
-            state.queue.insert(under_way, message);
-        }
-    }
-
-    /// Puts a message at the end of an agent's queue; `None` when the queue is full.
-    pub(super) fn queue(&mut self, name: &str, purpose: Purpose, text: String, now: Now) -> Option<MessageId> {
-        let state = self.state.agents.get_mut(name)?;
-        if state.queue.len() >= QUEUE_MAX {
-            return None;
-        }
-        let id = self.state.take_message_id();
-        let message = Message { id, purpose, text, queued: now.moment(), progress: Progress::Queued };
-        let queue = &mut self.state.agents.get_mut(name)?.queue;
-        // A wake waits until the agent is idle; nothing else has to wait behind it.
-        let waits = |other: &Message| other.purpose == Purpose::Wake && other.progress == Progress::Queued;
-        let place = queue.len() - usize::from(queue.last().is_some_and(waits));
-        queue.insert(place, message);
-        Some(id)
     }
 }
 

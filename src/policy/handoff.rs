@@ -237,7 +237,8 @@ impl Supervisor {
                 waiting.commits.extend(ping.commits);
                 let excess = waiting.commits.len().saturating_sub(PING_COMMITS_MAX);
                 waiting.commits.drain(..excess);
-                message.text = ping_text(waiting, &plan, rules.as_deref());
+                let text = ping_text(waiting, &plan, rules.as_deref());
+                message.reword(text);
                 return;
             }
         }

@@ -121,6 +121,15 @@ pub enum Outcome {
 pub const REPEATED: &str = "(possibly repeated) ";
 
 impl Message {
+    /// Says something else from now on; what may have arrived already stays marked.
+    pub fn reword(&mut self, text: String) {
+        let is_marked = self.text.starts_with(REPEATED);
+        self.text = text;
+        if is_marked {
+            self.text.insert_str(0, REPEATED);
+        }
+    }
+
     /// Puts the message back to the start of its way, marked as possibly arrived already.
     pub fn repeat(&mut self) {
         if !self.text.starts_with(REPEATED) {

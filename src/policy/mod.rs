@@ -28,6 +28,7 @@ pub mod observation;
 pub mod pattern;
 pub mod phase;
 mod picture;
+pub mod queue;
 pub mod reading;
 pub mod request;
 pub mod reset_time;
@@ -185,6 +186,7 @@ impl Supervisor {
     fn begin(&mut self, turn: &mut Turn) {
         let fleet = Arc::clone(&self.fleet);
         self.take_fleet(&fleet, turn.now);
+        self.doubt_typed();
         turn.act(Action::Record(note(turn.now, EventKind::SupervisorStarted, "supervisor started")));
         self.mark_again(turn);
     }
