@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use agent_orchestrator::policy::action::Action;
+use agent_orchestrator::policy::message::MessageId;
 use agent_orchestrator::policy::observation::{Blob, Commit, Exit, Observation, Pushed, SessionSeen, Spooled};
 use agent_orchestrator::policy::screen::Screen;
 
@@ -56,18 +57,7 @@ impl Story {
                 }
                 vec![pasted, Observation::Output { agent }]
             }
-            Action::Press { agent, message, key: _ } if self.keys_fail => {
-                vec![Observation::Pressed { agent, message, result: Err("unknown key".to_owned()) }]
-            }
-            Action::Press { agent, message, key: _ } => {
-                let pressed = Observation::Pressed { agent: agent.clone(), message, result: Ok(()) };
-                if let Some(pane) = self.panes.get_mut(&agent).filter(|pane| pane.hangs) {
-                    pane.unread.push('\n');
-                    return vec![pressed];
-                }
-                self.press(&agent);
-                vec![pressed, Observation::Output { agent }]
-            }
+            Action::Press { agent, message, key: _ } => self.press_key(agent, message),
             Action::ReadPushed { .. } if self.git_hangs => Vec::new(),
             Action::ReadPushed { in_loop, since, paths } => vec![self.read_pushed(in_loop, since.as_deref(), &paths)],
             Action::WatchFiles { in_loop, paths } => self.watch_files(&in_loop, &paths),
@@ -84,6 +74,21 @@ impl Story {
                 Vec::new()
             }
         }
+    }
+
+    fn press_key(&mut self, agent: String, message: MessageId) -> Vec<Observation> {
+        let result = if self.keys_fail { Err("unknown key".to_owned()) } else { Ok(()) };
+        let fails = result.is_err();
+        let pressed = Observation::Pressed { agent: agent.clone(), message, result };
+        if fails {
+            return vec![pressed];
+        }
+        if let Some(pane) = self.panes.get_mut(&agent).filter(|pane| pane.hangs) {
+            pane.unread.push('\n');
+            return vec![pressed];
+        }
+        self.press(&agent);
+        vec![pressed, Observation::Output { agent }]
     }
 
     fn start(&mut self, agent: String, run: u64) -> Vec<Observation> {
