@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use toml::de::DeTable;
 
+use super::answers;
 use super::keys;
 use super::mistake::{Mistake, Notes};
 use super::preset::{Presets, presets};
@@ -85,6 +86,7 @@ fn one(reader: &Reader<'_>, screen: Arc<Rules>) -> Backend {
         Some("exec") => PromptDelivery::Exec,
         _ => PromptDelivery::Arg,
     };
+    let answers = answers::read(reader, &screen);
     let default_key = if prompt_delivery == PromptDelivery::Ping { "C-m" } else { "Enter" };
     Backend {
         bin: bin(reader),
@@ -109,6 +111,8 @@ fn one(reader: &Reader<'_>, screen: Arc<Rules>) -> Backend {
         prompt_delivery,
         queues_while_busy: flag("queues_while_busy"),
         screen,
+        answers,
+        answer_pause: seconds("answer_pause", 600),
         env: reader.named_texts("env").into_iter().map(|(name, found)| (name.value, found.value)).collect(),
     }
 }

@@ -105,7 +105,7 @@ const fn key(
 }
 
 /// Every key.
-pub const KEYS: [Key; 108] = [
+pub const KEYS: [Key; 110] = [
     key("", "defaults", Form::Table, "required", "names of sessions and folders; defaults of all agents"),
     key("", "watchdog", Form::Table, "-", "cadences and bounds of the supervisor"),
     key("", "notify", Form::Table, "-", "the operator's command"),
@@ -217,12 +217,20 @@ pub const KEYS: [Key; 108] = [
     ),
     key("backend", "closing_re", Form::Pattern, "-", "how a paragraph begins that ends no conversation: a summary"),
     key("backend", "rules", Form::Tables, "-", "what else a screen can mean; tried before the preset's rules"),
+    key(
+        "backend",
+        "answers",
+        Form::Environment,
+        "-",
+        "by a rule's name: the text that is typed when an idle agent shows it",
+    ),
+    key("backend", "answer_pause", Form::Seconds(60), "600", "between two answers to the same rule"),
     key("backend", "env", Form::Environment, "-", "environment of the program"),
     key("backend", "account", Form::Name, "the backend's name", "whose usage limits its agents share"),
     key("rule", "name", Form::Text, "required", "unique; that of a preset's rule replaces it"),
     key("rule", "region", Form::Text, "required", "title, footer, end, dialog, last N (rows) or anywhere"),
     key("rule", "meaning", Form::OneOf(&Meaning::WORDS), "required", "what a match means"),
-    key("rule", "priority", Form::Count(0, 255), "100", "the highest wins; presets use 40 to 91"),
+    key("rule", "priority", Form::Count(0, 255), "100; 65 of `context`", "the highest wins; presets use 40 to 91"),
     key("rule", "re", Form::Pattern, "required", "tried on each line, wrapped rows joined"),
     key("loop", "name", Form::Name, "-", "required and unique in `[[loop]]`"),
     key("loop", "phases", Form::Tables, "required", "in the order in which they are worked"),

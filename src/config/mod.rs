@@ -3,6 +3,7 @@
 //! Nothing here reads a file: `parse` is given the text, and `files_needed` tells the `check` verb which files to look at.
 
 mod agent;
+mod answers;
 mod backend;
 pub mod check;
 pub mod files;

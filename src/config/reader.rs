@@ -100,6 +100,11 @@ impl<'a> Reader<'a> {
         self.notes.add(mistake);
     }
 
+    /// Notes an error that leaves this table usable.
+    pub fn note(&self, mistake: Mistake) {
+        self.notes.add(mistake);
+    }
+
     fn note_unknown(&self) {
         let Some(layer) = self.layers.first() else { return };
         let unknown = layer.table.iter().filter(|(key, _)| keys::find(self.section, key.get_ref()).is_none());

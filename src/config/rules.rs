@@ -16,6 +16,9 @@ pub const KEYS: [&str; 8] =
 /// The priority of a row that names none: above all of a preset.
 const PRIORITY: u8 = 100;
 
+/// That of a row about the context, as in the presets: it says nothing of what the agent does just now.
+const WARNING_PRIORITY: u8 = 65;
+
 /// The most rows of one backend.
 pub const ROWS_MAX: usize = 200;
 
@@ -123,6 +126,8 @@ fn rule(row: &Reader<'_>, text: Option<&str>) -> Option<Rule> {
     let meaning = meaning.and_then(|_| row.decisive_word("meaning"));
     let meaning = Meaning::ALL.into_iter().find(|known| meaning == Some(known.word()));
     let re = re.and_then(|_| compiled(row, "re", text));
-    let priority = row.count("priority").and_then(|count| u8::try_from(count).ok()).unwrap_or(PRIORITY);
-    Some(Rule { name: name?.value, region: region?, meaning: meaning?, priority, re: re? })
+    let meaning = meaning?;
+    let default = if meaning == Meaning::Context { WARNING_PRIORITY } else { PRIORITY };
+    let priority = row.count("priority").and_then(|count| u8::try_from(count).ok()).unwrap_or(default);
+    Some(Rule { name: name?.value, region: region?, meaning, priority, re: re? })
 }

@@ -205,6 +205,8 @@ fn message_id(kind: EventKind) -> &'static str {
         EventKind::LimitHeld => "2c526e19d49b49a6a73d82521d92e9fe",
         EventKind::LimitProbe => "f8134c4d05ad44fbb50e98f9c85616b3",
         EventKind::LimitPersists => "7fa3b27a91b64ab487202b885bbd7f1a",
+        EventKind::ScreenAnswered => "22583a0f49014f759ddf04c973ac8df6",
+        EventKind::ScreenPersists => "f88abe22c7b84e99a4ab5da3c10a8a5a",
         EventKind::LimitLifted => "73853db867994215ae7cbe2080ed68ec",
         EventKind::Fatal => "826f44f2dd6f42b0ade9f76d4552dff1",
         EventKind::Stalled => "2d38cd63bffb48ac98333fe1f4cf804a",

@@ -202,6 +202,10 @@ impl Supervisor {
         let names: Vec<String> = self.state.agents.keys().cloned().collect();
         for name in &names {
             let Some(state) = self.state.agents.get(name) else { continue };
+            if state.session == (Session::Running { ready: true }) {
+                self.decide_frozen(name, turn);
+            }
+            let Some(state) = self.state.agents.get(name) else { continue };
             match state.session {
                 Session::Running { ready: false } => self.decide_start_end(name, turn),
                 Session::Running { ready: true } if self.may_type(name, turn.now) => self.decide_delivery(name, turn),
@@ -292,8 +296,8 @@ impl Supervisor {
 
     fn decide_paste(&mut self, name: &str, turn: &mut Turn) {
         self.tell_long_draft(name, turn);
-        let wakes = self.is_wake_next(name);
-        if wakes && !self.may_be_woken(name, turn) {
+        let needs_idle = self.waits_for_idle(name);
+        if needs_idle && !self.may_be_woken(name, turn) {
             return;
         }
         let reads = self.backend_of(name).is_some();
@@ -302,8 +306,10 @@ impl Supervisor {
             return;
         }
         let fresh = live.look.as_ref().is_some_and(|look| look.at.mono == turn.now.mono);
-        let free =
-            live.look.as_ref().is_some_and(|look| look.obstacle.is_none() && !(wakes && shows_work(&look.readings)));
+        let free = live
+            .look
+            .as_ref()
+            .is_some_and(|look| look.obstacle.is_none() && !(needs_idle && shows_work(&look.readings)));
         if !reads || fresh && free {
             live.typing = true;
             live.look = None;

@@ -55,6 +55,7 @@ impl EventKind {
             | Self::StartFailed
             | Self::Unreachable
             | Self::LimitPersists
+            | Self::ScreenPersists
             | Self::ReviewRounds
             | Self::Fatal
             | Self::Stalled
@@ -78,6 +79,7 @@ impl EventKind {
             | Self::SequenceComplete
             | Self::LimitHeld
             | Self::LimitLifted
+            | Self::ScreenAnswered
             | Self::Attention
             | Self::Spooled
             | Self::LeftAlone
@@ -98,6 +100,10 @@ pub enum EventKind {
     SupervisorStopped,
     /// A config came into force.
     ConfigLoaded,
+    /// A known screen was answered with its text.
+    ScreenAnswered,
+    /// A known screen stays though it was answered.
+    ScreenPersists,
     /// A config is not usable; the last good one stays.
     ConfigBroken,
     /// An agent cannot be started as configured.

@@ -266,6 +266,10 @@ pub struct Backend {
     pub queues_while_busy: bool,
     /// How its screens are read; shared by all its agents.
     pub screen: Arc<Rules>,
+    /// Texts that are typed when the screen shows what a rule of that name reads.
+    pub answers: BTreeMap<String, String>,
+    /// Between two answers to the same rule lies at least this.
+    pub answer_pause: Duration,
     /// Environment of the program.
     pub env: BTreeMap<String, String>,
 }

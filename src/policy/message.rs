@@ -47,6 +47,11 @@ pub enum Purpose {
     Probe,
     /// Tells an agent that its account is open again.
     Resume,
+    /// Answers a known screen; typed only when the agent is idle and the screen still shows it.
+    Answer {
+        /// The rule that read the screen.
+        rule: String,
+    },
     /// The agent's wake text; typed only when the agent is idle, and never two of them wait.
     Wake,
 }

@@ -17,6 +17,7 @@ pub mod fleet;
 pub mod handoff;
 mod health;
 pub mod input_box;
+pub mod known_screen;
 pub mod launch;
 pub mod limit;
 mod live;
@@ -155,6 +156,7 @@ impl Supervisor {
             self.decide_commands(&mut turn);
             self.decide_sessions(&mut turn);
             self.decide_limits(&mut turn);
+            self.decide_known_screens(&mut turn);
             self.decide_deliveries(&mut turn);
             self.decide_handoffs(&mut turn);
             self.decide_phases(&mut turn);

@@ -44,6 +44,7 @@ impl EventKind {
             | Self::PhaseUnknown
             | Self::LimitHeld
             | Self::LimitPersists
+            | Self::ScreenPersists
             | Self::LimitLifted
             | Self::ReviewRounds
             | Self::Fatal
@@ -70,6 +71,7 @@ impl EventKind {
             | Self::OriginTrouble
             | Self::OriginBack
             | Self::LimitProbe
+            | Self::ScreenAnswered
             | Self::WakeFailed
             | Self::LeftAlone
             | Self::Spooled

@@ -124,7 +124,8 @@ impl Supervisor {
             return ("limited", Some(held));
         }
         // What the newest look showed stands for people until the program writes again.
-        let look = self.agents.get(name).and_then(|live| live.look.as_ref());
+        let live = self.agents.get(name).filter(|live| live.rest.is_none());
+        let look = live.and_then(|live| live.look.as_ref());
         if self.is_working(name, now) || look.is_some_and(|look| shows_work(&look.readings)) {
             return ("working", detail);
         }
@@ -231,8 +232,12 @@ impl Supervisor {
             sources.push(Source { name: "typing".to_owned(), age_s, says });
             sources.extend(look.readings.iter().enumerate().map(|(place, reading)| {
                 let weight = if place == 0 { "decides" } else { "weaker" };
-                let says =
-                    format!("{:?} by rule {} ({weight}): {}", reading.meaning, reading.rule, shortened(&reading.text));
+                let says = format!(
+                    "{} by rule {} ({weight}): {}",
+                    reading.meaning.word(),
+                    reading.rule,
+                    shortened(&reading.text)
+                );
                 Source { name: "screen".to_owned(), age_s, says }
             }));
         }
@@ -269,7 +274,9 @@ impl Supervisor {
                     .filter(|_| first.is_some_and(|first| first.id == message.id))
                 {
                     Some(obstacle) => format!("waits: {obstacle}"),
-                    None if message.purpose == Purpose::Wake => "waits until the agent is idle".to_owned(),
+                    None if matches!(message.purpose, Purpose::Wake | Purpose::Answer { .. }) => {
+                        "waits until the agent is idle".to_owned()
+                    }
                     None => "waits for its turn".to_owned(),
                 }
             }
@@ -303,6 +310,7 @@ impl Supervisor {
             let text = order.text.as_ref().map(|text| format!(", with: {}", shortened(text))).unwrap_or_default();
             lines.push(format!("a run is ordered{text}"));
         }
+        lines.extend(self.answer_next(name, state, now));
         lines.extend(self.wake_next(name, state, now));
         if let Some((since, false)) = self.agents.get(name).and_then(|live| live.draft) {
             let alarm = self.fleet.watchdog.draft_alarm;

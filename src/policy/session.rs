@@ -178,7 +178,9 @@ impl Supervisor {
         state.attention = None;
         state.old_banner = None;
         state.idle = None;
-        let of_run = |purpose: &Purpose| matches!(purpose, Purpose::Kickoff { .. } | Purpose::Probe | Purpose::Resume);
+        let of_run = |purpose: &Purpose| {
+            matches!(purpose, Purpose::Kickoff { .. } | Purpose::Probe | Purpose::Resume | Purpose::Answer { .. })
+        };
         state.queue.retain(|message| !of_run(&message.purpose));
         for message in &mut state.queue {
             match message.progress {

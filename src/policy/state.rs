@@ -5,11 +5,13 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::known_screen::Answers;
 use super::limit::Limit;
 use super::message::{Message, MessageId, Progress};
 use super::notify::Notice;
 use super::now::{Moment, Now};
 use super::observation::Exit;
+use super::task::{Course, Order};
 
 /// Version of the state file's form.
 pub const VERSION: u32 = 1;
@@ -99,37 +101,15 @@ pub struct AgentState {
     /// When a wake was queued for it last, or landed.
     #[serde(default)]
     pub last_wake: Option<Moment>,
+    /// The answers that known screens have got, by the rule that reads them.
+    #[serde(default)]
+    pub answers: BTreeMap<String, Answers>,
     /// A wake was ordered by name then, and its text has not been read yet.
     #[serde(default)]
     pub wake_ordered: Option<Moment>,
     /// A run that was ordered and has not begun.
     #[serde(default)]
     pub order: Option<Order>,
-}
-
-/// A run of a task that was ordered.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Order {
-    /// Appended to the prompt.
-    pub text: Option<String>,
-    /// How far it has come.
-    pub course: Course,
-}
-
-/// How far an ordered run has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "course", rename_all = "snake_case")]
-pub enum Course {
-    /// It is not decided yet whether the task works and is left alone.
-    Asked {
-        /// It is not left alone in any case.
-        fresh: bool,
-    },
-    /// The next run is the ordered one.
-    Accepted {
-        /// Number of the run before it.
-        after: u64,
-    },
 }
 
 /// What is known of a session.
@@ -358,6 +338,7 @@ impl AgentState {
             resumed: false,
             fresh: false,
             queue: Vec::new(),
+            answers: BTreeMap::new(),
             release: None,
             old_banner: None,
             attention: None,

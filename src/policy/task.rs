@@ -1,5 +1,7 @@
 //! When a task runs: what works is left alone, everything else is ended and started anew.
 
+use serde::{Deserialize, Serialize};
+
 use super::action::Action;
 use super::activity::Activity;
 use super::answer::failed;
@@ -8,7 +10,7 @@ use super::event::EventKind;
 use super::fleet::{Agent, Fleet};
 use super::live::{Waiter, WaitsFor};
 use super::request::{Reason, Reply, RequestId};
-use super::state::{Cause, Course, Order, Session};
+use super::state::{Cause, Session};
 use super::{Supervisor, Turn};
 
 /// Returns the task `name` if the config lets it be run with `text`.
@@ -42,6 +44,31 @@ enum Verdict {
     LeaveAlone(String),
     /// Nothing, and that is a failure.
     Refuse(Reply),
+}
+
+/// A run of a task that was ordered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Order {
+    /// Appended to the prompt.
+    pub text: Option<String>,
+    /// How far it has come.
+    pub course: Course,
+}
+
+/// How far an ordered run has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "course", rename_all = "snake_case")]
+pub enum Course {
+    /// It is not decided yet whether the task works and is left alone.
+    Asked {
+        /// It is not left alone in any case.
+        fresh: bool,
+    },
+    /// The next run is the ordered one.
+    Accepted {
+        /// Number of the run before it.
+        after: u64,
+    },
 }
 
 impl Supervisor {

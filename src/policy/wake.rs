@@ -205,10 +205,12 @@ impl Supervisor {
         }
     }
 
-    /// Says whether the next message of the agent is a wake that has not been typed.
-    pub(super) fn is_wake_next(&self, name: &str) -> bool {
+    /// Says whether the next message of the agent is one for an idle agent only, and has not been typed.
+    pub(super) fn waits_for_idle(&self, name: &str) -> bool {
         let first = self.state.agents.get(name).and_then(|state| state.queue.first());
-        first.is_some_and(|message| message.purpose == Purpose::Wake && message.progress == Progress::Queued)
+        first.is_some_and(|message| {
+            matches!(message.purpose, Purpose::Wake | Purpose::Answer { .. }) && message.progress == Progress::Queued
+        })
     }
 
     /// Says whether the agent is idle, as far as silence tells; else it is asked again in time.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::action::Action;
 use super::delivery::QUIET;
 use super::fleet::Backend;
+use super::now::Mono;
 use super::reading::{Meaning, Reading};
 use super::{Supervisor, Turn};
 
@@ -43,10 +44,34 @@ impl Supervisor {
         let works = readings.first().is_some_and(|reading| reading.meaning == Meaning::Working);
         live.working = if works { live.working.or(Some(turn.now.mono)) } else { None };
         if tells {
-            self.note_rest(name, shows_work(&readings), turn.now.mono);
+            let works = shows_work(&readings) && self.frozen_at(name).is_none_or(|at| at > turn.now.mono);
+            self.note_rest(name, works, turn.now.mono);
         }
         self.weigh_limit(name, &readings, turn);
         self.weigh_health(name, command, &readings, turn);
+        self.weigh_known_screens(name, &readings, turn);
+    }
+
+    /// Returns when a screen that shows work is no work any more: whoever works writes, be it a spinner's next step. An
+    /// `active_re` of one's own may read a text that stands still.
+    fn frozen_at(&self, name: &str) -> Option<Mono> {
+        let live = self.agents.get(name)?;
+        let shown = live.look.as_ref()?.readings.first()?;
+        let moves = matches!(shown.meaning, Meaning::Working | Meaning::Retrying) && shown.rule != "active_re";
+        let since = live.output.or(live.found_at).filter(|_| moves)?;
+        Some(since + self.backend_of(name)?.stall_idle)
+    }
+
+    /// Takes an agent that shows work and has written nothing for `stall_idle` for one at rest.
+    pub(super) fn decide_frozen(&mut self, name: &str, turn: &mut Turn) {
+        if self.agents.get(name).is_none_or(|live| live.rest.is_some() || live.looking) {
+            return;
+        }
+        match self.frozen_at(name) {
+            Some(at) if at > turn.now.mono => turn.due(at),
+            Some(_) => self.note_rest(name, false, turn.now.mono),
+            None => {}
+        }
     }
 
     /// Decides whether an agent is looked at because it wrote something.

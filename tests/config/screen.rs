@@ -132,13 +132,6 @@ fn a_row_that_cannot_be_used_is_shown_where_it_is_wrong() {
               |           ^^^^^^^^
             hint: did you mean `working`?
 
-            error: `priority` must be at most 255
-             --> agents.toml:9:12
-              |
-            9 | priority = 300
-              |            ^^^
-            hint: without it, 100 is used
-
             error: bad pattern in `re`: look-around, including look-ahead and look-behind, is not supported
               --> agents.toml:10:8
                |

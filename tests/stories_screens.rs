@@ -1,0 +1,171 @@
+//! Known screens that are answered with a set text, each as a script of moments.
+
+mod story;
+
+use story::Story;
+
+/// An agent whose context fills, and which is told to compact it.
+const FLEET: &str = r#"
+[notify]
+command = ["tell-me"]
+[defaults]
+session_prefix = "x-"
+log_dir = "logs"
+[backend.box]
+bin = "agent"
+prompt_delivery = "exec"
+input_re = '^>(?: (?P<text>.*))?$'
+active_re = "esc to interrupt"
+limit_re = "usage limit"
+submit_key = "Enter"
+queues_while_busy = true
+answers = { context-low = "/compact" }
+answer_pause = 600
+[[backend.box.rules]]
+name = "context-low"
+region = "anywhere"
+meaning = "context"
+re = '^context left: \d%'
+[[agent]]
+name = "worker"
+backend = "box"
+watch = "heal"
+prompt = "work"
+"#;
+
+fn shows(story: &mut Story, text: &str) {
+    text.clone_into(&mut story.pane("worker").above);
+    story.output("worker");
+}
+
+/// Begins with the agent running and nothing told.
+fn begin() -> Story {
+    let mut story = Story::new(FLEET);
+    story.pass_s(10);
+    story.told();
+    story
+}
+
+#[test]
+fn w8_a_known_screen_is_answered_once_and_again_after_a_pause() {
+    let mut story = begin();
+    shows(&mut story, "context left: 4%");
+    story.pass_s(300);
+    shows(&mut story, "compacted");
+    story.pass_s(60);
+    shows(&mut story, "context left: 3%");
+    story.pass_s(600);
+    expect_test::expect![[r"
+        10.7 worker: shows `context left: 4%` and is told `/compact`
+        13.3 host: worker takes: /compact
+        13.4 worker: message m1 delivered: /compact
+        610.7 worker: shows `context left: 3%` and is told `/compact`
+        611.0 host: worker takes: /compact
+        611.1 worker: message m2 delivered: /compact
+    "]]
+    .assert_eq(&story.told());
+}
+
+#[test]
+fn w8_a_screen_that_stays_is_answered_three_times_and_told_once() {
+    let mut story = begin();
+    shows(&mut story, "context left: 4%");
+    story.pass_s(7200);
+    assert_eq!(story.pane("worker").taken, ["/compact"; 3]);
+    assert_eq!(story.told().matches("still shows `context left: 4%` after 3 answers").count(), 1);
+    assert_eq!(story.notified.len(), 1, "{:?}", story.notified);
+    shows(&mut story, "compacted");
+    story.pass_s(600);
+    shows(&mut story, "context left: 9%");
+    story.pass_s(60);
+    assert_eq!(story.pane("worker").taken.len(), 4, "a screen that went and came back is answered again");
+}
+
+#[test]
+fn w8_an_agent_at_work_is_not_answered_and_a_screen_that_changes_takes_the_answer_back() {
+    let mut story = begin();
+    shows(&mut story, "context left: 4%\nworking, esc to interrupt");
+    story.pass_s(120);
+    assert_eq!(story.pane("worker").taken.len(), 0);
+    story.pane("worker").input = "a draft of a person".to_owned();
+    shows(&mut story, "context left: 4%");
+    story.pass_s(60);
+    assert_eq!(story.pane("worker").taken.len(), 0, "a draft is left alone");
+    story.pane("worker").input.clear();
+    shows(&mut story, "compacted by itself");
+    story.pass_s(60);
+    assert_eq!(story.pane("worker").taken.len(), 0);
+    assert!(story.told().contains("was taken back: the screen has changed"));
+}
+
+#[test]
+fn w8_the_pause_and_the_count_survive_a_restart_of_the_supervisor() {
+    let mut story = begin();
+    shows(&mut story, "context left: 4%");
+    story.pass_s(60);
+    for _ in 0..5 {
+        story.kill_supervisor();
+        story.wake();
+        story.pass_s(60);
+    }
+    assert_eq!(story.pane("worker").taken, ["/compact"]);
+    story.pass_s(3600);
+    assert_eq!(story.pane("worker").taken.len(), 3);
+}
+
+#[test]
+fn w8_in_a_hold_nothing_is_answered() {
+    let mut story = begin();
+    shows(&mut story, "context left: 4%\nusage limit reached, resets at 05:00");
+    story.pass_s(1800);
+    assert_eq!(story.pane("worker").taken.len(), 0);
+}
+
+/// An agent whose program shows a spinner that a rule of a preset's kind reads.
+const SPINNER: &str = r#"
+[defaults]
+session_prefix = "x-"
+log_dir = "logs"
+[backend.box]
+bin = "agent"
+prompt_delivery = "exec"
+input_re = '^>(?: (?P<text>.*))?$'
+submit_key = "Enter"
+stall_idle = 300
+[[backend.box.rules]]
+name = "spinner"
+region = "last 10"
+meaning = "working"
+re = 'esc to interrupt'
+[[agent]]
+name = "worker"
+backend = "box"
+watch = "heal+stall"
+prompt = "work"
+"#;
+
+#[test]
+fn a_spinner_that_stands_still_is_no_work_and_one_that_moves_is() {
+    let mut story = Story::new(SPINNER);
+    story.pass_s(5);
+    for second in 0..1200 {
+        shows(&mut story, &format!("({second} s, esc to interrupt)"));
+        story.pass_s(1);
+    }
+    assert_eq!(story.pane("worker").run, 1, "it moves");
+    story.pass_s(590);
+    assert_eq!(story.pane("worker").run, 1, "frozen after 300 s, and idle for less than 300 s since");
+    story.pass_s(20);
+    assert_eq!(story.pane("worker").run, 2);
+    assert!(story.told().contains("idle for 300 s without WAITING-UNTIL"));
+}
+
+#[test]
+fn a_text_of_ones_own_active_re_may_stand_still() {
+    let text = SPINNER.replace("stall_idle", "active_re = \"building\"\nstall_idle");
+    let mut story = Story::new(&text);
+    story.pass_s(5);
+    shows(&mut story, "building");
+    story.pass_s(7200);
+    assert_eq!(story.pane("worker").run, 1);
+}
