@@ -1,6 +1,8 @@
 //! What `agents.toml` says, and what is said of a wrong one.
 #![expect(clippy::needless_raw_string_hashes)]
 
+#[path = "config/answers.rs"]
+mod answers;
 #[path = "config/bounds.rs"]
 mod bounds;
 #[path = "config/keys.rs"]

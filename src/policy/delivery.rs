@@ -203,7 +203,7 @@ impl Supervisor {
         for name in &names {
             let Some(state) = self.state.agents.get(name) else { continue };
             if state.session == (Session::Running { ready: true }) {
-                self.decide_frozen(name, turn);
+                self.decide_rest(name, turn);
             }
             let Some(state) = self.state.agents.get(name) else { continue };
             match state.session {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::action::Action;
 use super::delivery::QUIET;
 use super::fleet::Backend;
+use super::live::{Look, Obstacle};
 use super::now::Mono;
 use super::reading::{Meaning, Reading};
 use super::{Supervisor, Turn};
@@ -44,7 +45,7 @@ impl Supervisor {
         let works = readings.first().is_some_and(|reading| reading.meaning == Meaning::Working);
         live.working = if works { live.working.or(Some(turn.now.mono)) } else { None };
         if tells {
-            let works = shows_work(&readings) && self.frozen_at(name).is_none_or(|at| at > turn.now.mono);
+            let works = self.work_ends(name, &readings).is_none_or(|end| end > turn.now.mono);
             self.note_rest(name, works, turn.now.mono);
         }
         self.weigh_limit(name, &readings, turn);
@@ -52,24 +53,32 @@ impl Supervisor {
         self.weigh_known_screens(name, &readings, turn);
     }
 
-    /// Returns when a screen that shows work is no work any more: whoever works writes, be it a spinner's next step. An
-    /// `active_re` of one's own may read a text that stands still.
-    fn frozen_at(&self, name: &str) -> Option<Mono> {
-        let live = self.agents.get(name)?;
-        let shown = live.look.as_ref()?.readings.first()?;
-        let moves = matches!(shown.meaning, Meaning::Working | Meaning::Retrying) && shown.rule != "active_re";
-        let since = live.output.or(live.found_at).filter(|_| moves)?;
-        Some(since + self.backend_of(name)?.stall_idle)
+    /// Returns when what a look showed is no work any more; `None` for work that lasts as long as the screen stands.
+    ///
+    /// Whoever works writes, be it a spinner's next step; only an `active_re` of one's own may read a text that stands
+    /// still. What a footer TUI wrote within `log_grace` is work whatever its screen shows (rule 18).
+    fn work_ends(&self, name: &str, readings: &[Reading]) -> Option<Mono> {
+        let (Some(live), Some(backend)) = (self.agents.get(name), self.backend_of(name)) else { return None };
+        let wrote = live.output.or(live.found_at).unwrap_or_default();
+        if !shows_work(readings) {
+            let grace = if backend.footer_ui { backend.log_grace } else { Duration::ZERO };
+            return Some(live.output.unwrap_or_default() + grace);
+        }
+        let moves = readings.first().is_some_and(|reading| reading.rule != "active_re");
+        moves.then(|| wrote + backend.stall_idle)
     }
 
-    /// Takes an agent that shows work and has written nothing for `stall_idle` for one at rest.
-    pub(super) fn decide_frozen(&mut self, name: &str, turn: &mut Turn) {
-        if self.agents.get(name).is_none_or(|live| live.rest.is_some() || live.looking) {
+    /// Decides whether what was taken for work has ended, though nothing new is seen.
+    pub(super) fn decide_rest(&mut self, name: &str, turn: &mut Turn) {
+        let Some(live) = self.agents.get(name).filter(|live| live.rest.is_none() && !live.looking) else { return };
+        let is_read = |look: &&Look| !matches!(look.obstacle, Some(Obstacle::Unreadable(_)));
+        let Some(look) = live.look.as_ref().filter(is_read) else { return };
+        if !self.backend_of(name).is_some_and(Backend::shows_work) {
             return;
         }
-        match self.frozen_at(name) {
-            Some(at) if at > turn.now.mono => turn.due(at),
-            Some(_) => self.note_rest(name, false, turn.now.mono),
+        match self.work_ends(name, &look.readings) {
+            Some(end) if end > turn.now.mono => turn.due(end),
+            Some(end) => self.note_rest(name, false, end),
             None => {}
         }
     }

@@ -9,7 +9,7 @@ use crate::fleet::until;
 use crate::loops::{Lab, loops, named, one_loop};
 
 #[test]
-fn only_what_is_pushed_is_told_and_the_reader_can_pull_it() {
+fn rule_12_only_what_is_pushed_is_told_and_the_reader_can_pull_it() {
     let config = one_loop(&["p1"], "").replace("[loop.handoff]", "[loop.handoff]\nbranch = \"work/it's-#1\"");
     let lab = Lab::new(&config);
     lab.repository("", "work/it's-#1", &["p1"]);

@@ -74,7 +74,7 @@ fn an_origin_that_is_away_is_shown_with_since_when_and_comes_back() {
 }
 
 #[test]
-fn an_empty_origin_and_a_folder_that_is_no_clone_are_states() {
+fn rule_21_an_empty_origin_and_a_folder_that_is_no_clone_are_states() {
     let config = loops(&[("empty", &["p1"]), ("none", &["n1"])]);
     let lab = Lab::new(&config);
     let clones = ["builder", "adversary"].map(|role| lab.clone_of("empty", role));
@@ -106,7 +106,7 @@ fn an_empty_origin_and_a_folder_that_is_no_clone_are_states() {
 }
 
 #[test]
-fn an_origin_on_another_host_is_asked_and_one_that_refuses_is_a_state() {
+fn rule_21_an_origin_on_another_host_is_asked_and_one_that_refuses_is_a_state() {
     let config = one_loop(&["p1"], "").replace("signal_interval = 3600", "signal_interval = 1");
     let lab = Lab::new(&config);
     lab.repository("", "main", &["p1"]);
