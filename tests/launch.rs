@@ -100,6 +100,8 @@ fn backend(prompt_delivery: PromptDelivery, bin: &str) -> Backend {
         prompt_delivery,
         queues_while_busy: false,
         screen: Arc::default(),
+        answers: BTreeMap::new(),
+        answer_pause: Duration::from_secs(600),
         env: [("FROM_BACKEND".to_owned(), "yes".to_owned())].into(),
     }
 }
