@@ -182,3 +182,59 @@ fn limit_windows_that_end_together_get_one_probe() {
     let asked = story.panes.values().map(|pane| pane.taken.len()).sum::<usize>();
     assert_eq!(asked, 1);
 }
+
+/// The rows that read a limit menu, as the presets name them.
+const MENU: &str = r#"
+[[backend.box.rules]]
+name = "limit-menu-wait-selected"
+region = "dialog"
+meaning = "limit-menu"
+priority = 102
+re = '^ *❯ \d\. Stop and wait'
+[[backend.box.rules]]
+name = "limit-menu"
+region = "dialog"
+meaning = "limit-menu"
+priority = 101
+re = '^ *\d\. Stop and wait'
+"#;
+
+#[test]
+fn a_limit_menu_is_answered_once_and_only_where_waiting_is_what_is_selected() {
+    let text = WATCHED.replace("[[agent]]", &format!("{MENU}[[agent]]"));
+    let banner = "You've hit your session limit · resets 6am\n";
+    let menu = |above: &str| format!("{banner}\n{}\n  What do you want to do?\n{above}", "─".repeat(200));
+    let mut story = begin(&text);
+    story.pane("worker").dialog = true;
+    shows(&mut story, &menu("❯ 1. Upgrade your plan\n  2. Stop and wait for limit to reset"));
+    story.pass_s(300);
+    assert!(!story.told().contains("gets Enter"), "Enter would buy something");
+    assert_eq!(story.saved.limits.len(), 1, "held all the same");
+    shows(&mut story, &menu("  1. Upgrade your plan\n❯ 2. Stop and wait for limit to reset"));
+    story.pass_s(300);
+    shows(&mut story, &menu("  1. Upgrade your plan\n❯ 2. Stop and wait for limit to reset\n"));
+    story.pass_s(300);
+    assert_eq!(story.told().matches("worker gets Enter").count(), 1);
+    story.pane("worker").dialog = false;
+    shows(&mut story, banner);
+    story.pass_s(6600);
+    assert_eq!(story.pane("worker").taken.len(), 1, "asked to go on after the named time");
+    assert_eq!(story.pane("worker").run, 1);
+}
+
+#[test]
+fn a_program_that_continues_by_itself_is_not_typed_into() {
+    let rule = "[[backend.box.rules]]\nname = \"auto\"\nregion = \"anywhere\"\nmeaning = \"continues-by-itself\"\n\
+                priority = 85\nre = 'continuing automatically'\n";
+    let mut story = begin(&WATCHED.replace("[[agent]]", &format!("{rule}[[agent]]")));
+    shows(&mut story, "You've hit your session limit · resets 5am\ncontinuing automatically at 5am");
+    story.pass_s(3600 + 40);
+    assert!(story.pane("worker").taken.is_empty());
+    for second in 0..20 {
+        shows(&mut story, &format!("{second} s, esc to interrupt"));
+        story.pass_s(1);
+    }
+    assert!(story.saved.limits.is_empty(), "it went on by itself, and so the account is open");
+    assert!(story.pane("worker").taken.is_empty(), "it needs no word");
+    assert_eq!(story.pane("worker").run, 1);
+}

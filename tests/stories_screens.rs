@@ -169,3 +169,57 @@ fn a_text_of_ones_own_active_re_may_stand_still() {
     story.pass_s(7200);
     assert_eq!(story.pane("worker").run, 1);
 }
+
+/// An agent whose program gives up when the service is overloaded.
+const REFUSED: &str = r#"
+[notify]
+command = ["tell-me"]
+[defaults]
+session_prefix = "x-"
+log_dir = "logs"
+[backend.box]
+bin = "agent"
+prompt_delivery = "exec"
+input_re = '^>(?: (?P<text>.*))?$'
+active_re = "esc to interrupt"
+submit_key = "Enter"
+[[backend.box.rules]]
+name = "overloaded"
+region = "anywhere"
+meaning = "refused"
+priority = 70
+re = '^API Error: 529'
+[[agent]]
+name = "worker"
+backend = "box"
+watch = "heal"
+prompt = "work"
+"#;
+
+#[test]
+fn a_refusal_that_is_no_limit_gets_a_word_to_go_on_once_the_agent_stays_idle() {
+    let mut story = Story::new(REFUSED);
+    story.pass_s(10);
+    shows(&mut story, "API Error: 529 overloaded\nretrying, esc to interrupt");
+    story.pass_s(600);
+    shows(&mut story, "API Error: 529 overloaded");
+    story.told();
+    story.pass_s(299);
+    assert_eq!(story.pane("worker").taken.len(), 0, "it may go on by itself");
+    story.pass_s(5);
+    assert_eq!(story.pane("worker").taken, ["Go on where you stopped."]);
+    story.pass_s(3600);
+    assert_eq!(story.pane("worker").taken.len(), 13, "at the cadence of the probes, for ever");
+    assert_eq!(story.notified.len(), 1, "told once");
+    assert!(story.saved.limits.is_empty(), "no account is held for it");
+    assert_eq!(story.pane("worker").run, 1);
+}
+
+#[test]
+fn a_refused_agent_that_nobody_watches_is_left_alone() {
+    let mut story = Story::new(&REFUSED.replace("watch = \"heal\"", "watch = \"none\""));
+    story.pass_s(10);
+    shows(&mut story, "API Error: 529 overloaded");
+    story.pass_s(3600);
+    assert_eq!(story.pane("worker").taken.len(), 0);
+}

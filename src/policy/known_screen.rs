@@ -1,21 +1,26 @@
 //! Known screens that are answered with a set text, e.g. a context that fills with `/compact`.
 //!
 //! A text is typed like a wake: only when the agent rests, and only while the screen still shows what it answers. The
-//! same screen is answered again after `answer_pause`, and no more than [`ANSWERS_MAX`] times while it stays.
+//! same screen is answered again after `answer_pause`, and no more than [`ANSWERS_MAX`] times while it stays. A refusal
+//! that is no usage limit and ended the turn is a known screen of every backend: at the cadence of the probes the agent
+//! is told to go on.
+
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::action::Action;
 use super::event::EventKind;
-use super::fleet::Backend;
+use super::fleet::{Kind, Watch};
+use super::live::shortened;
 use super::message::{Message, Progress, Purpose};
 use super::now::{Moment, Now};
-use super::reading::Reading;
+use super::reading::{Meaning, Reading};
 use super::state::{AgentState, Session};
 use super::watch::shows_work;
 use super::{Supervisor, Turn, with};
 
-/// A screen that stays after so many answers is told, and not answered again until it has gone.
+/// A screen that stays after so many answers is told; a text of the config is not typed again until it has gone.
 pub const ANSWERS_MAX: u32 = 3;
 
 /// The answers that one kind of screen has got.
@@ -27,16 +32,13 @@ pub struct Answers {
     pub count: u32,
 }
 
-/// What a screen shows and which text its backend has for it.
-struct Shown<'a> {
+/// A screen that has an answer.
+struct Known<'a> {
     reading: &'a Reading,
     text: &'a str,
-}
-
-impl Backend {
-    fn answer_to<'a>(&'a self, reading: &'a Reading) -> Option<Shown<'a>> {
-        self.answers.get(&reading.rule).map(|text| Shown { reading, text })
-    }
+    pause: Duration,
+    /// It is answered at once; else when it has stood for `pause`.
+    at_once: bool,
 }
 
 impl Supervisor {
@@ -67,55 +69,77 @@ impl Supervisor {
         }
     }
 
+    /// Returns what an agent shows that has an answer: a text of the config for a rule, or for a refusal that is no usage
+    /// limit and ended the turn the word to go on.
+    fn known_screen(&self, name: &str) -> Option<Known<'_>> {
+        let (backend, agent) = (self.backend_of(name)?, self.fleet.agent(name)?);
+        let readings = &self.agents.get(name)?.look.as_ref()?.readings;
+        if shows_work(readings) {
+            return None;
+        }
+        let of_config = readings.iter().find_map(|reading| {
+            let text = backend.answers.get(&reading.rule)?;
+            Some(Known { reading, text, pause: backend.answer_pause, at_once: true })
+        });
+        let heals = agent.watch != Watch::None && matches!(agent.kind, Kind::Loop { .. } | Kind::Persistent(_));
+        let refusal = readings.first().filter(|reading| heals && reading.meaning == Meaning::Refused);
+        let pause = self.fleet.watchdog.limit_probe_fallback;
+        of_config.or(refusal.map(|reading| Known { reading, text: &agent.resume_prompt, pause, at_once: false }))
+    }
+
+    /// Returns how long it is until a known screen is answered.
+    fn answer_due_in(&self, name: &str, known: &Known<'_>, now: Now) -> Duration {
+        let before = self.state.agents.get(name).and_then(|state| state.answers.get(&known.reading.rule));
+        let rest = self.agents.get(name).and_then(|live| live.rest).unwrap_or(now.mono);
+        let stood = if known.at_once { Duration::MAX } else { now.mono.since(rest) };
+        let passed = before.map_or(stood, |before| now.since_ever(before.last).min(stood));
+        known.pause.saturating_sub(passed)
+    }
+
     fn decide_known_screen(&mut self, name: &str, turn: &mut Turn) {
-        let Some(backend) = self.backend_of(name).filter(|backend| !backend.answers.is_empty()) else { return };
         let Some(state) = self.state.agents.get(name) else { return };
         let takes = state.session == (Session::Running { ready: true }) && state.restart.is_none();
         if !takes || state.attention.is_some() || self.is_held(name, turn.now) || answer_waits(state) {
             return;
         }
-        let Some(look) = self.agents.get(name).and_then(|live| live.look.as_ref()) else { return };
-        if shows_work(&look.readings) {
+        let Some(known) = self.known_screen(name) else { return };
+        let count = state.answers.get(&known.reading.rule).map_or(0, |before| before.count).saturating_add(1);
+        // A refusal passes some day, and asking costs little; a text of the config that did not help does not help.
+        if count > ANSWERS_MAX + 1 && known.at_once {
             return;
         }
-        let Some(shown) = look.readings.iter().find_map(|reading| backend.answer_to(reading)) else { return };
-        let (rule, text) = (shown.reading.rule.clone(), shown.text.to_owned());
-        let (says, pause) = (shown.reading.text.clone(), backend.answer_pause);
-        let before = state.answers.get(&rule).copied();
-        let left = before.map(|before| pause.saturating_sub(turn.now.since_ever(before.last)));
-        if let Some(left) = left.filter(|left| !left.is_zero()) {
+        let left = self.answer_due_in(name, &known, turn.now);
+        if !left.is_zero() {
             return turn.due(turn.now.mono + left);
         }
-        let count = before.map_or(0, |before| before.count) + 1;
-        if count > ANSWERS_MAX + 1 {
-            return;
-        }
-        let answers = Answers { last: turn.now.moment(), count };
+        let (rule, text) = (known.reading.rule.clone(), known.text.to_owned());
+        let (says, at_once) = (shortened(&known.reading.text), known.at_once);
         if let Some(state) = self.state.agents.get_mut(name) {
-            state.answers.insert(rule.clone(), answers);
+            state.answers.insert(rule.clone(), Answers { last: turn.now.moment(), count });
         }
-        let says = super::live::shortened(&says);
-        let (kind, text) = if count > ANSWERS_MAX {
-            (EventKind::ScreenPersists, format!("still shows `{says}` after {ANSWERS_MAX} answers"))
-        } else {
-            self.queue_first(name, Purpose::Answer { rule: rule.clone() }, text.clone(), turn.now);
-            (EventKind::ScreenAnswered, format!("shows `{says}` and is told `{}`", super::live::shortened(&text)))
-        };
-        turn.act(Action::Record(with(self.about(name, kind, &text, turn.now), "rule", rule)));
+        if count <= ANSWERS_MAX || !at_once {
+            let told = format!("shows `{says}` and is told `{}`", shortened(&text));
+            self.queue_first(name, Purpose::Answer { rule: rule.clone() }, text, turn.now);
+            let event = self.about(name, EventKind::ScreenAnswered, &told, turn.now);
+            turn.act(Action::Record(with(event, "rule", rule.as_str())));
+        }
+        if count == ANSWERS_MAX + 1 {
+            let told = format!("still shows `{says}` after {ANSWERS_MAX} answers");
+            let event = self.about(name, EventKind::ScreenPersists, &told, turn.now);
+            turn.act(Action::Record(with(event, "rule", rule)));
+        }
     }
 
     /// Returns what `explain` tells of the next answer.
     pub(super) fn answer_next(&self, name: &str, state: &AgentState, now: Now) -> Option<String> {
-        let backend = self.backend_of(name)?;
-        let look = self.agents.get(name)?.look.as_ref()?;
-        let shown = look.readings.iter().find_map(|reading| backend.answer_to(reading))?;
-        let rule = &shown.reading.rule;
-        let before = state.answers.get(rule)?;
-        if before.count > ANSWERS_MAX {
+        let known = self.known_screen(name)?;
+        let rule = &known.reading.rule;
+        let count = state.answers.get(rule).map_or(0, |before| before.count);
+        if count > ANSWERS_MAX && known.at_once {
             return Some(format!("`{rule}` is not answered again while it stays"));
         }
-        let left = backend.answer_pause.saturating_sub(now.since_ever(before.last)).as_secs();
-        Some(format!("`{rule}` is answered again in {left} s if it stays ({} of {ANSWERS_MAX})", before.count))
+        let left = self.answer_due_in(name, &known, now).as_secs();
+        Some(format!("`{rule}` is answered in {left} s if it stays, with `{}`", shortened(known.text)))
     }
 }
 

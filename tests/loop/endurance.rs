@@ -1,14 +1,19 @@
 //! What outlives what: kills of the supervisor at any moment, deaths of agents, logs without holes.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
+use agent_orchestrator::policy::message::REPEATED;
 use agent_orchestrator::protocol::Event;
 
 use crate::fleet::{kill_and_wait, lives, rest, until_file};
 use crate::loops::{HEAD, Lab, one_loop};
 
-/// So often the supervisor is killed while the sequence is worked.
-const KILLS: usize = 15;
+/// So often the supervisor is killed while the sequence is worked, unless the environment names another number.
+const KILLS: &str = "15";
+
+/// So many kills are outlived by one phase, about.
+const KILLS_PER_PHASE: usize = 5;
 
 /// The longest time between two kills.
 const LIFE_MS_MAX: u64 = 1500;
@@ -31,14 +36,16 @@ fn word(event: &Event) -> String {
 
 #[test]
 fn a_supervisor_killed_again_and_again_completes_the_sequence() {
-    let phases = ["p1", "p2", "p3"];
+    let kills_wanted: usize = std::env::var("KILLS").unwrap_or_else(|_| KILLS.to_owned()).parse().unwrap();
+    let phases: Vec<String> = (1..=kills_wanted.div_ceil(KILLS_PER_PHASE)).map(|number| format!("p{number}")).collect();
+    let phases: Vec<&str> = phases.iter().map(String::as_str).collect();
     let stand_in = format!("bin = '{} stand-in {{kickoff}} {{session}}'", env!("CARGO_BIN_EXE_agent-orchestrator"));
     let config =
         one_loop(&phases, "").replace(HEAD.lines().find(|line| line.starts_with("bin = ")).unwrap(), &stand_in);
     let lab = Lab::new(&config);
     lab.repository("", "main", &phases);
     let builder = lab.builder();
-    for id in phases {
+    for id in &phases {
         lab.write(&builder, &format!("plans/{id}.md"), format!("# {id}\n\n- File: {id}.txt\n- Line: I am {id}.\n"));
     }
     lab.hand_over(&builder, "plans with something to do");
@@ -51,7 +58,7 @@ fn a_supervisor_killed_again_and_again_completes_the_sequence() {
     let mut dice = Dice(0x5eed_1234_abcd_0042);
     let mut kills = 0;
     lab.fleet.run(&["up"]).good();
-    while kills < KILLS && !marker.exists() {
+    while kills < kills_wanted && !marker.exists() {
         rest(Duration::from_millis(dice.below(LIFE_MS_MAX)));
         kill_and_wait(lab.fleet.supervisor());
         kills += 1;
@@ -59,10 +66,15 @@ fn a_supervisor_killed_again_and_again_completes_the_sequence() {
         // The end of the sequence may come in the middle of it.
         assert!(up.code == 0 || marker.exists(), "{up:?}\n{}", lab.events_text());
     }
-    until_file(&marker, "the end of the sequence", |text| String::from_utf8_lossy(text).contains("p3").then_some(()));
+    for id in &phases {
+        lab.fleet.until_event_that("phase", None, |event| event.phase.as_deref() == Some(id));
+    }
+    let last = *phases.last().unwrap();
+    until_file(&marker, "the end of the sequence", |text| String::from_utf8_lossy(text).contains(last).then_some(()));
     lab.fleet.until_state("builder", "stopped");
     lab.fleet.until_state("adversary", "stopped");
-    assert!(kills >= 5, "only {kills} kills: the sequence was too quick for this test");
+    assert!(kills * 3 >= kills_wanted, "only {kills} kills: the sequence was too quick for this test");
+    println!("the supervisor was killed {kills} times in {} phases", phases.len());
 
     // Each of the builder's and the adversary's commits stands there once and in order, so nobody acted twice.
     let log = lab.fleet.git(&lab.origin(""), &["log", "--reverse", "--format=%s", "main"]);
@@ -81,8 +93,28 @@ fn a_supervisor_killed_again_and_again_completes_the_sequence() {
     for event in lab.fleet.events() {
         assert!(word(&event) != "died", "an agent died: {event:?}");
     }
+    assert_eq!(taken_twice(&lab), Vec::<String>::new(), "what was typed again says so");
     let begun = lab.fleet.events().iter().filter(|event| word(event) == "phase").count();
     assert_eq!(begun, phases.len(), "no phase began twice");
+}
+
+/// Returns what an agent took twice without a word that it may be a repetition, read off the log of its session, which
+/// has every byte.
+fn taken_twice(lab: &Lab) -> Vec<String> {
+    let mut twice = Vec::new();
+    for session in ["t-builder", "t-adversary"] {
+        let log = std::fs::read(lab.fleet.paths().session_log(session)).unwrap();
+        let log = String::from_utf8_lossy(&log).into_owned();
+        let mut seen = BTreeSet::new();
+        for text in log.lines().filter_map(|line| Some(line.split_once("» ")?.1.trim_end())) {
+            let is_new = seen.insert(text.trim_start_matches(REPEATED).to_owned());
+            if !is_new && !text.starts_with(REPEATED) {
+                twice.push(text.to_owned());
+            }
+        }
+        assert!(!seen.is_empty(), "nothing was taken: {log}");
+    }
+    twice
 }
 
 #[test]
