@@ -147,12 +147,15 @@ fn rule_18_of_a_footer_tui_the_bottom_rows_and_what_it_wrote_of_late_are_activit
     assert_eq!(story.pane("worker").run, 2, "and so is what it writes within the grace");
 }
 
+/// Returns one more agent of the same backend.
+fn another(name: &str) -> String {
+    format!("[[agent]]\nname = \"{name}\"\nbackend = \"box\"\nprompt = \"work\"\n")
+}
+
 #[test]
 fn pings_at_once_to_programs_that_hang_delay_nobody() {
     let mut text = ONE.to_owned();
-    for name in ["two", "three", "four", "five"] {
-        text.push_str(&format!("[[agent]]\nname = \"{name}\"\nbackend = \"box\"\nprompt = \"work\"\n"));
-    }
+    text.extend(["two", "three", "four", "five"].map(another));
     let mut story = begin(&text);
     for name in ["worker", "two", "three", "four"] {
         story.pane(name).hangs = true;
@@ -170,9 +173,7 @@ fn pings_at_once_to_programs_that_hang_delay_nobody() {
 fn limit_windows_that_end_together_get_one_probe() {
     let mut text = WATCHED.to_owned();
     let names = ["two", "three", "four", "five"];
-    for name in names {
-        text.push_str(&format!("[[agent]]\nname = \"{name}\"\nbackend = \"box\"\nprompt = \"work\"\n"));
-    }
+    text.extend(names.map(another));
     let mut story = begin(&text);
     for name in names.into_iter().chain(["worker"]) {
         "You've hit your session limit · resets 5am".clone_into(&mut story.pane(name).above);
