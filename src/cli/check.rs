@@ -19,28 +19,41 @@ Exit codes:
   0  no mistakes; warnings do not count
   1  mistakes were found, or the config cannot be read
 
-Example:
-  agent-orchestrator --config fleet/agents.toml check";
+Examples:
+  agent-orchestrator --config fleet/agents.toml check
+  agent-orchestrator --config agents.toml check --files-below /nix/store   # built here, to run elsewhere";
 
 /// How much is read of a file that the config names, bytes.
 const CONTENT_SIZE_MAX: u64 = 1 << 20;
 
 /// What `check` takes.
-#[derive(Debug, Clone, Copy, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 pub struct Arguments {
     /// Print the mistakes as JSON
     #[arg(long)]
     json: bool,
+    /// Look only for files below this folder: the others are on another host
+    #[arg(long, value_name = "DIR")]
+    files_below: Option<PathBuf>,
+}
+
+impl Arguments {
+    /// Whether a file is looked for: it may stand at one of the places that can be looked at.
+    fn looks_for(&self, needed: &Needed) -> bool {
+        let here = |path: &PathBuf| self.files_below.as_ref().is_none_or(|folder| path.starts_with(folder));
+        needed.candidates.iter().any(here)
+    }
 }
 
 /// Checks the config.
 ///
 /// # Errors
 /// When there are mistakes.
-pub fn run(config: &Path, arguments: Arguments) -> Outcome {
+pub fn run(config: &Path, arguments: &Arguments) -> Outcome {
     let (source, parsed) = fleet_file::parse(config)?;
     let mut mistakes = parsed.mistakes.clone();
-    mistakes.extend(config::files_needed(&parsed).iter().filter_map(|needed| wrong_with(needed, &parsed, &source)));
+    let needed = config::files_needed(&parsed).iter().filter(|needed| arguments.looks_for(needed));
+    mistakes.extend(needed.filter_map(|needed| wrong_with(needed, &parsed, &source)));
     if arguments.json {
         out::json(&config::entries(&mistakes, config))?;
     } else {

@@ -160,7 +160,7 @@ fn run(verb: Verb, config: &Path) -> Outcome {
         Verb::Wake(arguments) => wake::run(config, arguments),
         Verb::Run(arguments) => run::run(config, arguments),
         Verb::Phase(arguments) => phase::run(config, arguments),
-        Verb::Check(arguments) => check::run(config, arguments),
+        Verb::Check(arguments) => check::run(config, &arguments),
         Verb::Selftest(arguments) => selftest::run(arguments),
         Verb::Init(arguments) => init::run(&arguments),
         Verb::Supervise(arguments) => supervise::run(config, arguments),

@@ -95,6 +95,25 @@ fn mistakes_are_all_told_and_nothing_starts() {
 }
 
 #[test]
+fn a_config_for_another_host_is_checked_without_its_files() {
+    let fleet = TestFleet::bare();
+    fleet.run(&["init"]).good();
+    let toml = fleet.read("agents.toml").replace("\"prompts/assistant.md\"", "\"here/assistant.md\"");
+    fleet.write("agents.toml", &toml.replace("\"plans/p1.md\"", "\"/elsewhere/p1.md\""));
+    let here = fleet.project.join("here");
+    let below = ["check", "--files-below", here.to_str().unwrap()];
+    let told = fleet.run(&below);
+    assert_eq!(
+        (told.code, told.out.matches("is missing").count()),
+        (1, 1),
+        "only the one below is looked for: {told:?}"
+    );
+    fleet.write("here/assistant.md", "Help.");
+    fleet.run(&below).good();
+    assert!(fleet.run(&["check"]).out.contains("plan `/elsewhere/p1.md` is missing"));
+}
+
+#[test]
 fn a_folder_that_cannot_be_written_is_named() {
     for log_dir in ["'agents.toml'", "'/proc/none'", "'/dev/null/logs'"] {
         let fleet = TestFleet::new(&config(ONE).replace("'logs'", log_dir));
