@@ -3,6 +3,8 @@
 
 #[path = "hostile/config.rs"]
 mod config;
+#[path = "hostile/events.rs"]
+mod events;
 #[path = "hostile/files.rs"]
 mod files;
 #[path = "hostile/panes.rs"]

@@ -4,6 +4,7 @@
 
 pub mod action;
 mod activity;
+pub mod agent_event;
 mod answer;
 mod canary;
 pub mod command;

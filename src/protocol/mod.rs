@@ -2,6 +2,7 @@
 
 pub mod capture;
 pub mod control;
+pub mod event;
 pub mod launch;
 pub mod tmux;
 
