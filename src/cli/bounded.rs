@@ -52,10 +52,18 @@ pub fn tmux(socket: &Path, arguments: &[&str]) -> anyhow::Result<String> {
 /// # Errors
 /// When it cannot be started, fails (with its last line), or is not done after `longest`; then it is killed.
 pub fn run(command: &mut Command, longest: Duration) -> anyhow::Result<String> {
+    run_with(command, Stdio::null(), longest)
+}
+
+/// As [`run`], with a standard input.
+///
+/// # Errors
+/// The same.
+pub fn run_with(command: &mut Command, input: Stdio, longest: Duration) -> anyhow::Result<String> {
     let end = Instant::now() + longest;
     let (reader, writer) = pipe_with(PipeFlags::CLOEXEC).context("cannot make a pipe")?;
     let mut reader = File::from(reader);
-    command.stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer);
+    command.stdin(input).stdout(writer.try_clone()?).stderr(writer);
     let spawned = command.spawn();
     // The command holds the pipe's other end until it is told to let go.
     command.stdout(Stdio::null()).stderr(Stdio::null());
@@ -87,7 +95,10 @@ pub fn run(command: &mut Command, longest: Duration) -> anyhow::Result<String> {
 }
 
 /// Waits until `fd` has something to read (or its end), at most until `end`.
-fn readable(fd: BorrowedFd, end: Instant) -> anyhow::Result<bool> {
+///
+/// # Errors
+/// What the kernel says.
+pub fn readable(fd: BorrowedFd, end: Instant) -> anyhow::Result<bool> {
     loop {
         let left = end.saturating_duration_since(Instant::now());
         let left = Timespec::try_from(left).context("the bound is out of range")?;

@@ -19,6 +19,7 @@ pub mod events;
 pub mod explain;
 pub mod fleet_file;
 pub mod follow;
+pub mod hook;
 pub mod init;
 pub mod inside;
 pub mod logs;
@@ -120,6 +121,8 @@ enum Verb {
     #[command(hide = true)]
     StandIn(stand_in::Arguments),
     #[command(hide = true)]
+    Hook(hook::Arguments),
+    #[command(hide = true)]
     Session(inside::LaunchFile),
     #[command(hide = true)]
     Pane(inside::LaunchFile),
@@ -131,7 +134,12 @@ enum Verb {
 
 /// Runs the verb that the command line names.
 pub fn main() -> ExitCode {
-    let Arguments { config, verb } = Arguments::parse();
+    let Arguments { config, verb } = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        // An agent takes another exit code of its hook for an objection.
+        Err(_) if hook::is_asked() => return ExitCode::SUCCESS,
+        Err(error) => error.exit(),
+    };
     let ended = match (&verb, &config) {
         (Verb::Init(_), Some(_)) => Err(init::config_given().into()),
         _ => run(verb, config.as_deref().unwrap_or(Path::new(fleet_file::DEFAULT))),
@@ -166,6 +174,10 @@ fn run(verb: Verb, config: &Path) -> Outcome {
         Verb::Supervise(arguments) => supervise::run(config, arguments),
         Verb::Demo(arguments) => demo(&arguments),
         Verb::StandIn(arguments) => Ok(stand_in::run(&arguments)?),
+        Verb::Hook(arguments) => {
+            hook::run(&arguments);
+            Ok(())
+        }
         Verb::Session(file) => inside::session(&file),
         Verb::Pane(file) => inside::pane(&file),
         Verb::Log(file) => inside::log(&file),

@@ -114,6 +114,13 @@ pub enum Told {
         /// What it says of it.
         text: String,
     },
+    /// What came of a message that was handed to the program's own interface.
+    Posted {
+        /// The message's number.
+        message: u64,
+        /// How it went.
+        outcome: Posted,
+    },
     /// So much of the model's context is filled.
     Context {
         /// Of 100.
@@ -128,6 +135,18 @@ pub enum Told {
         /// When it is whole again.
         resets_at: Option<DateTime<Utc>>,
     },
+}
+
+/// What came of handing over a message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Posted {
+    /// The program has it.
+    Taken,
+    /// It has it not: why.
+    Refused(String),
+    /// Nobody can tell: why.
+    Unsure(String),
 }
 
 /// Why the model's service refused.
@@ -162,6 +181,10 @@ impl Told {
             Self::Permission { what } => format!("a person is asked: {what}"),
             Self::Refused { text, .. } => format!("refused: {text}"),
             Self::Retrying { text, .. } => format!("tries again by itself: {text}"),
+            Self::Posted { message, outcome: Posted::Taken } => format!("m{message} was taken"),
+            Self::Posted { message, outcome: Posted::Refused(why) | Posted::Unsure(why) } => {
+                format!("m{message} was not taken: {why}")
+            }
             Self::Context { used_percent } => format!("{used_percent} % of the context is filled"),
             Self::Allowance { window, used_percent, resets_at } => {
                 let until = resets_at.map(|at| format!(", whole again {}", at.format("%Y-%m-%dT%H:%M:%SZ")));

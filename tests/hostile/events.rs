@@ -40,7 +40,7 @@ fn assert_bounded(events: &[AgentEvent]) {
             Told::Conversation { id } => {
                 assert!(id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)), "{id:?}");
             }
-            Told::Working | Told::Idle { .. } => {}
+            Told::Working | Told::Idle { .. } | Told::Posted { .. } => {}
         }
     }
 }

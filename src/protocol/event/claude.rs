@@ -24,7 +24,8 @@ static TOO_LONG: LazyLock<Option<Regex>> =
 /// What every hook gets, and what some of them get besides.
 #[derive(Deserialize)]
 struct Hook {
-    hook_event_name: String,
+    #[serde(rename = "hook_event_name")]
+    event: String,
     session_id: Option<String>,
     /// Of a sub-agent; the main one has none.
     agent_id: Option<String>,
@@ -45,7 +46,7 @@ pub fn hook(handed: &[u8]) -> Vec<Told> {
     let Ok(hook) = serde_json::from_slice::<Hook>(handed) else { return Vec::new() };
     let of_main = hook.agent_id.is_none();
     let id = || conversation(hook.session_id.as_deref());
-    match hook.hook_event_name.as_str() {
+    match hook.event.as_str() {
         "SessionStart" => {
             let how = plain(hook.source.as_deref().unwrap_or("startup"));
             [Some(Told::SessionStart { how }), id()].into_iter().flatten().collect()
@@ -122,7 +123,7 @@ const ALLOWANCES_MAX: usize = 4;
 pub fn status(handed: &[u8]) -> Vec<Told> {
     let Ok(status) = serde_json::from_slice::<Status>(handed) else { return Vec::new() };
     let mut told = Vec::from_iter(conversation(status.session_id.as_deref()));
-    let context = status.context_window.as_ref().and_then(|window| percent(window));
+    let context = status.context_window.as_ref().and_then(percent);
     told.extend(context.map(|used_percent| Told::Context { used_percent }));
     let limits = status.rate_limits.unwrap_or_default();
     told.extend(limits.iter().take(ALLOWANCES_MAX).filter_map(|(window, limit)| {

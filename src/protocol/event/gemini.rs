@@ -7,7 +7,8 @@ use super::{Told, conversation, plain, prompt};
 
 #[derive(Deserialize)]
 struct Hook {
-    hook_event_name: String,
+    #[serde(rename = "hook_event_name")]
+    event: String,
     session_id: Option<String>,
     source: Option<String>,
     reason: Option<String>,
@@ -21,7 +22,7 @@ struct Hook {
 pub fn hook(handed: &[u8]) -> Vec<Told> {
     let Ok(hook) = serde_json::from_slice::<Hook>(handed) else { return Vec::new() };
     let id = || conversation(hook.session_id.as_deref());
-    match hook.hook_event_name.as_str() {
+    match hook.event.as_str() {
         "SessionStart" => {
             let how = plain(hook.source.as_deref().unwrap_or("startup"));
             [Some(Told::SessionStart { how }), id()].into_iter().flatten().collect()

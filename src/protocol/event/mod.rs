@@ -130,15 +130,40 @@ fn cleaned(mut event: AgentEvent) -> AgentEvent {
         | Told::Permission { what: text }
         | Told::Refused { text, .. }
         | Told::Retrying { text, .. } => *text = plain(text),
+        Told::Posted { outcome: Posted::Refused(why) | Posted::Unsure(why), .. } => *why = plain(why),
         Told::Conversation { id } if !is_id(id) => id.clear(),
         Told::Allowance { window, used_percent, .. } => {
             *window = plain(window);
             *used_percent = (*used_percent).min(100);
         }
         Told::Context { used_percent } => *used_percent = (*used_percent).min(100),
-        Told::Conversation { .. } | Told::Working | Told::Idle { .. } => {}
+        Told::Conversation { .. } | Told::Working | Told::Idle { .. } | Told::Posted { outcome: Posted::Taken, .. } => {
+        }
     }
     event
+}
+
+/// A message for a program that takes it by an interface of its own: a datagram to who follows the program.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Post {
+    /// The message's number, named in the answer ([`Told::Posted`]).
+    pub message: u64,
+    /// The conversation that it is for.
+    pub conversation: String,
+    /// What it says.
+    pub text: String,
+}
+
+impl Post {
+    /// Returns its datagram; `None` when it is longer than [`DATAGRAM_BYTES_MAX`].
+    pub fn datagram(&self) -> Option<Vec<u8>> {
+        serde_json::to_vec(self).ok().filter(|bytes| bytes.len() <= DATAGRAM_BYTES_MAX)
+    }
+
+    /// Reads a datagram; `None` where it is none of ours.
+    pub fn read(datagram: &[u8]) -> Option<Self> {
+        serde_json::from_slice(datagram).ok().filter(|post: &Self| is_id(&post.conversation))
+    }
 }
 
 /// A program whose words are understood, by the interface that it hands them over.

@@ -1,6 +1,6 @@
 //! opencode: its stream of server-sent events. Seen with 1.18.33.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
@@ -59,6 +59,14 @@ impl Stream {
         told.into_iter().map(|told| AgentEvent { source: Source::OpencodeStream, time, told }).collect()
     }
 
+    /// Translates the answer to `GET /session/status`: what is so now, for who comes late.
+    pub fn snapshot(answer: &[u8], time: DateTime<Utc>) -> Option<AgentEvent> {
+        let sessions: BTreeMap<String, Value> = serde_json::from_slice(answer).ok()?;
+        let busy = sessions.values().any(|status| status.get("type").is_some_and(|kind| kind != "idle"));
+        let told = if busy { Told::Working } else { Told::Idle { ended: false } };
+        Some(AgentEvent { source: Source::OpencodeStream, time, told })
+    }
+
     /// Ends a line: a `data` line is kept, an empty one ends the event (WHATWG HTML, 9.2.6).
     fn end_line(&mut self) -> Vec<Told> {
         let line = std::mem::take(&mut self.line);
@@ -102,8 +110,9 @@ impl Stream {
                 let what = text("/questions/0/question").unwrap_or("a question");
                 vec![Told::Permission { what: plain(what) }]
             }
-            "permission.replied" | "question.replied" | "question.rejected" => vec![Told::Working],
-            "session.compacted" => vec![Told::Working],
+            "permission.replied" | "question.replied" | "question.rejected" | "session.compacted" => {
+                vec![Told::Working]
+            }
             "message.updated" => self.message(&properties),
             "message.part.updated" => Vec::from_iter(self.part(&properties)),
             _ => Vec::new(),
@@ -159,7 +168,7 @@ fn refused(properties: &Value) -> Option<Told> {
         // A person stopped the turn: that is no refusal.
         ("MessageAbortedError", _) => return Some(Told::Idle { ended: true }),
         ("ContextOverflowError", _) => Refusal::Context,
-        ("ProviderAuthError", _) | (_, Some(401 | 402 | 403)) => Refusal::Auth,
+        ("ProviderAuthError", _) | (_, Some(401..=403)) => Refusal::Auth,
         _ if is_limit(&said) => Refusal::Limit,
         (_, Some(408 | 429 | 500..=599)) => Refusal::Overload,
         _ if said.contains("thinking") && said.contains("cannot be modified") => Refusal::Fatal,

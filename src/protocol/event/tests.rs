@@ -244,7 +244,7 @@ fn told_by(stream: &mut Stream, bytes: &[u8]) -> String {
 
 #[test]
 fn stream_of_opencode() {
-    let body: String = OPENCODE.iter().map(|event| format!("data: {event}\n\n")).collect();
+    let body = OPENCODE.iter().fold(String::new(), |body, event| body + "data: " + event + "\n\n");
     let whole = told_by(&mut Stream::default(), body.as_bytes());
     expect![[r#"
         {"told":"receipt","text":"do it"}
