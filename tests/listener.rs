@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use agent_orchestrator::daemon::clock;
 use agent_orchestrator::daemon::listener::{CLIENT_SILENCE_MAX, CONNECTIONS_MAX, Listener};
-use agent_orchestrator::daemon::paths::Paths;
+use agent_orchestrator::daemon::paths::{Manager, Paths};
 use agent_orchestrator::daemon::reactor::{Part, Reactor};
 use agent_orchestrator::policy::observation::Observation;
 use agent_orchestrator::policy::request::{Reason, Reply, Request, RequestId};
@@ -33,8 +33,8 @@ impl Desk {
     fn open() -> Self {
         let folder = tempfile::tempdir().expect("a temp folder");
         let at = |name: &str| folder.path().join(name);
-        let paths =
-            Paths { config: at("agents.toml"), runtime: folder.path().into(), state: at("state"), logs: at("logs") };
+        let (config, runtime) = (at("agents.toml"), folder.path().into());
+        let paths = Paths { config, runtime, state: at("state"), logs: at("logs"), manager: Manager::AdHoc };
         let reactor = Rc::new(Reactor::new().expect("epoll"));
         let listener = Listener::new(Rc::clone(&reactor), &paths).expect("a socket");
         Self { _folder: folder, paths, reactor, listener }

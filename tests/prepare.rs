@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use agent_orchestrator::daemon::paths::Paths;
+use agent_orchestrator::daemon::paths::{Manager, Paths};
 use agent_orchestrator::daemon::prepare::{PROMPT_BYTES_MAX, prepare};
 use agent_orchestrator::policy::action::{Conversation, Start};
 use agent_orchestrator::policy::fleet::{
@@ -116,6 +116,7 @@ impl Lab {
             runtime: root.join("run"),
             state: root.join("state"),
             logs: root.join("logs"),
+            manager: Manager::AdHoc,
         };
         std::fs::create_dir_all(root.join("run/launch")).unwrap();
         std::fs::create_dir_all(root.join("state")).unwrap();

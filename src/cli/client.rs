@@ -15,7 +15,7 @@ use super::fleet_file::{self, FleetFile};
 use super::stop::{Failure, Outcome};
 use super::{names, out};
 use crate::daemon::offline;
-use crate::daemon::paths::Paths;
+use crate::daemon::paths::{Manager, Paths};
 use crate::protocol::control::{Picture, Reason, Reply, Request};
 
 /// How long the supervisor may take to accept a request, and to answer one that changes nothing, seconds.
@@ -161,8 +161,9 @@ pub fn unexpected(reply: Reply) -> Failure {
 
 /// Returns the failure of a verb that needs a supervisor.
 pub fn no_supervisor(config: &Path) -> Failure {
+    let manager = Paths::new(config, Path::new("")).map_or(Manager::AdHoc, |paths| paths.manager);
     Failure::new(Reason::NoSupervisor, format!("no supervisor runs for `{}`", config.display()))
-        .hint("`agent-orchestrator up` starts one")
+        .hint(format!("`{}` starts one", manager.starts_supervisor()))
 }
 
 /// Connects to the control socket; `None` when nobody listens there.

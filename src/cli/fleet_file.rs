@@ -9,11 +9,17 @@ use anyhow::Context;
 use super::stop::{Failure, Outcome};
 use super::{client, names};
 use crate::config::{self, Parsed, Where};
-use crate::daemon::paths::Paths;
+use crate::daemon::paths::{HOST_CONFIG, Paths};
 use crate::protocol::control::Reason;
 
 /// The name of the config file that is taken when none is given.
 pub const DEFAULT: &str = "agents.toml";
+
+/// Returns the config that is taken when none is given: the host's own where the folder has none.
+pub fn default() -> &'static Path {
+    let (here, hosts) = (Path::new(DEFAULT), Path::new(HOST_CONFIG));
+    if !here.exists() && hosts.exists() { hosts } else { here }
+}
 
 /// A fleet as far as the verbs look at it.
 #[derive(Debug, Clone, PartialEq, Eq)]

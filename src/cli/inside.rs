@@ -1,4 +1,4 @@
-//! `session`, `pane`, `log`, `unblocked`: what the supervisor's children are started as (hidden).
+//! `session`, `stopping`, `pane`, `log`, `unblocked`: what the supervisor's children are started as (hidden).
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::stop::Outcome;
 use crate::daemon::{child, pane};
 
-/// What `session` and `pane` take.
+/// What `session`, `stopping` and `pane` take.
 #[derive(Debug, clap::Args)]
 pub struct LaunchFile {
     /// The launch file
@@ -42,6 +42,15 @@ pub fn unblocked(command: &CommandLine) -> Outcome {
 /// As [`pane::session`].
 pub fn session(file: &LaunchFile) -> Outcome {
     match pane::session(&file.path)? {}
+}
+
+/// Marks that the unit of a launch file is stopped by somebody's order.
+///
+/// # Errors
+/// As [`pane::stopping`].
+pub fn stopping(file: &LaunchFile) -> Outcome {
+    pane::stopping(&file.path)?;
+    Ok(())
 }
 
 /// Becomes the agent of a launch file.

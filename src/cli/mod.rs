@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::daemon::start;
 use stop::{Outcome, Stop};
 
 pub mod attach;
@@ -22,6 +23,7 @@ pub mod follow;
 pub mod hook;
 pub mod init;
 pub mod inside;
+pub mod install;
 pub mod logs;
 pub mod names;
 pub mod out;
@@ -37,6 +39,7 @@ pub mod stop;
 pub mod supervise;
 pub mod table;
 pub mod text;
+pub mod units;
 pub mod up;
 pub mod wake;
 
@@ -58,7 +61,7 @@ A first fleet:
 #[derive(Debug, Parser)]
 #[command(name = "agent-orchestrator", version, after_help = HELP)]
 pub struct Arguments {
-    /// The fleet's config file [default: ./agents.toml]
+    /// The fleet's config file [default: ./agents.toml, else /etc/agent-orchestrator/agents.toml]
     #[arg(long, global = true, value_name = "PATH")]
     config: Option<PathBuf>,
     #[command(subcommand)]
@@ -112,6 +115,12 @@ enum Verb {
     /// Write a config, prompts and a first plan to start from
     #[command(after_help = init::HELP)]
     Init(init::Arguments),
+    /// Put the program and its unit files where systemd finds them
+    #[command(after_help = install::HELP)]
+    Install(install::Arguments),
+    /// Write what the unit files need of the config, as drop-ins
+    #[command(after_help = units::HELP)]
+    Units(units::Arguments),
     /// Run the supervisor in the foreground
     #[command(alias = "watchdog", after_help = supervise::HELP)]
     Supervise(supervise::Arguments),
@@ -124,6 +133,8 @@ enum Verb {
     Hook(hook::Arguments),
     #[command(hide = true)]
     Session(inside::LaunchFile),
+    #[command(hide = true)]
+    Stopping(inside::LaunchFile),
     #[command(hide = true)]
     Pane(inside::LaunchFile),
     #[command(hide = true)]
@@ -142,7 +153,7 @@ pub fn main() -> ExitCode {
     };
     let ended = match (&verb, &config) {
         (Verb::Init(_), Some(_)) => Err(init::config_given().into()),
-        _ => run(verb, config.as_deref().unwrap_or(Path::new(fleet_file::DEFAULT))),
+        _ => run(verb, config.as_deref().unwrap_or_else(|| fleet_file::default())),
     };
     match ended {
         Ok(()) | Err(Stop::ReaderGone) => ExitCode::SUCCESS,
@@ -154,7 +165,41 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// Says whether the verb acts for the fleet: on its state, its sessions or its socket.
+fn is_of_the_fleet(verb: &Verb) -> bool {
+    match verb {
+        Verb::Up(_)
+        | Verb::Down(_)
+        | Verb::Restart(_)
+        | Verb::Status(_)
+        | Verb::Explain(_)
+        | Verb::Events(_)
+        | Verb::Logs(_)
+        | Verb::Attach(_)
+        | Verb::Send(_)
+        | Verb::Wake(_)
+        | Verb::Run(_)
+        | Verb::Phase(_) => true,
+        Verb::Check(_)
+        | Verb::Selftest(_)
+        | Verb::Init(_)
+        | Verb::Install(_)
+        | Verb::Units(_)
+        | Verb::Supervise(_)
+        | Verb::Demo(_)
+        | Verb::StandIn(_)
+        | Verb::Session(_)
+        | Verb::Stopping(_)
+        | Verb::Pane(_)
+        | Verb::Log(_)
+        | Verb::Unblocked(_) => false,
+    }
+}
+
 fn run(verb: Verb, config: &Path) -> Outcome {
+    if is_of_the_fleet(&verb) {
+        start::act_as_owner(config)?;
+    }
     match verb {
         Verb::Up(arguments) => up::run(config, arguments),
         Verb::Down(arguments) => down::run(config, arguments),
@@ -171,6 +216,8 @@ fn run(verb: Verb, config: &Path) -> Outcome {
         Verb::Check(arguments) => check::run(config, &arguments),
         Verb::Selftest(arguments) => selftest::run(arguments),
         Verb::Init(arguments) => init::run(&arguments),
+        Verb::Install(arguments) => install::run(&arguments),
+        Verb::Units(arguments) => units::run(config, &arguments),
         Verb::Supervise(arguments) => supervise::run(config, arguments),
         Verb::Demo(arguments) => demo(&arguments),
         Verb::StandIn(arguments) => Ok(stand_in::run(&arguments)?),
@@ -179,6 +226,7 @@ fn run(verb: Verb, config: &Path) -> Outcome {
             Ok(())
         }
         Verb::Session(file) => inside::session(&file),
+        Verb::Stopping(file) => inside::stopping(&file),
         Verb::Pane(file) => inside::pane(&file),
         Verb::Log(file) => inside::log(&file),
         Verb::Unblocked(command) => inside::unblocked(&command),

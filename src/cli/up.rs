@@ -7,6 +7,7 @@ use super::client::{self, Patience};
 use super::overrides;
 use super::stop::Outcome;
 use super::{fleet_file, out};
+use crate::daemon::paths::{Manager, Paths};
 use crate::daemon::start;
 use crate::protocol::control::{Override, Picture, Request};
 
@@ -45,6 +46,9 @@ pub fn run(config: &Path, arguments: Arguments) -> Outcome {
         client::must_supervise(config, &names)?;
     } else if client::picture(config)?.is_none() {
         fleet_file::must_exist(config)?;
+        if Paths::new(config, Path::new(""))?.manager == Manager::Systemd {
+            return Err(client::no_supervisor(config).into());
+        }
         start::joined_or_detached(config)?;
     }
     let mut overrides = overrides::of_environment(&names);

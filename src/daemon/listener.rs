@@ -15,7 +15,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::clock;
-use super::paths::Paths;
+use super::paths::{Manager, Paths};
 use super::reactor::{Interest, Owner, Part, Reactor};
 use crate::policy::now::Mono;
 use crate::policy::observation::Observation;
@@ -65,7 +65,7 @@ enum Stage {
 }
 
 impl Listener {
-    /// Binds the fleet's control socket, mode 0600. The caller holds the fleet's lock, so a socket that is there
+    /// Binds the fleet's control socket: for its own user, under systemd for its group as well. The caller holds the fleet's lock, so a socket that is there
     /// already belongs to a dead supervisor and is removed.
     ///
     /// # Errors
@@ -77,9 +77,13 @@ impl Listener {
         {
             return Err(error).with_context(|| format!("cannot remove the old socket `{}`", path.display()));
         }
+        let mode = match paths.manager {
+            Manager::AdHoc => 0o600,
+            Manager::Systemd => 0o660,
+        };
         let bind = || -> io::Result<UnixListener> {
             let socket = UnixListener::bind(&path)?;
-            std::fs::set_permissions(&path, Permissions::from_mode(0o600))?;
+            std::fs::set_permissions(&path, Permissions::from_mode(mode))?;
             socket.set_nonblocking(true)?;
             reactor.add(&socket, Owner::Listener, SOCKET_ID, Interest::Read)?;
             Ok(socket)

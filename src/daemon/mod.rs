@@ -25,4 +25,5 @@ pub mod start;
 pub mod state_file;
 pub mod timer;
 pub mod tree;
+mod unit;
 pub mod watch;

@@ -12,7 +12,7 @@ use super::event_log::EventLog;
 use super::journal::Journal;
 use super::lock::{Lock, Role};
 use super::paths::Paths;
-use super::perform::{MODE, Telling, mark_complete, remove_file};
+use super::perform::{Telling, mark_complete, remove_file};
 use super::reactor::{Owner, Part, Reactor};
 use super::sessions::Sessions;
 use super::spool::{self, Left};
@@ -242,7 +242,7 @@ impl Offline {
         Picture {
             supervised: false,
             supervisor_pid: supervisor_pid(&self.paths),
-            mode: MODE.to_owned(),
+            mode: self.paths.manager.to_string(),
             config: self.paths.config.display().to_string(),
             log_dir: self.paths.logs.display().to_string(),
             ..self.supervisor.picture(self.now())

@@ -7,8 +7,43 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use sha2::{Digest, Sha256};
 
+/// The config of the host's own fleet: its sessions are units of systemd. Every other fleet is ad hoc.
+pub const HOST_CONFIG: &str = "/etc/agent-orchestrator/agents.toml";
+
+/// Where the host's own fleet has its sockets and launch files, and its state; made by its units.
+const HOST_RUNTIME: &str = "/run/agent-orchestrator";
+const HOST_STATE: &str = "/var/lib/agent-orchestrator";
+
 /// The longest path that a unix socket of ours may have; the kernel's own bound is 108 bytes.
 pub const SOCKET_PATH_MAX: usize = 100;
+
+/// Who starts and ends the agents' tmux servers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Manager {
+    /// The supervisor.
+    AdHoc,
+    /// systemd, one unit for each; the supervisor asks it.
+    Systemd,
+}
+
+impl Manager {
+    /// Returns the command by which a person starts the supervisor.
+    pub fn starts_supervisor(self) -> &'static str {
+        match self {
+            Self::AdHoc => "agent-orchestrator up",
+            Self::Systemd => "systemctl start agent-orchestrator",
+        }
+    }
+}
+
+impl std::fmt::Display for Manager {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str(match self {
+            Self::AdHoc => "ad hoc",
+            Self::Systemd => "systemd",
+        })
+    }
+}
 
 /// The folders of one fleet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +56,8 @@ pub struct Paths {
     pub state: PathBuf,
     /// Session logs and SEQUENCE-COMPLETE.
     pub logs: PathBuf,
+    /// Who starts and ends its sessions.
+    pub manager: Manager,
 }
 
 impl Paths {
@@ -30,7 +67,13 @@ impl Paths {
     /// When `config` cannot be made absolute.
     pub fn new(config: &Path, logs: &Path) -> anyhow::Result<Self> {
         let config = absolute(config)?;
-        Ok(Self { runtime: runtime(&config), state: logs.join("state"), logs: logs.to_owned(), config })
+        let logs = logs.to_owned();
+        if config == Path::new(HOST_CONFIG) {
+            let (runtime, state) = (PathBuf::from(HOST_RUNTIME), PathBuf::from(HOST_STATE));
+            return Ok(Self { config, runtime, state, logs, manager: Manager::Systemd });
+        }
+        let (runtime, state) = (runtime(&config), logs.join("state"));
+        Ok(Self { config, runtime, state, logs, manager: Manager::AdHoc })
     }
 
     /// The control socket; it depends on the config's path alone.
@@ -61,6 +104,11 @@ impl Paths {
     /// The launch file of an agent's next start.
     pub fn launch_file(&self, agent: &str) -> PathBuf {
         self.runtime.join("launch").join(format!("{agent}.json"))
+    }
+
+    /// Says that an agent's unit was stopped by somebody's order; removed when that has been taken in.
+    pub fn stopped_mark(&self, agent: &str) -> PathBuf {
+        self.launch_file(agent).with_extension("stopped")
     }
 
     /// Texts too long or too many-lined to be typed; the agent gets a pointer to its file.
@@ -114,9 +162,11 @@ impl Paths {
     /// # Errors
     /// When one cannot be made, is somebody else's, or makes a socket's path too long for `agents`.
     pub fn make(&self, agents: impl Iterator<Item = impl AsRef<str>>) -> anyhow::Result<()> {
-        private_folder(&self.runtime)?;
-        for folder in [self.runtime.join("tmux"), self.runtime.join("launch")] {
-            private_folder(&folder)?;
+        for folder in [self.runtime.clone(), self.runtime.join("tmux"), self.runtime.join("launch")] {
+            match self.manager {
+                Manager::AdHoc => private_folder(&folder)?,
+                Manager::Systemd => made_by_units(&folder)?,
+            }
         }
         let [screens, mirrors] = ["screens", "mirrors"].map(|name| self.state.join(name));
         for folder in [self.state.clone(), self.texts(), screens, mirrors, self.spool(), self.spool_aside()] {
@@ -170,8 +220,23 @@ fn runtime(config: &Path) -> PathBuf {
 /// Makes `path` absolute with its folder's links resolved, so that two spellings of it mean one fleet.
 fn absolute(path: &Path) -> anyhow::Result<PathBuf> {
     let whole = std::path::absolute(path).with_context(|| format!("cannot find `{}`", path.display()))?;
+    if whole == Path::new(HOST_CONFIG) {
+        return Ok(whole);
+    }
     let (Some(folder), Some(name)) = (whole.parent(), whole.file_name()) else { return Ok(whole) };
     Ok(folder.canonicalize().map_or(whole.clone(), |folder| folder.join(name)))
+}
+
+/// Proves that a folder of the host's own fleet is there.
+fn made_by_units(folder: &Path) -> anyhow::Result<()> {
+    match folder.try_exists() {
+        Ok(true) => Ok(()),
+        Ok(false) => bail!(
+            "there is no folder `{}`\nhint: `systemd-tmpfiles --create` makes it as `agent-orchestrator install` set it up",
+            folder.display()
+        ),
+        Err(error) => Err(error).with_context(|| format!("cannot read `{}`", folder.display())),
+    }
 }
 
 /// Makes `folder` with mode 0700, or proves that it is ours and private.

@@ -29,9 +29,6 @@ use crate::policy::observation::Observation;
 use crate::policy::request::Reply;
 use crate::policy::status::Picture;
 
-/// Who starts tmux servers, as `status` names it.
-pub const MODE: &str = "ad hoc";
-
 /// Stands for a key that submits no message; no message has this number.
 const NO_MESSAGE: MessageId = MessageId(0);
 
@@ -203,7 +200,7 @@ fn completed(reply: Reply, paths: &Paths) -> Reply {
         Reply::Status { mut picture } => {
             picture.supervised = true;
             picture.supervisor_pid = Some(std::process::id());
-            MODE.clone_into(&mut picture.mode);
+            picture.mode = paths.manager.to_string();
             picture.config = paths.config.display().to_string();
             picture.log_dir = paths.logs.display().to_string();
             Reply::Status { picture }

@@ -159,7 +159,7 @@ fn replace(path: &Path, bytes: &[u8]) -> Result<(), String> {
     name.push(".draft");
     let draft = path.with_file_name(name);
     let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true).mode(0o600).custom_flags(nix::libc::O_NOFOLLOW);
+    options.write(true).create(true).truncate(true).mode(0o640).custom_flags(nix::libc::O_NOFOLLOW);
     let written = options.open(&draft).and_then(|mut file| file.write_all(bytes));
     written.and_then(|()| std::fs::rename(&draft, path)).map_err(cannot)
 }

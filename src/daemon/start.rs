@@ -1,9 +1,10 @@
 //! Begins to supervise: in the foreground, or detached from who asked for it.
 
+use std::ffi::CString;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, AsRawFd};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Stdio};
@@ -14,13 +15,14 @@ use std::time::Duration;
 use anyhow::{Context, anyhow, bail};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
+use nix::unistd::{Uid, User};
 
 use super::event_log::EventLog;
 use super::event_loop::{EventLoop, block_signals};
 use super::journal::Journal;
 use super::lock::{self, Holder, Lock, Role};
 use super::notify::Notify;
-use super::paths::Paths;
+use super::paths::{HOST_CONFIG, Manager, Paths};
 use super::perform::{Parts, Telling};
 use super::reactor::Reactor;
 use super::state_file::{self, Keeper};
@@ -41,6 +43,9 @@ const JOIN_AGAIN: Duration = Duration::from_millis(100);
 
 /// The line by which a detached supervisor says that it listens.
 const LISTENING: &str = "listening";
+
+/// Is there where systemd runs (sd_booted(3)).
+const SYSTEMD_RUNS: &str = "/run/systemd/system";
 
 /// The most that is read of what a detached supervisor says before it listens.
 const WORDS_BYTES_MAX: usize = 64 << 10;
@@ -93,6 +98,9 @@ fn run(options: &Options, listening: impl FnOnce() -> anyhow::Result<()>) -> any
     block_signals()?;
     let program = child::own_program();
     let (fleet, paths) = open_fleet(&options.config)?;
+    if paths.manager == Manager::Systemd && !Path::new(SYSTEMD_RUNS).is_dir() {
+        bail!("systemd does not run here\nhint: a fleet whose config is not `{HOST_CONFIG}` needs none");
+    }
     paths.make(fleet.agents.iter().map(|agent| &agent.name))?;
     let paths = Rc::new(paths);
     let now = clock::now(clock::host_zone());
@@ -113,6 +121,26 @@ fn run(options: &Options, listening: impl FnOnce() -> anyhow::Result<()>) -> any
     let supervisor = Supervisor::new(Arc::new(fleet), state, places(&paths), options.hold);
     let keeper = Keeper::new(paths.state_file(), saved);
     EventLoop::new(reactor, parts, supervisor, keeper)?.run()
+}
+
+/// Becomes the user of the host's own fleet, where `config` is that and root asks: what is written stays the fleet's.
+///
+/// # Errors
+/// When the kernel refuses.
+pub fn act_as_owner(config: &Path) -> anyhow::Result<()> {
+    let paths = Paths::new(config, Path::new(""))?;
+    if paths.manager == Manager::AdHoc || !nix::unistd::geteuid().is_root() {
+        return Ok(());
+    }
+    let Ok(state) = std::fs::metadata(&paths.state) else { return Ok(()) };
+    let Some(owner) = User::from_uid(Uid::from_raw(state.uid())).context("cannot look up the fleet's user")? else {
+        return Ok(());
+    };
+    let name = CString::new(owner.name).context("the fleet's user has no usable name")?;
+    nix::unistd::initgroups(&name, owner.gid)
+        .and_then(|()| nix::unistd::setgid(owner.gid))
+        .and_then(|()| nix::unistd::setuid(owner.uid))
+        .with_context(|| format!("cannot act as user {}", owner.uid))
 }
 
 /// Reads the config at `config` and names the fleet's folders.

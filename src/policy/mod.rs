@@ -44,6 +44,7 @@ pub mod state;
 pub mod status;
 pub mod task;
 pub mod typed;
+mod unit;
 pub mod wake;
 mod watch;
 

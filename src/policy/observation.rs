@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::fleet::Fleet;
 use super::message::MessageId;
+use super::now::Mono;
 use super::request::{Request, RequestId};
 use super::screen::Screen;
 
@@ -155,6 +156,11 @@ pub enum SessionSeen {
     Running {
         /// As given to `Start`.
         run: u64,
+    },
+    /// Its unit has ended by somebody's order, not by itself: a person's, or the whole fleet's end.
+    Stopped {
+        /// When the fleet's slice was entered; later than the agent's start means that the whole fleet had ended.
+        fleet_since: Option<Mono>,
     },
     /// The program has ended; its session may still hold the last screen.
     Died {

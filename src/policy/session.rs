@@ -27,6 +27,7 @@ impl Supervisor {
             live.found_at = Some(turn.now.mono);
         }
         match seen {
+            SessionSeen::Stopped { fleet_since } => self.unit_stopped(name, *fleet_since, turn),
             SessionSeen::Running { run } if first => self.adopted(name, *run, turn),
             SessionSeen::Running { .. } => self.runs(name, &was, turn),
             SessionSeen::Absent => self.is_absent(name, &was, first, turn),
@@ -50,12 +51,16 @@ impl Supervisor {
 
     fn adopted(&mut self, name: &str, run: u64, turn: &mut Turn) {
         let Some(state) = self.state.agents.get_mut(name) else { return };
+        let is_lifted = state.stopped.is_some() && state.session == Session::Absent;
         let ready = matches!(state.session, Session::Running { ready: true } | Session::Unknown { .. });
         state.asked |= state.stopped.is_none();
         state.enter(Session::Running { ready }, turn.now);
         state.began(run, turn.now);
         if let Some(live) = self.agents.get_mut(name) {
             live.adopted_run = Some(run);
+        }
+        if is_lifted {
+            return self.started_by_a_person(name, turn);
         }
         let text = format!("adopted (run {run})");
         turn.act(Action::Record(self.about(name, EventKind::Adopted, &text, turn.now)));
@@ -74,11 +79,8 @@ impl Supervisor {
                 self.clear_screen(name);
             }
             Session::Unknown { .. } => state.enter(Session::Running { ready: true }, turn.now),
-            Session::Running { .. }
-            | Session::Absent
-            | Session::Preparing { .. }
-            | Session::Stopping { .. }
-            | Session::Dead { .. } => {}
+            Session::Absent | Session::Dead { .. } => self.started_by_a_person(name, turn),
+            Session::Running { .. } | Session::Preparing { .. } | Session::Stopping { .. } => {}
         }
     }
 

@@ -5,5 +5,6 @@ pub mod control;
 pub mod event;
 pub mod launch;
 pub mod tmux;
+pub mod unit;
 
 pub use crate::policy::event::{Event, EventKind, Level};

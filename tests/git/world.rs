@@ -9,7 +9,7 @@ use std::time::Duration;
 use agent_orchestrator::daemon::clock;
 use agent_orchestrator::daemon::files::Files;
 use agent_orchestrator::daemon::git::{Git, LoopWatch};
-use agent_orchestrator::daemon::paths::Paths;
+use agent_orchestrator::daemon::paths::{Manager, Paths};
 use agent_orchestrator::daemon::reactor::{Interest, Owner, Part, Reactor};
 use agent_orchestrator::policy::now::Mono;
 use agent_orchestrator::policy::observation::{Observation, Pushed};
@@ -139,6 +139,7 @@ impl Driver {
             runtime: world.path("runtime"),
             state: world.path("state"),
             logs: world.path("logs"),
+            manager: Manager::AdHoc,
         });
         let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, TimerFlags::TFD_CLOEXEC).unwrap();
         reactor.add(&timer, Owner::Loop, 0, Interest::Read).unwrap();

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use agent_orchestrator::daemon::clock::mono;
-use agent_orchestrator::daemon::paths::Paths;
+use agent_orchestrator::daemon::paths::{Manager, Paths};
 use agent_orchestrator::daemon::reactor::{Interest, Owner, Part, Reactor};
 use agent_orchestrator::daemon::sessions::Sessions;
 use agent_orchestrator::policy::message::MessageId;
@@ -55,7 +55,7 @@ impl Driver {
         let base = folder.path().join(name);
         let logs = base.join("log");
         let config = base.join("agents.toml");
-        let paths = Rc::new(Paths { config, runtime: base.join("run"), state: base.join("state"), logs });
+        let paths = Rc::new(Paths { config, runtime: base.join("run"), state: base.join("state"), logs, manager: Manager::AdHoc });
         std::fs::create_dir_all(&base).unwrap();
         paths.make(std::iter::empty::<&str>()).unwrap();
         let reactor = Rc::new(Reactor::new().unwrap());

@@ -4,10 +4,10 @@ mod log;
 
 use std::convert::Infallible;
 use std::ffi::OsString;
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io::{Read, Write};
 use std::os::fd::AsFd;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -16,6 +16,7 @@ use anyhow::{Context, anyhow, bail};
 use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::stat::Mode;
+use nix::unistd::{Uid, User};
 
 use super::{child, clock};
 use crate::protocol::launch::{Launch, MARK, PANE_OPTION, RUN_OPTION};
@@ -51,10 +52,12 @@ pub fn session(launch_file: &Path) -> anyhow::Result<Infallible> {
     let launch = read(launch_file)?;
     std::fs::create_dir_all(&launch.dir).with_context(|| format!("cannot make folder `{}`", launch.dir.display()))?;
     let fifo = fifo(launch_file);
-    if let Err(error) = std::fs::remove_file(&fifo)
-        && error.kind() != std::io::ErrorKind::NotFound
-    {
-        return Err(error).with_context(|| format!("cannot remove `{}`", fifo.display()));
+    for stale in [&fifo, &stopped_mark(launch_file)] {
+        if let Err(error) = std::fs::remove_file(stale)
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            return Err(error).with_context(|| format!("cannot remove `{}`", stale.display()));
+        }
     }
     nix::unistd::mkfifo(&fifo, Mode::S_IRUSR | Mode::S_IWUSR)
         .with_context(|| format!("cannot make `{}`", fifo.display()))?;
@@ -76,6 +79,7 @@ fn commands(launch: &Launch, program: &Path, launch_file: &Path) -> anyhow::Resu
     };
     let (program, launch_file, dir) = (text(program)?, text(launch_file)?, text(&launch.dir)?);
     let target = format!("={}:", launch.session);
+    let supervisor = supervisor_of(Path::new(&launch_file));
     let run = launch.run.to_string();
     let writer = format!("exec {} log {}", shell_quote(&program), shell_quote(&launch_file));
     let writer = literal(&writer).replace('%', "%%");
@@ -86,6 +90,9 @@ fn commands(launch: &Launch, program: &Path, launch_file: &Path) -> anyhow::Resu
         vec!["set-option", "-gq", "escape-time", "10"],
         vec!["set-option", "-gq", "focus-events", "on"],
     ];
+    if let Some(supervisor) = &supervisor {
+        commands.push(vec!["server-access", "-a", supervisor]);
+    }
     if terminal_is_known() {
         commands.push(vec!["set-option", "-gq", "default-terminal", TERMINAL]);
     }
@@ -117,6 +124,11 @@ fn commands(launch: &Launch, program: &Path, launch_file: &Path) -> anyhow::Resu
 pub fn pane(launch_file: &Path) -> anyhow::Result<Infallible> {
     child::unblock_signals().context("cannot unblock signals")?;
     let launch = read(launch_file)?;
+    if supervisor_of(launch_file).is_some() {
+        let socket = socket(launch_file, &launch)?;
+        std::fs::set_permissions(&socket, Permissions::from_mode(0o660))
+            .with_context(|| format!("cannot share `{}`", socket.display()))?;
+    }
     if let Err(error) = wait_for_log(&fifo(launch_file)) {
         let text = format!("agent-orchestrator: no log is written: {error:#}\r\n");
         std::io::stdout().write_all(text.as_bytes()).context("cannot write to the terminal")?;
@@ -174,6 +186,32 @@ fn socket(launch_file: &Path, launch: &Launch) -> anyhow::Result<PathBuf> {
     let runtime =
         runtime.with_context(|| format!("launch file `{}` lies in no runtime folder", launch_file.display()))?;
     Ok(runtime.join("tmux").join(&launch.agent))
+}
+
+/// Marks that the unit of `launch_file` is stopped by somebody's order: its server still runs then (`MAINPID`,
+/// systemd.service(5)), while one that has ended by itself has no main process any more.
+///
+/// # Errors
+/// When the mark cannot be made.
+pub fn stopping(launch_file: &Path) -> anyhow::Result<()> {
+    if std::env::var_os("MAINPID").is_none_or(|pid| pid.is_empty()) {
+        return Ok(());
+    }
+    let mark = stopped_mark(launch_file);
+    File::create(&mark).with_context(|| format!("cannot make `{}`", mark.display()))?;
+    Ok(())
+}
+
+/// Returns where a stop by order is marked (`daemon::paths`).
+fn stopped_mark(launch_file: &Path) -> PathBuf {
+    launch_file.with_extension("stopped")
+}
+
+/// Returns the name of the supervisor's user, where the agent has another one: it owns the launch file's folder.
+fn supervisor_of(launch_file: &Path) -> Option<String> {
+    let owner = Uid::from_raw(std::fs::metadata(launch_file.parent()?).ok()?.uid());
+    let user = (owner != nix::unistd::getuid()).then(|| User::from_uid(owner).ok().flatten())??;
+    Some(user.name)
 }
 
 /// Returns where the log writer says that it is ready.

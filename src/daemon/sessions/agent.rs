@@ -10,7 +10,7 @@ use super::answers::State;
 use super::client::{Ask, Client, TextFile, Told};
 use super::descriptor::Numbers;
 use super::leaving::Leaving;
-use super::life::{Goal, Life, Pane, Search, Starting};
+use super::life::{Asking, AskingTurn, Goal, Life, Pane, Search, Starting};
 use super::row::PANES;
 use crate::daemon::paths::Paths;
 use crate::daemon::tree;
@@ -88,6 +88,7 @@ impl Agent {
             | Life::Waiting(_)
             | Life::Attaching(..)
             | Life::Dying(..)
+            | Life::Asking(_)
             | Life::Stopping(_)) => self.life = busy,
         }
     }
@@ -128,7 +129,7 @@ impl Agent {
                 self.life = busy;
                 "another run is being started".to_owned()
             }
-            busy @ (Life::Dying(..) | Life::Stopping(_)) => {
+            busy @ (Life::Dying(..) | Life::Asking(_) | Life::Stopping(_)) => {
                 self.life = busy;
                 "its session is still ending".to_owned()
             }
@@ -149,7 +150,7 @@ impl Agent {
             Life::Attaching(client, _) | Life::Running(client, _) | Life::Dying(client, _) => {
                 self.let_go(client, "its session is being stopped", context);
             }
-            Life::Absent | Life::Waiting(_) | Life::Lost(_) => {}
+            Life::Absent | Life::Waiting(_) | Life::Lost(_) | Life::Asking(_) => {}
         }
         self.begin_stop(context);
     }
@@ -208,6 +209,7 @@ impl Agent {
             }
             Life::Dying(..) => Err("its program has ended".to_owned()),
             Life::Lost(lost) => Err(lost.why.clone()),
+            Life::Asking(_) => Err("systemd is being asked about it".to_owned()),
             Life::Stopping(_) => Err("it is being stopped".to_owned()),
         }
     }
@@ -231,6 +233,7 @@ impl Agent {
         }
         match &mut self.life {
             Life::Starting(starting) if starting.end.is(id) => self.started(context),
+            Life::Asking(Asking { turn: AskingTurn::Asked(query), .. }) if query.is(id) => self.ask_on(context),
             Life::Stopping(stopping) => {
                 stopping.ended(id);
                 self.advance_stop(context);
@@ -241,7 +244,8 @@ impl Agent {
             | Life::Attaching(..)
             | Life::Running(..)
             | Life::Dying(..)
-            | Life::Lost(_) => {}
+            | Life::Lost(_)
+            | Life::Asking(_) => {}
         }
     }
 
@@ -250,6 +254,7 @@ impl Agent {
             Life::Absent | Life::Waiting(_) | Life::Attaching(..) | Life::Running(..) | Life::Dying(..) => None,
             Life::Starting(starting) => Some(starting.deadline),
             Life::Lost(lost) => Some(lost.retry),
+            Life::Asking(asking) => Some(asking.deadline()),
             Life::Stopping(stopping) => Some(stopping.deadline()),
         };
         let client = self.life.client().and_then(Client::deadline);
@@ -277,6 +282,7 @@ impl Agent {
         match &self.life {
             Life::Starting(starting) if starting.deadline <= now => self.started(context),
             Life::Lost(lost) if lost.retry <= now => self.try_again(context),
+            Life::Asking(asking) if asking.deadline() <= now => self.ask_on(context),
             Life::Stopping(stopping) if stopping.deadline() <= now => self.advance_stop(context),
             Life::Absent
             | Life::Starting(_)
@@ -285,6 +291,7 @@ impl Agent {
             | Life::Running(..)
             | Life::Dying(..)
             | Life::Lost(_)
+            | Life::Asking(_)
             | Life::Stopping(_) => {}
         }
     }

@@ -10,7 +10,7 @@ use super::Context;
 use super::agent::Agent;
 use super::client::{Ask, Client};
 use super::descriptor::Watched;
-use super::life::{Dying, Goal, Life, Pane, Search};
+use super::life::{Dying, Ended, Goal, Life, Pane, Search};
 use super::row::{PANES, Row, rows};
 use super::stale::{self, CLIENTS};
 use crate::daemon::tree::Process;
@@ -134,11 +134,17 @@ impl Agent {
             (Life::Dying(client, dying), Some(row)) => self.death_seen(client, dying, row, context),
             (Life::Dying(client, dying), None) => {
                 self.let_go(client, "its pane is gone", context);
-                self.died(dying.run, dying.exit, None, context);
+                self.died(Ended { run: dying.run, exit: dying.exit, screen: None }, context);
             }
-            (other @ (Life::Absent | Life::Starting(_) | Life::Waiting(_) | Life::Lost(_) | Life::Stopping(_)), _) => {
-                self.life = other;
-            }
+            (
+                other @ (Life::Absent
+                | Life::Starting(_)
+                | Life::Waiting(_)
+                | Life::Lost(_)
+                | Life::Asking(_)
+                | Life::Stopping(_)),
+                _,
+            ) => self.life = other,
         }
     }
 
@@ -182,7 +188,9 @@ impl Agent {
         let Search { goal, any, pane } = search;
         let run_there = rows.iter().find_map(|row| row.run);
         match (run_there, goal) {
-            (Some(run), Goal::Find | Goal::Again { .. }) => self.died(run, Exit::Unknown, None, context),
+            (Some(run), Goal::Find | Goal::Again { .. }) => {
+                self.died(Ended { run, exit: Exit::Unknown, screen: None }, context);
+            }
             (Some(there), Goal::Start { run, .. }) => {
                 let why = format!("the session of run {there} is there already");
                 self.tell(SessionSeen::StartFailed { run, why }, context);
@@ -222,14 +230,16 @@ impl Agent {
     fn last_screen_seen(&mut self, reply: &Reply, context: &mut Context) {
         if let Life::Dying(client, dying) = std::mem::replace(&mut self.life, Life::Absent) {
             self.let_go(client, "its program has ended", context);
-            self.died(dying.run, dying.exit, reply.ok.then_some(reply.lines.as_slice()), context);
+            let screen = reply.ok.then(|| reply.lines.clone());
+            self.died(Ended { run: dying.run, exit: dying.exit, screen }, context);
         }
     }
 
     /// Tells a death, and keeps the last screen.
-    pub(super) fn died(&mut self, run: u64, exit: Exit, screen: Option<&[String]>, context: &mut Context) {
+    pub(super) fn has_died(&mut self, ended: Ended, context: &mut Context) {
+        let Ended { run, exit, screen } = ended;
         self.life = Life::Absent;
-        let lines = screen.map(last_screen).unwrap_or_default();
+        let lines = screen.as_deref().map(last_screen).unwrap_or_default();
         let mut kept = None;
         if screen.is_some() {
             let path = context.paths.last_screen(&self.name);

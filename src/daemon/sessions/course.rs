@@ -1,5 +1,6 @@
 //! How an agent's session goes from one state to the next.
 
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -10,9 +11,13 @@ use super::agent::Agent;
 use super::client::{Client, first_line};
 use super::descriptor::{Server, Watched, server};
 use super::leaving::{Leaving, end_of};
-use super::life::{Dying, Goal, Life, Lost, Pane, Search, Starting, retry_delay};
+use super::life::{Dying, Ended, Goal, Life, Lost, Pane, Search, Starting, retry_delay};
+use super::ending::Ending;
+use super::query::Query;
 use super::stopping::{Stopping, Whose};
 use crate::daemon::child;
+use crate::daemon::paths::Manager;
+use crate::daemon::unit::{self, Question};
 use crate::policy::observation::{Exit, SessionSeen};
 use crate::protocol::launch::Launch;
 
@@ -57,12 +62,13 @@ impl Agent {
             | Life::Running(..)
             | Life::Dying(..)
             | Life::Lost(_)
+            | Life::Asking(_)
             | Life::Stopping(_)) => self.life = other,
         }
     }
 
-    /// There is no session of this agent on its socket.
-    pub(super) fn not_there(&mut self, goal: Goal, pane: Option<Pane>, context: &mut Context) {
+    /// There is no session of this agent on its socket, and none that is out of sight.
+    pub(super) fn is_not_there(&mut self, goal: Goal, pane: Option<Pane>, context: &mut Context) {
         match (goal, pane) {
             (Goal::Start { run, launched: false }, _) => {
                 if let Err(error) = self.launch(run, context) {
@@ -81,7 +87,7 @@ impl Agent {
                     Goal::Find | Goal::Again { .. } | Goal::Start { .. } => self.failed(goal, Some(pane), why, context),
                 }
             }
-            (Goal::Find | Goal::Again { .. }, Some(pane)) => self.died(pane.run, Exit::Unknown, None, context),
+            (Goal::Find | Goal::Again { .. }, Some(pane)) => self.has_died(Ended { run: pane.run, exit: Exit::Unknown, screen: None }, context),
             (Goal::Find | Goal::Again { .. }, None) => self.tell(SessionSeen::Absent, context),
         }
     }
@@ -107,7 +113,7 @@ impl Agent {
         self.lose(pane, tries, true, (why, context));
     }
 
-    fn lose(&mut self, pane: Option<Pane>, tries: u32, told: bool, (why, context): (String, &Context)) {
+    pub(super) fn lose(&mut self, pane: Option<Pane>, tries: u32, told: bool, (why, context): (String, &Context)) {
         let retry = context.now + retry_delay(tries);
         self.life = Life::Lost(Lost { pane, tries: tries.saturating_add(1), told, retry, why });
     }
@@ -135,9 +141,9 @@ impl Agent {
             }
             Life::Dying(client, dying) => {
                 self.let_go(client, &why, context);
-                self.died(dying.run, dying.exit, None, context);
+                self.died(Ended { run: dying.run, exit: dying.exit, screen: None }, context);
             }
-            other @ (Life::Absent | Life::Starting(_) | Life::Waiting(_) | Life::Lost(_) | Life::Stopping(_)) => {
+            other @ (Life::Absent | Life::Starting(_) | Life::Waiting(_) | Life::Lost(_) | Life::Asking(_) | Life::Stopping(_)) => {
                 self.life = other;
             }
         }
@@ -159,6 +165,7 @@ impl Agent {
             | Life::Waiting(_)
             | Life::Dying(..)
             | Life::Lost(_)
+            | Life::Asking(_)
             | Life::Stopping(_)) => {
                 self.life = other;
                 self.client_failed(why, context);
@@ -176,14 +183,22 @@ impl Agent {
             bail!("launch file `{name}` is of run {}, not of run {run}", launch.run);
         }
         self.session = launch.session;
-        let mut verb = child::command(&context.program);
-        verb.arg("session").arg(&self.launch_file).current_dir("/").stdout(Stdio::null()).stderr(Stdio::piped());
-        let mut child = verb.spawn().with_context(|| format!("cannot run `{}`", context.program.display()))?;
+        let (mut starter, start_max) = match context.paths.manager {
+            Manager::AdHoc => {
+                let mut verb = child::command(&context.program);
+                verb.arg("session").arg(&self.launch_file).current_dir("/");
+                (verb, START_MAX)
+            }
+            Manager::Systemd => (Question::Start.command(&self.name), unit::START_MAX),
+        };
+        starter.stdout(Stdio::null()).stderr(Stdio::piped());
+        let program = starter.get_program().to_owned();
+        let mut child = starter.spawn().with_context(|| format!("cannot run `{}`", Path::new(&program).display()))?;
         let Some(errors) = child.stderr.take() else { unreachable!("the child was given a pipe") };
         rustix::io::ioctl_fionbio(&errors, true).context("cannot set up a pipe")?;
         let end = end_of(&child).context("cannot watch a start")?;
         let end = Watched::new(&context.reactor, &mut self.numbers, end).context("cannot watch a start")?;
-        let deadline = context.now + START_MAX;
+        let deadline = context.now + start_max;
         self.life = Life::Starting(Starting { run, child, errors, end, deadline, then_stop: false });
         Ok(())
     }
@@ -206,7 +221,7 @@ impl Agent {
             Ok(None) => {
                 let kill = context.now;
                 self.leaving.push(Leaving::new(&context.reactor, &mut self.numbers, starting.child, kill));
-                Some(format!("tmux did not start within {} s", START_MAX.as_secs()))
+                Some("tmux did not start in time".to_owned())
             }
             Err(error) => Some(format!("cannot wait for the start: {error}")),
         };
@@ -233,13 +248,25 @@ impl Agent {
             | Life::Waiting(_)
             | Life::Attaching(..)
             | Life::Dying(..)
+            | Life::Asking(_)
             | Life::Stopping(_)) => self.life = other,
         }
     }
 
     pub(super) fn begin_stop(&mut self, context: &mut Context) {
-        self.life = Life::Stopping(Stopping::new(self.server, context, &mut self.numbers));
-        self.advance_stop(context);
+        let ending = match context.paths.manager {
+            Manager::AdHoc => Ok(Ending::Processes(Stopping::new(self.server, context, &mut self.numbers))),
+            Manager::Systemd => {
+                Query::new(Question::Stop, &self.name, context, &mut self.numbers).map(Ending::Unit)
+            }
+        };
+        match ending {
+            Ok(ending) => {
+                self.life = Life::Stopping(ending);
+                self.advance_stop(context);
+            }
+            Err(why) => self.failed(Goal::Find, None, why, context),
+        }
     }
 
     pub(super) fn advance_stop(&mut self, context: &mut Context) {

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use super::client::Client;
 use super::descriptor::Watched;
-use super::stopping::Stopping;
+use super::ending::Ending;
+use super::query::Query;
 use crate::policy::now::Mono;
 use crate::protocol::tmux::PaneId;
 
@@ -30,8 +31,10 @@ pub enum Life {
     Dying(Client, Dying),
     /// It cannot be asked; it is tried again.
     Lost(Lost),
+    /// systemd is asked what it makes of it.
+    Asking(Asking),
     /// Its processes are being ended.
-    Stopping(Stopping),
+    Stopping(Ending),
 }
 
 impl Life {
@@ -39,7 +42,7 @@ impl Life {
     pub fn client(&self) -> Option<&Client> {
         match self {
             Self::Attaching(client, _) | Self::Running(client, _) | Self::Dying(client, _) => Some(client),
-            Self::Absent | Self::Starting(_) | Self::Waiting(_) | Self::Lost(_) | Self::Stopping(_) => None,
+            Self::Absent | Self::Starting(_) | Self::Waiting(_) | Self::Lost(_) | Self::Asking(_) | Self::Stopping(_) => None,
         }
     }
 
@@ -47,7 +50,7 @@ impl Life {
     pub fn client_mut(&mut self) -> Option<&mut Client> {
         match self {
             Self::Attaching(client, _) | Self::Running(client, _) | Self::Dying(client, _) => Some(client),
-            Self::Absent | Self::Starting(_) | Self::Waiting(_) | Self::Lost(_) | Self::Stopping(_) => None,
+            Self::Absent | Self::Starting(_) | Self::Waiting(_) | Self::Lost(_) | Self::Asking(_) | Self::Stopping(_) => None,
         }
     }
 
@@ -55,19 +58,22 @@ impl Life {
     pub fn into_client(self) -> Option<Client> {
         match self {
             Self::Attaching(client, _) | Self::Running(client, _) | Self::Dying(client, _) => Some(client),
-            Self::Absent | Self::Starting(_) | Self::Waiting(_) | Self::Lost(_) | Self::Stopping(_) => None,
+            Self::Absent | Self::Starting(_) | Self::Waiting(_) | Self::Lost(_) | Self::Asking(_) | Self::Stopping(_) => None,
         }
     }
 
     /// Returns the search that goes on, if there is one.
     pub fn search(&mut self) -> Option<&mut Search> {
         match self {
-            Self::Waiting(search) | Self::Attaching(_, search) => Some(search),
+            Self::Waiting(search)
+            | Self::Attaching(_, search)
+            | Self::Asking(Asking { doubt: Doubt::Search(search), .. }) => Some(search),
             Self::Absent
             | Self::Starting(_)
             | Self::Running(..)
             | Self::Dying(..)
             | Self::Lost(_)
+            | Self::Asking(_)
             | Self::Stopping(_) => None,
         }
     }
@@ -78,10 +84,61 @@ impl Life {
             Self::Running(_, pane) => Some(pane),
             Self::Waiting(Search { pane, .. })
             | Self::Attaching(_, Search { pane, .. })
+            | Self::Asking(Asking { doubt: Doubt::Search(Search { pane, .. }), .. })
             | Self::Lost(Lost { pane, .. }) => pane.as_mut(),
-            Self::Absent | Self::Starting(_) | Self::Dying(..) | Self::Stopping(_) => None,
+            Self::Absent | Self::Starting(_) | Self::Dying(..) | Self::Asking(_) | Self::Stopping(_) => None,
         }
     }
+}
+
+/// A question to systemd that something depends on.
+#[derive(Debug)]
+pub struct Asking {
+    /// The question, or when it is asked again.
+    pub turn: AskingTurn,
+    /// What depends on it.
+    pub doubt: Doubt,
+    /// How often it has been asked.
+    pub tries: u32,
+}
+
+impl Asking {
+    /// Says when something is due.
+    pub fn deadline(&self) -> Mono {
+        match &self.turn {
+            AskingTurn::Asked(query) => query.deadline(),
+            AskingTurn::Pause(until) => *until,
+        }
+    }
+}
+
+/// How far a question is.
+#[derive(Debug)]
+pub enum AskingTurn {
+    /// It is on its way.
+    Asked(Query),
+    /// It is asked again then.
+    Pause(Mono),
+}
+
+/// What depends on how far a unit is.
+#[derive(Debug)]
+pub enum Doubt {
+    /// There is no session where one was looked for.
+    Search(Search),
+    /// A program has ended: by itself, or because its unit is being stopped.
+    Death(Ended),
+}
+
+/// How a program has ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// The number of its start.
+    pub run: u64,
+    /// As tmux told it.
+    pub exit: crate::policy::observation::Exit,
+    /// Its last screen, where it could be read.
+    pub screen: Option<Vec<String>>,
 }
 
 /// The agent's own pane.

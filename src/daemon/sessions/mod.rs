@@ -5,22 +5,28 @@ mod answers;
 mod client;
 mod course;
 mod descriptor;
+mod ending;
 mod leaving;
 mod life;
+mod query;
 mod row;
 mod stale;
 mod stopping;
+mod units;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
 use agent::Agent;
-use descriptor::Numbers;
+pub(super) use leaving::end_of;
+use descriptor::{Numbers, Watched};
+use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 
 use super::clock;
-use super::paths::Paths;
+use super::paths::{Manager, Paths};
 use super::reactor::{Part, Reactor};
 use super::tree::Table;
 use crate::policy::message::MessageId;
@@ -66,13 +72,23 @@ pub struct Sessions {
     context: Context,
     agents: Vec<Agent>,
     names: BTreeMap<String, String>,
+    /// Tells of sockets that come: a person can start a unit.
+    sockets: Option<Watched<Inotify>>,
 }
+
+/// The number of no agent, for what belongs to all of them.
+const NOBODY: u32 = (1 << 24) - 1;
 
 impl Sessions {
     /// Makes the part; `program` is this program's own path ([`super::child::own_program`]).
     pub fn new(reactor: Rc<Reactor>, paths: Rc<Paths>, program: PathBuf) -> Self {
+        let sockets = match paths.manager {
+            Manager::AdHoc => None,
+            // Without it a session that a person starts is seen only when the supervisor looks for it.
+            Manager::Systemd => watch(&reactor, &paths.runtime.join("tmux")).ok(),
+        };
         let context = Context { reactor, paths, program, told: Vec::new(), now: clock::mono(), table: None };
-        Self { context, agents: Vec::new(), names: BTreeMap::new() }
+        Self { context, agents: Vec::new(), names: BTreeMap::new(), sockets }
     }
 
     /// Says how the agents' sessions are called from now on: agent to session.
@@ -128,11 +144,25 @@ impl Sessions {
     }
 }
 
+/// Watches `folder` for sockets that come.
+fn watch(reactor: &Rc<Reactor>, folder: &Path) -> std::io::Result<Watched<Inotify>> {
+    let inotify = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC)?;
+    inotify.add_watch(folder, AddWatchFlags::IN_CREATE)?;
+    Watched::new(reactor, &mut Numbers::new(NOBODY), inotify)
+}
+
 impl Part for Sessions {
     fn ready(&mut self, id: u64, seen: &mut Vec<Observation>) {
         self.context.now = clock::mono();
         if let Some(agent) = self.agents.get_mut(Numbers::agent(id)) {
             agent.ready(id, &mut self.context);
+        } else if let Some(sockets) = &self.sockets {
+            for event in sockets.read_events().unwrap_or_default() {
+                let is_named = |agent: &&mut Agent| event.name.as_deref() == Some(OsStr::new(agent.name()));
+                if let Some(agent) = self.agents.iter_mut().find(is_named) {
+                    agent.came_up(&mut self.context);
+                }
+            }
         }
         seen.append(&mut self.context.told);
     }

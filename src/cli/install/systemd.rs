@@ -1,0 +1,23 @@
+//! The tools of a running systemd.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, bail};
+
+/// Tells whether systemd runs this host (sd_booted(3)).
+pub fn runs() -> bool {
+    Path::new("/run/systemd/system").is_dir()
+}
+
+/// Runs one of its tools to its end.
+///
+/// # Errors
+/// When it cannot be run or fails; it says why itself.
+pub fn run(program: &str, arguments: &[&str]) -> anyhow::Result<()> {
+    let status = Command::new(program).args(arguments).status().with_context(|| format!("cannot run `{program}`"))?;
+    if !status.success() {
+        bail!("`{program} {}` failed: {status}", arguments.join(" "));
+    }
+    Ok(())
+}

@@ -1,0 +1,206 @@
+//! `units`: writes what the unit files need of the config, as drop-ins.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+
+use super::install::systemd;
+use super::stop::{Failure, Outcome};
+use super::{fleet_file, out};
+use crate::daemon::paths::HOST_CONFIG;
+use crate::protocol::control::Reason;
+
+/// What stands below `units --help`.
+pub const HELP: &str = "\
+For a host whose fleet is kept by systemd (README, \"Under systemd\"). It writes a drop-in `10-fleet.conf` for each
+agent's session unit (the folders that it may write) and for each timer (its calendar), enables the timers, and removes
+its own files of agents that are gone. Limits and other changes of yours belong into other files of these folders:
+`systemctl edit agent-orchestrator-session@NAME`. To be run again when `dir`, `schedule` or `log_dir` change.
+
+Exit codes:
+  0  written
+  1  the config is not usable, or a file cannot be written
+
+Example:
+  agent-orchestrator units";
+
+/// What `units` takes.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// Where to; the drop-ins take effect at once when this is left out
+    #[arg(long, value_name = "DIR")]
+    output: Option<PathBuf>,
+}
+
+/// Where the administrator's unit files lie.
+const ADMINISTRATORS: &str = "/etc/systemd/system";
+
+/// Where units are installed, the first of them that has ours counts.
+const INSTALLED: [&str; 4] =
+    ["/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system", ADMINISTRATORS];
+
+/// The name of every drop-in of ours.
+const DROP_IN: &str = "10-fleet.conf";
+
+/// Where the timers that are enabled stand.
+const WANTS: &str = "agent-orchestrator.target.wants";
+
+/// Where the session unit and the supervisor's may write without a drop-in.
+const LOGS: &str = "/var/log/agent-orchestrator";
+
+/// Folders that `ProtectHome=` hides (systemd.exec(5)).
+const HOMES: [&str; 3] = ["/home", "/root", "/run/user"];
+
+/// Writes the drop-ins.
+///
+/// # Errors
+/// When the config is not usable or a file cannot be written.
+pub fn run(config: &Path, arguments: &Arguments) -> Outcome {
+    let (_, parsed) = fleet_file::parse(config)?;
+    let Some(fleet) = parsed.fleet else {
+        let failure = Failure::new(Reason::Failed, format!("`{}` describes no usable fleet", config.display()));
+        return Err(failure.hint("`agent-orchestrator check` lists the mistakes").into());
+    };
+    let mut drop_ins = BTreeMap::new();
+    let mut timers = Vec::new();
+    let elsewhere = Some(&fleet.log_dir).filter(|folder| !folder.starts_with(LOGS));
+    if let Some(folder) = elsewhere {
+        drop_ins.insert("agent-orchestrator.service".to_owned(), writable(&[folder]));
+    }
+    for agent in &fleet.agents {
+        let name = &agent.name;
+        let folders: Vec<&PathBuf> = std::iter::once(&agent.dir).chain(elsewhere).collect();
+        drop_ins.insert(format!("agent-orchestrator-session@{name}.service"), writable(&folders));
+        let wake = agent.wake.as_ref().and_then(|wake| wake.schedule.as_ref());
+        for (verb, calendar) in [("wake", wake), ("run", agent.schedule.as_ref())] {
+            if let Some(calendar) = calendar {
+                let timer = format!("agent-orchestrator-{verb}@{name}.timer");
+                let calendar = calendar.replace('%', "%%");
+                drop_ins.insert(timer.clone(), format!("[Timer]\nOnCalendar={calendar}\n"));
+                timers.push((timer, format!("agent-orchestrator-{verb}@.timer")));
+            }
+        }
+    }
+    let folder = arguments.output.clone().unwrap_or_else(|| PathBuf::from(ADMINISTRATORS));
+    write(&folder, config, &drop_ins)?;
+    enable(&folder, &timers)?;
+    let mut lines = vec![format!("wrote {} drop-ins below {}", drop_ins.len(), folder.display())];
+    if config != Path::new(HOST_CONFIG) {
+        lines.push(format!("the units read `{HOST_CONFIG}`, not `{}`", config.display()));
+    }
+    if arguments.output.is_none() && systemd::runs() {
+        systemd::run("systemctl", &["daemon-reload"])?;
+        for (timer, _) in &timers {
+            systemd::run("systemctl", &["restart", timer])?;
+        }
+    }
+    out::lines(&lines)
+}
+
+/// Returns a drop-in that lets a unit write these folders.
+fn writable(folders: &[&PathBuf]) -> String {
+    let mut text = "[Service]\n".to_owned();
+    let is_home = |folder: &&&PathBuf| HOMES.iter().any(|home| folder.starts_with(home));
+    if folders.iter().any(|folder| is_home(&folder)) {
+        text.push_str("ProtectHome=tmpfs\n");
+    }
+    for folder in folders {
+        let key = if is_home(&folder) { "BindPaths" } else { "ReadWritePaths" };
+        // A write to a string does not fail.
+        let _ = writeln!(text, "{key}={}", word(&folder.to_string_lossy(), key == "BindPaths"));
+    }
+    text
+}
+
+/// Quotes a path as one word of a unit file (systemd.syntax(7)), without specifiers.
+fn word(path: &str, has_colons: bool) -> String {
+    let mut word = "\"".to_owned();
+    for letter in path.chars() {
+        match letter {
+            '"' | '\\' => word.extend(['\\', letter]),
+            ':' if has_colons => word.push_str("\\\\:"),
+            '%' => word.push_str("%%"),
+            other => word.push(other),
+        }
+    }
+    word + "\""
+}
+
+/// Writes all drop-ins, and removes those of ours that are no more wanted.
+fn write(folder: &Path, config: &Path, drop_ins: &BTreeMap<String, String>) -> anyhow::Result<()> {
+    for entry in entries(folder)? {
+        let Some(unit) = entry.strip_suffix(".d").filter(|unit| unit.starts_with("agent-orchestrator")) else { continue };
+        if !drop_ins.contains_key(unit) {
+            remove(&folder.join(&entry).join(DROP_IN))?;
+            // Others may have put files of their own there.
+            let _ = std::fs::remove_dir(folder.join(&entry));
+        }
+    }
+    for (unit, text) in drop_ins {
+        let path = folder.join(format!("{unit}.d")).join(DROP_IN);
+        let head = format!("# Written by `agent-orchestrator units` from {}.\n", config.display());
+        super::install::write(&path, (head + text).as_bytes(), 0o644)?;
+    }
+    Ok(())
+}
+
+/// Enables exactly these timers of ours.
+fn enable(folder: &Path, timers: &[(String, String)]) -> anyhow::Result<()> {
+    let wants = folder.join(WANTS);
+    for entry in entries(&wants)? {
+        let is_ours = entry.starts_with("agent-orchestrator-") && entry.ends_with(".timer");
+        if is_ours && !timers.iter().any(|(timer, _)| *timer == entry) {
+            remove(&wants.join(&entry))?;
+        }
+    }
+    if !timers.is_empty() {
+        std::fs::create_dir_all(&wants).with_context(|| format!("cannot make `{}`", wants.display()))?;
+    }
+    for (timer, template) in timers {
+        let link = wants.join(timer);
+        let there = INSTALLED.iter().map(|folder| Path::new(folder).join(template)).find(|path| path.exists());
+        let target = there.unwrap_or_else(|| Path::new(INSTALLED[0]).join(template));
+        remove(&link)?;
+        std::os::unix::fs::symlink(&target, &link).with_context(|| format!("cannot make `{}`", link.display()))?;
+    }
+    Ok(())
+}
+
+fn entries(folder: &Path) -> anyhow::Result<Vec<String>> {
+    match std::fs::read_dir(folder) {
+        Ok(found) => Ok(found.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect()),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error).with_context(|| format!("cannot read `{}`", folder.display())),
+    }
+}
+
+fn remove(path: &Path) -> anyhow::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove `{}`", path.display()))
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_path_stays_one_word_without_specifiers() {
+        assert_eq!(word("/srv/a b/%i\"\\", false), r#""/srv/a b/%%i\"\\""#);
+        assert_eq!(word("/home/a:b", true), r#""/home/a\\:b""#);
+    }
+
+    #[test]
+    fn a_home_is_bound_into_the_unit_alone() {
+        let text = writable(&[&PathBuf::from("/home/ada/shop"), &PathBuf::from("/srv/logs")]);
+        let expected =
+            "[Service]\nProtectHome=tmpfs\nBindPaths=\"/home/ada/shop\"\nReadWritePaths=\"/srv/logs\"\n";
+        assert_eq!(text, expected);
+    }
+}

@@ -1,0 +1,138 @@
+//! What a unit tells of its session: whether a person has stopped it, and whether what is silent has ended.
+
+use std::time::Duration;
+
+use super::Context;
+use super::agent::Agent;
+use super::descriptor::{Server, server};
+use super::life::{Asking, AskingTurn, Doubt, Ended, Goal, Life, Pane, Search};
+use super::query::Query;
+use crate::daemon::paths::Manager;
+use crate::daemon::unit::Question;
+use crate::policy::now::Mono;
+use crate::policy::observation::SessionSeen;
+use crate::protocol::unit::{Active, Shown};
+
+/// How long a unit that changes is left alone until it is asked again.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// How often a unit that changes is asked: longer than its own `TimeoutStopSec=` and `TimeoutStartSec=`.
+const TRIES_MAX: u32 = 150;
+
+/// How often a unit that is active though its server is gone is asked: systemd has not seen its end yet.
+const TRIES_ACTIVE_MAX: u32 = 5;
+
+impl Agent {
+    /// There is no session on the agent's socket: where it is a unit's, that may be unknown.
+    pub(super) fn not_there(&mut self, goal: Goal, pane: Option<Pane>, context: &mut Context) {
+        match context.paths.manager {
+            Manager::AdHoc => self.is_not_there(goal, pane, context),
+            Manager::Systemd => self.doubt(Doubt::Search(Search { goal, any: false, pane }), 0, context),
+        }
+    }
+
+    /// A program has ended: where it is a unit's, a person may have ended it.
+    pub(super) fn died(&mut self, ended: Ended, context: &mut Context) {
+        match context.paths.manager {
+            Manager::AdHoc => self.has_died(ended, context),
+            Manager::Systemd => self.doubt(Doubt::Death(ended), 0, context),
+        }
+    }
+
+    fn doubt(&mut self, doubt: Doubt, tries: u32, context: &mut Context) {
+        match Query::new(Question::Show, &self.name, context, &mut self.numbers) {
+            Ok(query) => self.life = Life::Asking(Asking { turn: AskingTurn::Asked(query), doubt, tries }),
+            Err(why) => self.undecided(doubt, why, context),
+        }
+    }
+
+    /// The answer is there, or the time has come.
+    pub(super) fn ask_on(&mut self, context: &mut Context) {
+        let Life::Asking(mut asking) = std::mem::replace(&mut self.life, Life::Absent) else {
+            unreachable!("only what is asked is answered")
+        };
+        match &mut asking.turn {
+            AskingTurn::Pause(until) if *until > context.now => self.life = Life::Asking(asking),
+            AskingTurn::Pause(_) => match (asking.doubt, server(&self.socket)) {
+                (Doubt::Search(Search { goal, pane, .. }), Server::Listens(_) | Server::Unclear(_)) => {
+                    self.look_for(goal, pane, context);
+                }
+                (doubt @ (Doubt::Search(_) | Doubt::Death(_)), _) => self.doubt(doubt, asking.tries, context),
+            },
+            AskingTurn::Asked(query) => match query.answer(context.now) {
+                None => self.life = Life::Asking(asking),
+                Some(Err(why)) => self.undecided(asking.doubt, why, context),
+                Some(Ok(text)) => match Shown::parse(&text) {
+                    Some(shown) => self.shown(asking.doubt, asking.tries, &shown, context),
+                    None => self.undecided(asking.doubt, "systemd tells no state of its unit".to_owned(), context),
+                },
+            },
+        }
+    }
+
+    fn shown(&mut self, doubt: Doubt, tries: u32, shown: &Shown, context: &mut Context) {
+        match (shown.active, doubt) {
+            (Active::Inactive, doubt) => self.is_inactive(doubt, shown.fleet_since, context),
+            // Somebody starts it; the order of the supervisor joins that start.
+            (Active::Activating, Doubt::Search(Search { goal: goal @ Goal::Start { launched: false, .. }, pane, .. })) => {
+                self.is_not_there(goal, pane, context);
+            }
+            (Active::Active, Doubt::Death(ended))
+                if tries >= TRIES_ACTIVE_MAX || server(&self.socket) != Server::Gone =>
+            {
+                self.has_died(ended, context);
+            }
+            (Active::Active, Doubt::Search(search)) if tries >= TRIES_ACTIVE_MAX => {
+                let why = format!("its unit is active, but nobody listens on `{}`", self.socket.display());
+                self.undecided(Doubt::Search(search), why, context);
+            }
+            (Active::Activating | Active::Deactivating, doubt) if tries >= TRIES_MAX => {
+                self.undecided(doubt, "its unit starts or stops without end".to_owned(), context);
+            }
+            (Active::Activating, Doubt::Death(_)) => {
+                let goal = Goal::Again { tries: 0, told: false };
+                self.pause(Doubt::Search(Search { goal, any: false, pane: None }), tries, context.now);
+            }
+            (Active::Active | Active::Activating | Active::Deactivating, doubt) => {
+                self.pause(doubt, tries, context.now);
+            }
+        }
+    }
+
+    fn pause(&mut self, doubt: Doubt, tries: u32, now: Mono) {
+        self.life = Life::Asking(Asking { turn: AskingTurn::Pause(now + PAUSE), doubt, tries: tries + 1 });
+    }
+
+    /// The unit has ended, by somebody's order or by itself.
+    fn is_inactive(&mut self, doubt: Doubt, fleet_since: Option<Mono>, context: &mut Context) {
+        let mark = context.paths.stopped_mark(&self.name);
+        if mark.exists() {
+            // One that cannot be removed is told again, which says nothing new.
+            let _ = std::fs::remove_file(mark);
+            self.life = Life::Absent;
+            return self.tell(SessionSeen::Stopped { fleet_since }, context);
+        }
+        match doubt {
+            Doubt::Search(Search { goal, pane: Some(pane), .. }) => {
+                self.is_not_there(goal, Some(Pane { end: None, ..pane }), context);
+            }
+            Doubt::Search(Search { goal, pane: None, .. }) => self.is_not_there(goal, None, context),
+            Doubt::Death(ended) => self.has_died(ended, context),
+        }
+    }
+
+    /// Nobody can say how far the unit is: what was looked for is unknown, what has ended has ended.
+    fn undecided(&mut self, doubt: Doubt, why: String, context: &mut Context) {
+        match doubt {
+            Doubt::Search(Search { goal, pane, .. }) => self.failed(goal, pane, why, context),
+            Doubt::Death(ended) => self.has_died(ended, context),
+        }
+    }
+
+    /// A session has come up that nobody here has ordered.
+    pub(super) fn came_up(&mut self, context: &mut Context) {
+        if matches!(self.life, Life::Absent) {
+            self.lose(None, 0, true, ("it has just been started".to_owned(), context));
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! What a person does with `systemctl` to one agent: a stop is remembered like `down NAME`, a start lifts it.
+
+use super::action::Action;
+use super::event::EventKind;
+use super::now::Mono;
+use super::state::{Cause, Session};
+use super::{Supervisor, Turn};
+
+impl Supervisor {
+    /// Takes in that the agent's unit was stopped by somebody's order.
+    ///
+    /// Where the fleet's slice was entered only after the agent's start, the whole fleet had been stopped: what ran then
+    /// is to run again. What the supervisor itself stops is known to it.
+    pub(super) fn unit_stopped(&mut self, name: &str, fleet_since: Option<Mono>, turn: &mut Turn) {
+        let Some(state) = self.state.agents.get_mut(name) else { return };
+        let with_fleet = fleet_since.is_some_and(|since| since > state.since.mono);
+        let was_stopped = state.stopped.is_some();
+        state.restart = None;
+        match state.session {
+            Session::Running { .. }
+            | Session::Starting
+            | Session::Unknown { .. }
+            | Session::Preparing { .. }
+            | Session::Stopping { then_start: true }
+                if with_fleet =>
+            {
+                state.asked |= !was_stopped;
+                state.enter(Session::Absent, turn.now);
+            }
+            Session::Stopping { then_start: false } => state.enter(Session::Absent, turn.now),
+            Session::Running { .. }
+            | Session::Starting
+            | Session::Unknown { .. }
+            | Session::Preparing { .. }
+            | Session::Stopping { then_start: true }
+            | Session::Absent
+            | Session::Dead { .. } => {
+                state.enter(Session::Absent, turn.now);
+                if with_fleet || was_stopped {
+                    return;
+                }
+                state.stopped = Some(turn.now.moment());
+                state.asked = false;
+                state.retry = None;
+                state.order = None;
+                let text = "stopped by `systemctl stop`; `up` or `systemctl start` lifts that";
+                turn.act(Action::Record(self.about(name, EventKind::Stopped, text, turn.now)));
+            }
+        }
+    }
+
+    /// Takes in that a program runs that was stopped, or dead, and that nobody here has started.
+    ///
+    /// Its unit has started the launch file of the last start; what the config says now is started in its place.
+    pub(super) fn started_by_a_person(&mut self, name: &str, turn: &mut Turn) {
+        let Some(state) = self.state.agents.get_mut(name) else { return };
+        state.stopped = None;
+        state.asked = true;
+        state.retry = None;
+        state.blocked = None;
+        state.restart = Some(Cause::Asked);
+        state.enter(Session::Running { ready: false }, turn.now);
+        let text = "started by `systemctl start`";
+        turn.act(Action::Record(self.about(name, EventKind::Started, text, turn.now)));
+    }
+}

@@ -1,0 +1,114 @@
+//! The names of session units, and what systemd tells of one.
+
+use std::time::Duration;
+
+use crate::policy::now::Mono;
+
+/// The slice in which the whole fleet lives.
+pub const SLICE: &str = "agent-orchestrator.slice";
+
+const PREFIX: &str = "agent-orchestrator-session@";
+const SUFFIX: &str = ".service";
+
+/// The properties that [`Shown::parse`] understands, for `systemctl show --property=`.
+pub const PROPERTIES: &str = "Id,ActiveState,Result,ActiveEnterTimestampMonotonic";
+
+/// Returns the name of an agent's session unit.
+pub fn name(agent: &str) -> String {
+    format!("{PREFIX}{agent}{SUFFIX}")
+}
+
+/// Returns the agent in whose session unit a process is, by its `/proc/PID/cgroup` (cgroups(7)).
+pub fn agent_of(cgroup: &str) -> Option<&str> {
+    let parts = cgroup.lines().filter_map(|line| line.splitn(3, ':').nth(2)).flat_map(|path| path.split('/'));
+    parts.into_iter().find_map(|part| part.strip_prefix(PREFIX)?.strip_suffix(SUFFIX))
+}
+
+/// How far a unit is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Active {
+    /// `active`, `reloading`, `refreshing`.
+    Active,
+    /// `activating`.
+    Activating,
+    /// `deactivating`.
+    Deactivating,
+    /// `inactive`, `failed`.
+    Inactive,
+}
+
+/// What systemd tells of a session unit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shown {
+    /// How far it is.
+    pub active: Active,
+    /// How it ended last: `success`, `signal`, `oom-kill`, ….
+    pub result: String,
+    /// When the slice of the fleet was entered.
+    pub fleet_since: Option<Mono>,
+}
+
+impl Shown {
+    /// Understands the answer of `systemctl show` for the unit and [`SLICE`]; `None` where it tells no state.
+    pub fn parse(answer: &str) -> Option<Self> {
+        let mut shown = Self { active: Active::Inactive, result: String::new(), fleet_since: None };
+        let mut is_known = false;
+        for unit in answer.split("\n\n") {
+            let value = |key: &str| unit.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+            let Some(id) = value("Id") else { continue };
+            if id == SLICE {
+                let since = value("ActiveEnterTimestampMonotonic").and_then(|text| text.parse().ok());
+                shown.fleet_since = since.filter(|since| *since > 0).map(|since| Mono(Duration::from_micros(since)));
+                continue;
+            }
+            shown.active = match value("ActiveState")? {
+                "active" | "reloading" | "refreshing" => Active::Active,
+                "activating" => Active::Activating,
+                "deactivating" => Active::Deactivating,
+                "inactive" | "failed" => Active::Inactive,
+                _ => return None,
+            };
+            value("Result").unwrap_or_default().clone_into(&mut shown.result);
+            is_known = true;
+        }
+        is_known.then_some(shown)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_is_known_by_its_units_name_in_any_hierarchy() {
+        let unified = "0::/agent-orchestrator.slice/agent-orchestrator-session@b-1.service\n";
+        assert_eq!(agent_of(unified), Some("b-1"));
+        let legacy = "9:pids:/\n1:name=systemd:/a.slice/agent-orchestrator-session@b_1.service/below\n0::/\n";
+        assert_eq!(agent_of(legacy), Some("b_1"));
+        for stranger in [
+            "0::/agent-orchestrator.slice/agent-orchestrator.service\n",
+            "0::/user.slice/session-1.scope\n",
+            "0::/x-agent-orchestrator-session@a.service\n",
+            "",
+            "nonsense",
+        ] {
+            assert_eq!(agent_of(stranger), None);
+        }
+    }
+
+    #[test]
+    fn a_unit_is_read_together_with_its_slice() {
+        let answer = "Result=success\nId=agent-orchestrator-session@a.service\nActiveState=deactivating\n\
+                      ActiveEnterTimestampMonotonic=7\n\nId=agent-orchestrator.slice\nActiveState=active\n\
+                      ActiveEnterTimestampMonotonic=2500000\n";
+        let expected = Shown {
+            active: Active::Deactivating,
+            result: "success".to_owned(),
+            fleet_since: Some(Mono(Duration::from_millis(2500))),
+        };
+        assert_eq!(Shown::parse(answer), Some(expected));
+        assert_eq!(Shown::parse("Id=agent-orchestrator.slice\nActiveState=active\n"), None);
+        assert_eq!(Shown::parse("Id=a.service\nActiveState=strange\n"), None);
+        assert_eq!(Shown::parse(""), None);
+    }
+}
