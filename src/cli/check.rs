@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::stop::{Failure, Outcome};
 use super::{fleet_file, out, text};
-use crate::config::{self, Mistake, Needed, Parsed, Severity};
+use crate::config::{self, FileUse, Mistake, Needed, Parsed, Severity};
 use crate::protocol::control::Reason;
 
 /// What stands below `check --help`.
@@ -76,6 +76,10 @@ pub fn run(config: &Path, arguments: &Arguments) -> Outcome {
 fn wrong_with(needed: &Needed, parsed: &Parsed, source: &str) -> Option<Mistake> {
     let there = |path: &&PathBuf| !matches!(path.symlink_metadata(), Err(error) if error.kind() == ErrorKind::NotFound);
     let Some(path) = needed.candidates.iter().find(there) else { return Some(config::missing(needed, source)) };
+    if needed.file_use == FileUse::Folder {
+        let is_folder = path.is_dir();
+        return (!is_folder).then(|| config::unreadable(needed, source, path, "it is no folder"));
+    }
     match read(path) {
         Ok(content) => config::check_content(needed, &content, parsed.fleet.as_ref()?, source),
         Err(error) => Some(config::unreadable(needed, source, path, &error.to_string())),

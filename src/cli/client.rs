@@ -13,7 +13,7 @@ use nix::sys::time::TimeVal;
 
 use super::fleet_file::{self, FleetFile};
 use super::stop::{Failure, Outcome};
-use super::{names, out};
+use super::{names, out, text};
 use crate::daemon::offline;
 use crate::daemon::paths::{Manager, Paths};
 use crate::protocol::control::{Picture, Reason, Reply, Request};
@@ -133,6 +133,13 @@ pub fn must_know(config: &Path, wanted: &[String]) -> Outcome {
     Ok(())
 }
 
+/// Warns when what is asked will be done by an older config than the file's.
+pub fn warn_of_config(picture: &Picture) {
+    if let Some(error) = &picture.config_error {
+        out::warn(&format!("the config is not usable, the last good one stays in force: {}", text::clean(error)));
+    }
+}
+
 /// Sends an order, prints what was done, and fails as the answer says.
 ///
 /// # Errors
@@ -162,8 +169,10 @@ pub fn unexpected(reply: Reply) -> Failure {
 /// Returns the failure of a verb that needs a supervisor.
 pub fn no_supervisor(config: &Path) -> Failure {
     let manager = Paths::new(config, Path::new("")).map_or(Manager::AdHoc, |paths| paths.manager);
-    Failure::new(Reason::NoSupervisor, format!("no supervisor runs for `{}`", config.display()))
-        .hint(format!("`{}` starts one", manager.starts_supervisor()))
+    Failure::new(Reason::NoSupervisor, format!("no supervisor runs for `{}`", config.display())).hint(match manager {
+        Manager::AdHoc => "`agent-orchestrator up`, without names, starts one".to_owned(),
+        Manager::Systemd => format!("`{}` starts one", manager.starts_supervisor()),
+    })
 }
 
 /// Connects to the control socket; `None` when nobody listens there.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 
 use super::stop::{Failure, Outcome};
-use super::{client, names};
+use super::{names, status};
 use crate::config::{self, Parsed, Where};
 use crate::daemon::paths::{HOST_CONFIG, Paths};
 use crate::protocol::control::Reason;
@@ -45,17 +45,18 @@ impl FleetFile {
         Ok(Self { paths: Paths::new(config, &fleet.log_dir)?, sessions })
     }
 
-    /// As [`Self::read`]; a config that describes no fleet is replaced by what the fleet's supervisor goes by.
+    /// As [`Self::read`]; a config that describes no fleet is replaced by what the fleet's supervisor goes by, or the last
+    /// one went by.
     ///
     /// # Errors
-    /// As [`Self::read`], when there is no supervisor either.
+    /// As [`Self::read`], when there was none.
     pub fn read_or_ask(config: &Path) -> Outcome<Self> {
         let unusable = match Self::read(config) {
             Ok(fleet) => return Ok(fleet),
             Err(unusable) => unusable,
         };
-        // Why the supervisor cannot be asked is not what is wrong here.
-        let Ok(Some(picture)) = client::picture(config) else { return Err(unusable) };
+        // Why that cannot be told is not what is wrong here.
+        let Ok(picture) = status::picture(config) else { return Err(unusable) };
         let sessions = picture.agents.into_iter().map(|agent| (agent.name, agent.session)).collect();
         Ok(Self { paths: Paths::new(config, Path::new(&picture.log_dir))?, sessions })
     }

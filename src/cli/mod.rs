@@ -183,6 +183,7 @@ fn is_of_the_fleet(verb: &Verb) -> bool {
         Verb::Check(_)
         | Verb::Selftest(_)
         | Verb::Init(_)
+        | Verb::Hook(_)
         | Verb::Install(_)
         | Verb::Units(_)
         | Verb::Supervise(_)

@@ -36,7 +36,7 @@ pub struct Arguments {
 /// When it does not start.
 pub fn run(config: &Path, arguments: Arguments) -> Outcome {
     let names = [arguments.name];
-    client::must_supervise(config, &names)?;
+    client::warn_of_config(&client::must_supervise(config, &names)?);
     let overrides = overrides::of_environment(&names);
     let [name] = names;
     client::order(config, &Request::Restart { name, overrides }, Patience::Endless)

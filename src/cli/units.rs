@@ -132,7 +132,9 @@ fn word(path: &str, has_colons: bool) -> String {
 /// Writes all drop-ins, and removes those of ours that are no more wanted.
 fn write(folder: &Path, config: &Path, drop_ins: &BTreeMap<String, String>) -> anyhow::Result<()> {
     for entry in entries(folder)? {
-        let Some(unit) = entry.strip_suffix(".d").filter(|unit| unit.starts_with("agent-orchestrator")) else { continue };
+        let Some(unit) = entry.strip_suffix(".d").filter(|unit| unit.starts_with("agent-orchestrator")) else {
+            continue;
+        };
         if !drop_ins.contains_key(unit) {
             remove(&folder.join(&entry).join(DROP_IN))?;
             // Others may have put files of their own there.
@@ -199,8 +201,7 @@ mod tests {
     #[test]
     fn a_home_is_bound_into_the_unit_alone() {
         let text = writable(&[&PathBuf::from("/home/ada/shop"), &PathBuf::from("/srv/logs")]);
-        let expected =
-            "[Service]\nProtectHome=tmpfs\nBindPaths=\"/home/ada/shop\"\nReadWritePaths=\"/srv/logs\"\n";
+        let expected = "[Service]\nProtectHome=tmpfs\nBindPaths=\"/home/ada/shop\"\nReadWritePaths=\"/srv/logs\"\n";
         assert_eq!(text, expected);
     }
 }

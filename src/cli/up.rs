@@ -43,8 +43,10 @@ pub struct Arguments {
 pub fn run(config: &Path, arguments: Arguments) -> Outcome {
     let names = arguments.names;
     if !names.is_empty() {
-        client::must_supervise(config, &names)?;
-    } else if client::picture(config)?.is_none() {
+        client::warn_of_config(&client::must_supervise(config, &names)?);
+    } else if let Some(picture) = client::picture(config)? {
+        client::warn_of_config(&picture);
+    } else {
         fleet_file::must_exist(config)?;
         if Paths::new(config, Path::new(""))?.manager == Manager::Systemd {
             return Err(client::no_supervisor(config).into());

@@ -1,6 +1,7 @@
 //! From `[[agent]]` and `[[service]]` to the agents of a fleet.
 
 use std::ops::Range;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::backend::{Backends, known_hint};
@@ -67,7 +68,7 @@ pub fn agent<'a>(
         enabled: reader.flag("enabled").unwrap_or(true),
         watch: watch(&reader),
         model: reader.filled("model").map(|found| found.value),
-        dir: around.base.path(&reader.text("dir").unwrap_or_else(here)),
+        dir: folder(&reader, &around.base, &name.value, files),
         resume: reader.flag("resume").unwrap_or(false),
         resume_prompt: reader.filled("resume_prompt").map_or_else(|| RESUME_PROMPT.to_owned(), |found| found.value),
         account: account.unwrap_or_else(|| backend_name.clone()),
@@ -89,7 +90,7 @@ pub fn agent<'a>(
 }
 
 /// Reads one `[[service]]`; `None` when it has no name, which is noted.
-pub fn service<'a>(layer: Layer<'a>, base: &Base<'_>, notes: &'a Notes) -> Option<AgentDraft> {
+pub fn service<'a>(layer: Layer<'a>, base: &Base<'_>, notes: &'a Notes, files: &mut Vec<Needed>) -> Option<AgentDraft> {
     let reader = Reader::open("service", layer, notes);
     let name = name(&reader, notes, "service")?;
     let session = session(&reader, &name.value, base);
@@ -106,7 +107,7 @@ pub fn service<'a>(layer: Layer<'a>, base: &Base<'_>, notes: &'a Notes) -> Optio
         backend_name: String::new(),
         backend: Err("a service has no backend".to_owned()),
         model: None,
-        dir: base.path(&reader.text("dir").unwrap_or_else(here)),
+        dir: folder(&reader, base, &name.value, files),
         resume: false,
         resume_prompt: String::new(),
         account: String::new(),
@@ -258,6 +259,15 @@ fn loop_kind(reader: &Reader<'_>, around: &Around<'_>, agent: &str, files: &mut 
 /// Whether a role can name a file: anything but a path.
 fn is_file_stem(role: &str) -> bool {
     !role.is_empty() && role.len() <= NAME_MAX && !role.contains(['/', '\0']) && !role.starts_with('.')
+}
+
+/// Reads `dir`; that it is there is looked for where the text names it.
+fn folder(reader: &Reader<'_>, base: &Base<'_>, agent: &str, files: &mut Vec<Needed>) -> PathBuf {
+    let Some(found) = reader.text("dir") else { return base.path(&here()) };
+    let path = base.path(&found);
+    let place = Found { value: (), span: found.span, path: found.path };
+    files.push(Needed::new(FileUse::Folder, vec![path.clone()], place).of(agent));
+    path
 }
 
 /// Reads `prompt` or `prompt_file`; the agent's own come before those of the defaults, of two the file.

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::path::PathBuf;
 
-use super::mistake::Mistake;
+use super::mistake::{Mistake, Severity};
 use super::reader::Found;
 use super::{Parsed, check};
 use crate::policy::fleet::Fleet;
@@ -21,6 +21,8 @@ pub enum FileUse {
     WakePrompt,
     /// The plan of a phase.
     Plan,
+    /// The folder that an agent works in; it may be made later.
+    Folder,
 }
 
 impl FileUse {
@@ -32,6 +34,7 @@ impl FileUse {
             Self::Template => "kickoff template",
             Self::WakePrompt => "wake prompt",
             Self::Plan => "plan",
+            Self::Folder => "working folder",
         }
     }
 }
@@ -75,7 +78,8 @@ pub fn missing(needed: &Needed, text: &str) -> Mistake {
         [one] => (format!("{word} {one} is missing"), None),
         several => (format!("{word} is missing"), Some(format!("looked for {}", several.join(", ")))),
     };
-    Mistake::error(&needed.key, message).at(needed.span.clone()).hint(hint).located(text)
+    let severity = if needed.file_use == FileUse::Folder { Severity::Warning } else { Severity::Error };
+    Mistake::new(severity, &needed.key, message).at(needed.span.clone()).hint(hint).located(text)
 }
 
 /// Returns the mistake that a file is there and cannot be read.

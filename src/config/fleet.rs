@@ -103,7 +103,7 @@ fn agents<'a>(
     }
     let mut drafts: Vec<AgentDraft> =
         agents.into_iter().filter_map(|layer| agent::agent(layer, defaults.layer(), around, notes, files)).collect();
-    drafts.extend(services.into_iter().filter_map(|layer| agent::service(layer, &around.base, notes)));
+    drafts.extend(services.into_iter().filter_map(|layer| agent::service(layer, &around.base, notes, files)));
     drafts
 }
 

@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use super::state_file;
 use crate::config::{Mistake, Severity, TEXT_MAX_BYTES, Where, parse, render};
 use crate::policy::fleet::Fleet;
 
@@ -15,6 +16,8 @@ pub struct Loaded {
     pub fleet: Fleet,
     /// Mistakes that do not stop it, one line each.
     pub warnings: Vec<String>,
+    /// Its text.
+    pub text: String,
 }
 
 /// A config that cannot be used.
@@ -31,14 +34,28 @@ pub struct Unusable {
 /// # Errors
 /// When it cannot be read or is not usable; an empty file (one that is just being written) is not.
 pub fn read(path: &Path) -> Result<Loaded, Unusable> {
-    let text = match read_text(path) {
-        Ok(text) => text,
-        Err(error) => return Err(unreadable(path, &error)),
-    };
+    let text = read_text(path).map_err(|error| unreadable(path, &error))?;
+    parsed(path, text)
+}
+
+/// Reads what [`keep`] kept of the config at the absolute path `path`; `None` when that is nothing usable.
+pub fn last(path: &Path, kept: &Path) -> Option<Loaded> {
+    parsed(path, read_text(kept).ok()?).ok()
+}
+
+/// Keeps the text of the config in force, unless it is kept already.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn keep(kept: &Path, text: &str) -> io::Result<()> {
+    if read_text(kept).is_ok_and(|kept| kept == text) { Ok(()) } else { state_file::replace(kept, text.as_bytes()) }
+}
+
+fn parsed(path: &Path, text: String) -> Result<Loaded, Unusable> {
     let home = std::env::var_os("HOME").map(PathBuf::from);
     let parsed = parse(&text, &Where { file: path.to_owned(), home });
     if let Some(fleet) = parsed.fleet {
-        return Ok(Loaded { fleet, warnings: parsed.mistakes.iter().map(one_line).collect() });
+        return Ok(Loaded { fleet, warnings: parsed.mistakes.iter().map(one_line).collect(), text });
     }
     let worst = parsed.mistakes.iter().find(|mistake| mistake.severity == Severity::Fatal);
     let first = worst.or(parsed.mistakes.first()).map(one_line).unwrap_or_default();

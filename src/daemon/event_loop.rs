@@ -234,12 +234,15 @@ impl EventLoop {
     fn reload(&mut self, now: Now, seen: &mut Vec<Observation>) {
         self.zone = clock::host_zone();
         let paths = Rc::clone(&self.parts.paths);
-        let Loaded { fleet, mut warnings } = match config_file::read(&paths.config) {
+        let Loaded { fleet, mut warnings, text } = match config_file::read(&paths.config) {
             Ok(loaded) => loaded,
             Err(unusable) => return seen.push(Observation::ConfigBroken { error: unusable.first }),
         };
         if let Err(error) = paths.check_sockets(fleet.agents.iter().map(|agent| &agent.name)) {
             return seen.push(Observation::ConfigBroken { error: format!("{error:#}").replace('\n', "; ") });
+        }
+        if let Err(error) = config_file::keep(&paths.last_config(), &text) {
+            warnings.push(format!("cannot keep a copy of the config: {error}"));
         }
         if fleet.log_dir != paths.logs {
             warnings.push(format!("`log_dir` stays `{}` until the supervisor is restarted", paths.logs.display()));

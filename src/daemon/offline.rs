@@ -16,7 +16,7 @@ use super::perform::{Telling, mark_complete, remove_file};
 use super::reactor::{Owner, Part, Reactor};
 use super::sessions::Sessions;
 use super::spool::{self, Left};
-use super::start::{open_fleet, open_state, places, supervisor_pid};
+use super::start::{open_fleet_or_last, open_state, places, supervisor_pid};
 use super::state_file::Keeper;
 use super::timer::Timer;
 use super::{child, clock};
@@ -112,11 +112,12 @@ fn done(reply: Reply) -> anyhow::Result<Vec<String>> {
 
 /// Leaves a request for the next supervisor, unless that would refuse it.
 fn leave(config: &Path, request: &Request) -> anyhow::Result<Reply> {
-    let (fleet, paths) = open_fleet(config)?;
-    if let Err(reply) = policy::spool::check(&fleet, request) {
+    let (fleet, paths, _) = open_fleet_or_last(config)?;
+    paths.make(fleet.agents.iter().map(|agent| &agent.name))?;
+    let (_, state) = open_state(&paths, clock::now(chrono_tz::UTC))?;
+    if let Err(reply) = policy::spool::check_with(&fleet, &state, request) {
         return Ok(reply);
     }
-    paths.make(fleet.agents.iter().map(|agent| &agent.name))?;
     let verb = policy::spool::verb(request);
     let line = match spool::leave(&paths.spool(), request, clock::now(chrono_tz::UTC).wall)? {
         Left::Now => format!("no supervisor runs: `{verb}` is kept, and done as soon as one starts"),
@@ -212,7 +213,7 @@ struct Offline {
 
 impl Offline {
     fn open(config: &Path, purpose: Purpose) -> anyhow::Result<Self> {
-        let (mut fleet, paths) = open_fleet(config)?;
+        let (mut fleet, paths, broken) = open_fleet_or_last(config)?;
         // The operator is who acts here.
         fleet.notify = None;
         paths.make(fleet.agents.iter().map(|agent| &agent.name))?;
@@ -223,7 +224,10 @@ impl Offline {
             Purpose::Order => Some(Lock::take(&paths.lock(), Role::Verb, now.wall)?),
         };
         let (saved, state) = open_state(&paths, now)?;
-        let supervisor = Supervisor::new(Arc::new(fleet), state, places(&paths), true);
+        let mut supervisor = Supervisor::new(Arc::new(fleet), state, places(&paths), true);
+        if let Some(error) = broken {
+            supervisor.step(&[Observation::ConfigBroken { error }], now);
+        }
         let reactor = Rc::new(Reactor::new().context("cannot wait for events")?);
         let timer = Timer::new(&reactor, TIMER_ID).context("cannot make a timer")?;
         let mut sessions = Sessions::new(Rc::clone(&reactor), Rc::clone(&paths), child::own_program());

@@ -116,6 +116,16 @@ impl Paths {
         self.state.join("texts")
     }
 
+    /// The text of the last config that was in force: what holds while the config is broken and nobody has it in mind.
+    pub fn last_config(&self) -> PathBuf {
+        let folder = match self.manager {
+            // The state's folder is known by the config alone.
+            Manager::AdHoc => &self.runtime,
+            Manager::Systemd => &self.state,
+        };
+        folder.join("last-config.toml")
+    }
+
     /// What was asked while there was no supervisor: a file for each request.
     pub fn spool(&self) -> PathBuf {
         self.state.join("spool")

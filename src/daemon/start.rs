@@ -17,6 +17,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 use nix::unistd::{Uid, User};
 
+use super::config_file::Loaded;
 use super::event_log::EventLog;
 use super::event_loop::{EventLoop, block_signals};
 use super::journal::Journal;
@@ -97,7 +98,13 @@ fn leave_standard_output() -> anyhow::Result<()> {
 fn run(options: &Options, listening: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<()> {
     block_signals()?;
     let program = child::own_program();
-    let (fleet, paths) = open_fleet(&options.config)?;
+    let (fleet, paths) = if options.hold {
+        open_fleet(&options.config)?
+    } else {
+        // After a crash or a boot there is nobody who could mend an edit; who says `up` can.
+        let (fleet, paths, _) = open_fleet_or_last(&options.config)?;
+        (fleet, paths)
+    };
     if paths.manager == Manager::Systemd && !Path::new(SYSTEMD_RUNS).is_dir() {
         bail!("systemd does not run here\nhint: a fleet whose config is not `{HOST_CONFIG}` needs none");
     }
@@ -152,6 +159,24 @@ pub(super) fn open_fleet(config: &Path) -> anyhow::Result<(Fleet, Paths)> {
     let fleet = config_file::read(&config).map_err(|unusable| anyhow!(unusable.mistakes.trim_end().to_owned()))?.fleet;
     let paths = Paths::new(&config, &fleet.log_dir)?;
     Ok((fleet, paths))
+}
+
+/// As [`open_fleet`]; a config that is not usable is replaced by the last one that was in force, and what is wrong with it
+/// is returned as well.
+///
+/// # Errors
+/// As [`open_fleet`], when none was in force.
+pub(super) fn open_fleet_or_last(config: &Path) -> anyhow::Result<(Fleet, Paths, Option<String>)> {
+    let paths = Paths::new(config, Path::new(""))?;
+    match config_file::read(&paths.config) {
+        Ok(loaded) => Ok((loaded.fleet.clone(), Paths::new(&paths.config, &loaded.fleet.log_dir)?, None)),
+        Err(unusable) => {
+            let last = config_file::last(&paths.config, &paths.last_config());
+            let Some(Loaded { fleet, .. }) = last else { return Err(anyhow!(unusable.mistakes.trim_end().to_owned())) };
+            let paths = Paths::new(&paths.config, &fleet.log_dir)?;
+            Ok((fleet, paths, Some(unusable.first)))
+        }
+    }
 }
 
 /// Reads the state: as it is on disk, and as it is taken up.

@@ -90,6 +90,7 @@ impl Supervisor {
                 Session::Absent | Session::Dead { .. } if self.limit_of(name).is_some() && !self.is_canary(name) => {
                     errors.push(format!("{name} waits: its account is held by a usage limit"));
                 }
+                _ if self.rests_for_good(name) => lines.push(format!("{name} has ended: its sequence is complete")),
                 _ if !self.wanted(name) => errors.push(format!("{name} is not to run any more")),
                 Session::Unknown { why } => errors.push(format!("{name} cannot be reached: {why}")),
                 Session::Dead { exit }
@@ -125,6 +126,12 @@ impl Supervisor {
         }
     }
 
+    /// Says whether the agent's loop has come to its end.
+    fn rests_for_good(&self, name: &str) -> bool {
+        let in_loop = self.fleet.agent(name).and_then(Agent::in_loop);
+        in_loop.and_then(|name| self.state.loops.get(name)).is_some_and(|state| state.complete.is_some())
+    }
+
     /// Returns why it is not known which phase the agent's loop is in, where a start waits for that.
     fn astray_of(&self, name: &str) -> Option<&str> {
         let agent = self.fleet.agent(name).filter(|agent| self.phase_is_open(agent))?;
@@ -142,7 +149,8 @@ impl Supervisor {
             let failed = self.agents.get(name).and_then(|live| live.stop_failed.clone());
             match (&state.session, failed) {
                 (Session::Absent, _) if self.agents.get(name).is_some_and(|live| live.found) => {
-                    lines.push(format!("{name} has ended"));
+                    let ended = if state.run == 0 { "has not run" } else { "has ended" };
+                    lines.push(format!("{name} {ended}"));
                 }
                 (Session::Unknown { .. }, Some(why)) => errors.push(format!("{name} could not be ended: {why}")),
                 (Session::Unknown { why }, None) => errors.push(format!("{name} cannot be reached: {why}")),

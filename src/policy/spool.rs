@@ -9,6 +9,7 @@ use super::event::{EventKind, Level};
 use super::fleet::Fleet;
 use super::observation::Spooled;
 use super::request::{Reason, Reply, Request};
+use super::state::State;
 use super::{Supervisor, Turn, task, wake};
 
 /// Says whether `request` is one that may wait for the next supervisor of `fleet`.
@@ -33,6 +34,26 @@ pub fn check(fleet: &Fleet, request: &Request) -> Result<(), Reply> {
         | Request::PhaseSet { .. } => {
             Err(failed(Reason::Usage, "this cannot wait for the next supervisor".to_owned(), None))
         }
+    }
+}
+
+/// As [`check`], with what the last supervisor of the fleet knew.
+///
+/// # Errors
+/// As [`check`].
+pub fn check_with(fleet: &Fleet, state: &State, request: &Request) -> Result<(), Reply> {
+    check(fleet, request)?;
+    match request {
+        Request::Run { name, .. } => task::is_not_stopped(state, name),
+        Request::Wake { .. }
+        | Request::Send { .. }
+        | Request::Status
+        | Request::Explain { .. }
+        | Request::Up { .. }
+        | Request::Down { .. }
+        | Request::Restart { .. }
+        | Request::PhaseShow { .. }
+        | Request::PhaseSet { .. } => Ok(()),
     }
 }
 

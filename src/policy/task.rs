@@ -10,7 +10,7 @@ use super::event::EventKind;
 use super::fleet::{Agent, Fleet};
 use super::live::{Waiter, WaitsFor};
 use super::request::{Reason, Reply, RequestId};
-use super::state::{Cause, Session};
+use super::state::{Cause, Session, State};
 use super::{Supervisor, Turn};
 
 /// Returns the task `name` if the config lets it be run with `text`.
@@ -32,6 +32,18 @@ pub fn check<'a>(fleet: &'a Fleet, name: &str, text: Option<&str>) -> Result<&'a
         return Err(failed(Reason::Usage, error, Some("put it into a file and name the file".to_owned())));
     }
     Ok(agent)
+}
+
+/// Says whether nobody has stopped the task by name.
+///
+/// # Errors
+/// The answer that says so.
+pub(super) fn is_not_stopped(state: &State, name: &str) -> Result<(), Reply> {
+    if state.agents.get(name).is_none_or(|state| state.stopped.is_none()) {
+        return Ok(());
+    }
+    let hint = Some(format!("`up {name}` lifts that, and runs it"));
+    Err(failed(Reason::Failed, format!("`{name}` was stopped by a person"), hint))
 }
 
 /// What follows from an order as things are.
@@ -110,11 +122,7 @@ impl Supervisor {
         if self.ending {
             return Err(failed(Reason::Failed, "everything is being ended".to_owned(), None));
         }
-        if self.state.agents.get(name).is_some_and(|state| state.stopped.is_some()) {
-            let hint = Some(format!("`up {name}` lifts that, and runs it"));
-            return Err(failed(Reason::Failed, format!("`{name}` was stopped by a person"), hint));
-        }
-        Ok(())
+        is_not_stopped(&self.state, name)
     }
 
     /// Decides what comes of every order.

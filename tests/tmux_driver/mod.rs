@@ -55,7 +55,13 @@ impl Driver {
         let base = folder.path().join(name);
         let logs = base.join("log");
         let config = base.join("agents.toml");
-        let paths = Rc::new(Paths { config, runtime: base.join("run"), state: base.join("state"), logs, manager: Manager::AdHoc });
+        let paths = Rc::new(Paths {
+            config,
+            runtime: base.join("run"),
+            state: base.join("state"),
+            logs,
+            manager: Manager::AdHoc,
+        });
         std::fs::create_dir_all(&base).unwrap();
         paths.make(std::iter::empty::<&str>()).unwrap();
         let reactor = Rc::new(Reactor::new().unwrap());

@@ -35,7 +35,7 @@ fn the_status_is_true_as_soon_as_a_death_is_told() {
     let table = fleet.run(&["status"]).good();
     assert!(table.lines().last().unwrap().ends_with("signal 9"), "{table}");
     assert_eq!(fleet.run(&["send", "one", "hello"]).bad(4).lines().next(), Some("error: `one` does not run"));
-    assert!(fleet.run(&["logs", "one"]).good().contains("an agent in "), "what it printed is still there");
+    until("what it printed", || fleet.run(&["logs", "one"]).good().contains("an agent in "));
     assert_eq!(fleet.run(&["up", "one"]).good(), "one runs (run 2)\n");
 }
 

@@ -221,6 +221,9 @@ fn what_cannot_be_sent_is_refused() {
     }
     fleet.kill_supervisor();
     let error = fleet.run(&["send", "one", "hello"]).bad(3);
-    assert_eq!(error, "error: no supervisor runs for `agents.toml`\nhint: `agent-orchestrator up` starts one\n");
+    assert_eq!(
+        error,
+        "error: no supervisor runs for `agents.toml`\nhint: `agent-orchestrator up`, without names, starts one\n"
+    );
     assert!(received(&fleet).is_empty());
 }

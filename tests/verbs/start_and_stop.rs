@@ -108,7 +108,7 @@ fn restart_starts_anew_what_runs_and_what_is_stopped() {
     fleet.kill_supervisor();
     assert_eq!(
         fleet.run(&["restart", "one"]).bad(3),
-        "error: no supervisor runs for `agents.toml`\nhint: `agent-orchestrator up` starts one\n"
+        "error: no supervisor runs for `agents.toml`\nhint: `agent-orchestrator up`, without names, starts one\n"
     );
     assert!(fleet.pane_pid("one") > 0);
 }

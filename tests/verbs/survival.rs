@@ -1,5 +1,7 @@
 //! The supervisor ends, is killed, comes back, and finds what is there.
 
+use nix::sys::signal::Signal;
+
 use super::fleet::{TestFleet, kill_and_wait, lives, until};
 use super::{ALL_KINDS, ONE, config, up};
 
@@ -102,4 +104,26 @@ fn a_supervisor_that_cannot_save_says_so_and_goes_on() {
     std::fs::remove_dir(&draft).unwrap();
     fleet.run(&["down", "one"]).good();
     until("the saved state", || std::fs::read_to_string(fleet.paths().state_file()).unwrap().contains("\"stopped\":{"));
+}
+
+#[test]
+fn after_a_kill_a_broken_config_hides_nothing_and_supervision_goes_on_with_the_last_good_one() {
+    let fleet = up(ONE);
+    let pid = fleet.pane_pid("one");
+    fleet.kill_supervisor();
+    fleet.write("agents.toml", "[[agent\n");
+    let shown = fleet.run(&["status"]).good();
+    assert!(shown.contains("config error: line 1: ") && shown.contains("one"), "{shown}");
+    assert!(fleet.run(&["explain", "one"]).good().contains("run 1 runs"));
+    fleet.run(&["up"]).bad(1);
+    let supervisor = fleet.begin(&["supervise"]);
+    fleet.until_state("one", "idle");
+    assert!(fleet.status().config_error.is_some());
+    assert_eq!(fleet.pane_pid("one"), pid);
+    let warned = fleet.run(&["restart", "one"]);
+    assert!(warned.err.contains("the config is not usable, the last good one stays in force"), "{warned:?}");
+    supervisor.signal(Signal::SIGTERM);
+    assert!(supervisor.end().code == 0);
+    fleet.run(&["down", "one"]).good();
+    assert!(fleet.run(&["status"]).good().contains("stopped"));
 }

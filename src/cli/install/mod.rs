@@ -125,7 +125,11 @@ mod tests {
         assert_eq!(there, FILES.len() + 1, "the files and the README");
         for (name, text) in FILES {
             let filled = text.replace("@bindir@", "").replace("@listen@", "");
-            assert_eq!(regex::Regex::new("@[a-z]+@").unwrap().find(&filled).map(|found| found.as_str()), None, "{name}");
+            assert_eq!(
+                regex::Regex::new("@[a-z]+@").unwrap().find(&filled).map(|found| found.as_str()),
+                None,
+                "{name}"
+            );
         }
     }
 }

@@ -10,9 +10,9 @@ use super::Context;
 use super::agent::Agent;
 use super::client::{Client, first_line};
 use super::descriptor::{Server, Watched, server};
+use super::ending::Ending;
 use super::leaving::{Leaving, end_of};
 use super::life::{Dying, Ended, Goal, Life, Lost, Pane, Search, Starting, retry_delay};
-use super::ending::Ending;
 use super::query::Query;
 use super::stopping::{Stopping, Whose};
 use crate::daemon::child;
@@ -87,7 +87,9 @@ impl Agent {
                     Goal::Find | Goal::Again { .. } | Goal::Start { .. } => self.failed(goal, Some(pane), why, context),
                 }
             }
-            (Goal::Find | Goal::Again { .. }, Some(pane)) => self.has_died(Ended { run: pane.run, exit: Exit::Unknown, screen: None }, context),
+            (Goal::Find | Goal::Again { .. }, Some(pane)) => {
+                self.has_died(Ended { run: pane.run, exit: Exit::Unknown, screen: None }, context)
+            }
             (Goal::Find | Goal::Again { .. }, None) => self.tell(SessionSeen::Absent, context),
         }
     }
@@ -143,7 +145,12 @@ impl Agent {
                 self.let_go(client, &why, context);
                 self.died(Ended { run: dying.run, exit: dying.exit, screen: None }, context);
             }
-            other @ (Life::Absent | Life::Starting(_) | Life::Waiting(_) | Life::Lost(_) | Life::Asking(_) | Life::Stopping(_)) => {
+            other @ (Life::Absent
+            | Life::Starting(_)
+            | Life::Waiting(_)
+            | Life::Lost(_)
+            | Life::Asking(_)
+            | Life::Stopping(_)) => {
                 self.life = other;
             }
         }
@@ -256,9 +263,7 @@ impl Agent {
     pub(super) fn begin_stop(&mut self, context: &mut Context) {
         let ending = match context.paths.manager {
             Manager::AdHoc => Ok(Ending::Processes(Stopping::new(self.server, context, &mut self.numbers))),
-            Manager::Systemd => {
-                Query::new(Question::Stop, &self.name, context, &mut self.numbers).map(Ending::Unit)
-            }
+            Manager::Systemd => Query::new(Question::Stop, &self.name, context, &mut self.numbers).map(Ending::Unit),
         };
         match ending {
             Ok(ending) => {

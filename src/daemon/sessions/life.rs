@@ -42,7 +42,12 @@ impl Life {
     pub fn client(&self) -> Option<&Client> {
         match self {
             Self::Attaching(client, _) | Self::Running(client, _) | Self::Dying(client, _) => Some(client),
-            Self::Absent | Self::Starting(_) | Self::Waiting(_) | Self::Lost(_) | Self::Asking(_) | Self::Stopping(_) => None,
+            Self::Absent
+            | Self::Starting(_)
+            | Self::Waiting(_)
+            | Self::Lost(_)
+            | Self::Asking(_)
+            | Self::Stopping(_) => None,
         }
     }
 
@@ -50,7 +55,12 @@ impl Life {
     pub fn client_mut(&mut self) -> Option<&mut Client> {
         match self {
             Self::Attaching(client, _) | Self::Running(client, _) | Self::Dying(client, _) => Some(client),
-            Self::Absent | Self::Starting(_) | Self::Waiting(_) | Self::Lost(_) | Self::Asking(_) | Self::Stopping(_) => None,
+            Self::Absent
+            | Self::Starting(_)
+            | Self::Waiting(_)
+            | Self::Lost(_)
+            | Self::Asking(_)
+            | Self::Stopping(_) => None,
         }
     }
 
@@ -58,7 +68,12 @@ impl Life {
     pub fn into_client(self) -> Option<Client> {
         match self {
             Self::Attaching(client, _) | Self::Running(client, _) | Self::Dying(client, _) => Some(client),
-            Self::Absent | Self::Starting(_) | Self::Waiting(_) | Self::Lost(_) | Self::Asking(_) | Self::Stopping(_) => None,
+            Self::Absent
+            | Self::Starting(_)
+            | Self::Waiting(_)
+            | Self::Lost(_)
+            | Self::Asking(_)
+            | Self::Stopping(_) => None,
         }
     }
 

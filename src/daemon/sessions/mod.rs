@@ -21,8 +21,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use agent::Agent;
-pub(super) use leaving::end_of;
 use descriptor::{Numbers, Watched};
+pub(super) use leaving::end_of;
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 
 use super::clock;

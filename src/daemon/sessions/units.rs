@@ -74,7 +74,10 @@ impl Agent {
         match (shown.active, doubt) {
             (Active::Inactive, doubt) => self.is_inactive(doubt, shown.fleet_since, context),
             // Somebody starts it; the order of the supervisor joins that start.
-            (Active::Activating, Doubt::Search(Search { goal: goal @ Goal::Start { launched: false, .. }, pane, .. })) => {
+            (
+                Active::Activating,
+                Doubt::Search(Search { goal: goal @ Goal::Start { launched: false, .. }, pane, .. }),
+            ) => {
                 self.is_not_there(goal, pane, context);
             }
             (Active::Active, Doubt::Death(ended))
