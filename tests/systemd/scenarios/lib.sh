@@ -1,0 +1,111 @@
+# What the scenarios share. They run as root inside a booted machine that has the units installed, and touch nothing
+# outside of it: the same files run in a container, in QEMU and in a NixOS test.
+set -uo pipefail
+
+failed=0
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+config=/etc/agent-orchestrator/agents.toml
+supervisor=agent-orchestrator.service
+
+# promise TEXT COMMAND...: the command must succeed.
+promise() {
+    local text=$1
+    shift
+    if "$@" >"$scratch/said" 2>&1; then
+        echo "ok   - $text"
+    else
+        echo "FAIL - $text"
+        tail -n 25 "$scratch/said" | sed 's/^/       /'
+        failed=1
+    fi
+}
+
+not() { ! "$@"; }
+
+# within SECONDS COMMAND...: the command succeeds at last; a machine has no single event for all that is waited for.
+within() {
+    local end=$((SECONDS + $1))
+    shift
+    until "$@"; do
+        if ((SECONDS >= end)); then
+            echo "not within the time: $*"
+            return 1
+        fi
+        read -r -t 0.1 <>"$scratch/never" || true
+    done
+}
+mkfifo "$scratch/never"
+
+cannot() { echo "note - not here: $1"; }
+
+# done_with: to be the last line.
+done_with() {
+    if ((failed)); then
+        echo "----- status and journal"
+        systemctl --no-pager status "$supervisor" 'agent-orchestrator-session@*' 2>&1 | tail -n 60
+        journalctl --no-pager --output=short-precise -n 120 2>&1 | grep -v 'kernel:' | tail -n 90
+    fi
+    exit "$failed"
+}
+
+session() { echo "agent-orchestrator-session@$1.service"; }
+tmux_of() { runuser -u agent-orchestrator -- tmux -S "/run/agent-orchestrator/tmux/$1" "${@:2}"; }
+# pane NAME: process id of the agent's program; fails without one.
+pane() { tmux_of "$1" display-message -p -t "=$(session_name "$1"):" '#{?pane_dead,,#{pane_pid}}' | grep .; }
+session_name() { agent-orchestrator status --json | sed -n "/\"name\": \"$1\"/,/\"session\"/s/.*\"session\": \"\(.*\)\".*/\1/p"; }
+state_of() { agent-orchestrator status --json | sed -n "/\"name\": \"$1\"/,/\"state\"/s/.*\"state\": \"\(.*\)\".*/\1/p"; }
+is_state() { [[ $(state_of "$1") =~ ^($2)$ ]]; }
+supervisor_pid() { systemctl show --property=MainPID --value "$supervisor"; }
+is_up() { systemctl --quiet is-active "$1"; }
+prop() { systemctl show --property="$2" --value "$1"; }
+
+# write_config: standard input is the config; drop-ins follow it.
+write_config() {
+    mkdir -p /etc/agent-orchestrator
+    cat >"$config"
+    agent-orchestrator units >/dev/null
+}
+
+# simple_fleet [AGENT...]: agents that echo what is typed, each in a folder of its own.
+simple_fleet() {
+    local agent
+    {
+        cat <<'CONFIG'
+[defaults]
+session_prefix = "t-"
+log_dir = "/var/log/agent-orchestrator"
+project_dir = "/srv/fleet"
+backend = "echo"
+watch = "heal"
+[backend.echo]
+bin = "exec /srv/fleet/agent.sh {session}"
+prompt_delivery = "exec"
+input_re = '^> ?(?P<text>.*)$'
+connect_delay = 1
+ready_max = 10
+CONFIG
+        for agent in "$@"; do
+            printf '[[agent]]\nname = "%s"\ndir = "%s"\nprompt = "begin"\n' "$agent" "$agent"
+            cat "/scenarios/extra-$agent" 2>/dev/null
+        done
+        cat /scenarios/extra 2>/dev/null
+    } >"$scratch/config"
+    mkdir -p /srv/fleet
+    cat >/srv/fleet/agent.sh <<'AGENT'
+#!/bin/sh
+# Shows a box, echoes each line, and notes it in its folder.
+echo "$$" >>starts
+while printf '> ' && IFS= read -r line; do
+    printf '%s\n' "$line" >>heard
+    printf 'heard: %s\n' "$line"
+done
+AGENT
+    chmod 755 /srv/fleet/agent.sh
+    for agent in "$@"; do
+        install -d -o agent-orchestrator -g agent-orchestrator "/srv/fleet/$agent"
+    done
+    write_config <"$scratch/config"
+}
+
+start_fleet() { systemctl start "$supervisor"; }
