@@ -13,7 +13,7 @@ use agent_orchestrator::daemon::listener::{CLIENT_SILENCE_MAX, CONNECTIONS_MAX, 
 use agent_orchestrator::daemon::paths::{Manager, Paths};
 use agent_orchestrator::daemon::reactor::{Part, Reactor};
 use agent_orchestrator::policy::observation::Observation;
-use agent_orchestrator::policy::request::{Reason, Reply, Request, RequestId};
+use agent_orchestrator::policy::request::{Asker, Reason, Reply, Request, RequestId};
 use agent_orchestrator::protocol::control::{REQUEST_BYTES_MAX, parse_reply, request_line};
 
 /// No test waits longer for anything.
@@ -87,7 +87,11 @@ fn usage_error(client: &UnixStream) -> String {
 
 fn asked(seen: &[Observation]) -> Vec<(RequestId, Request)> {
     let pick = |one: &Observation| {
-        if let Observation::Request { id, request } = one { Some((*id, request.clone())) } else { None }
+        if let Observation::Request { id, asker: Asker::Person, request } = one {
+            Some((*id, request.clone()))
+        } else {
+            None
+        }
     };
     seen.iter().filter_map(pick).collect()
 }

@@ -69,7 +69,7 @@ impl Journal {
     pub fn tell(&mut self, event: &Event) {
         match &mut self.sink {
             Sink::Journal => {
-                if journal_send(priority(event.level), &event.text, fields(event).into_iter()).is_err() {
+                if journal_send(priority(event.level), &sentence(event), fields(event).into_iter()).is_err() {
                     // Standard error leads to the journal too, which adds the time and takes the level from here.
                     write(&format!("<{}>{}\n", event.level as u8, sentence(event)));
                 }

@@ -16,6 +16,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::clock;
 use super::paths::{Manager, Paths};
+use super::peer::Peers;
 use super::reactor::{Interest, Owner, Part, Reactor};
 use crate::policy::now::Mono;
 use crate::policy::observation::Observation;
@@ -43,6 +44,7 @@ pub struct Listener {
     reactor: Rc<Reactor>,
     socket: UnixListener,
     path: PathBuf,
+    peers: Peers,
     paused_until: Option<Mono>,
     connections: BTreeMap<u64, Connection>,
     last_id: u64,
@@ -89,7 +91,8 @@ impl Listener {
             Ok(socket)
         };
         let socket = bind().with_context(|| format!("cannot listen on `{}`", path.display()))?;
-        Ok(Self { reactor, socket, path, paused_until: None, connections: BTreeMap::new(), last_id: SOCKET_ID })
+        let (peers, connections) = (Peers::new(paths), BTreeMap::new());
+        Ok(Self { reactor, socket, path, peers, paused_until: None, connections, last_id: SOCKET_ID })
     }
 
     /// Answers a request and closes its connection once the answer is out; nothing happens if the client has gone.
@@ -206,8 +209,10 @@ impl Listener {
             Arrival::Partial => return,
             Arrival::Whole(line) => match parse_request(&line) {
                 Ok(request) => {
-                    self.set_stage(id, Stage::Waiting);
-                    seen.push(Observation::Request { id: RequestId(id), request });
+                    let Some(connection) = self.connections.get_mut(&id) else { return };
+                    connection.stage = Stage::Waiting;
+                    let asker = self.peers.asker(&connection.stream);
+                    seen.push(Observation::Request { id: RequestId(id), asker, request });
                     return;
                 }
                 Err(reply) => *reply,

@@ -16,6 +16,7 @@ pub mod notify_command;
 pub mod offline;
 pub mod pane;
 pub mod paths;
+mod peer;
 pub mod perform;
 pub mod prepare;
 pub mod reactor;

@@ -24,7 +24,7 @@ use crate::policy::action::Action;
 use crate::policy::event::EventKind;
 use crate::policy::now::{Mono, Now};
 use crate::policy::observation::Observation;
-use crate::policy::request::{Reason, Reply, Request, RequestId};
+use crate::policy::request::{Asker, Reason, Reply, Request, RequestId};
 use crate::policy::state::{AgentState, Session, State};
 use crate::policy::status::Picture;
 use crate::policy::{self, Supervisor};
@@ -168,7 +168,7 @@ fn show(config: &Path, request: &Request) -> anyhow::Result<Reply> {
 }
 
 fn asked(request: &Request) -> Observation {
-    Observation::Request { id: REQUEST, request: request.clone() }
+    Observation::Request { id: REQUEST, asker: Asker::Person, request: request.clone() }
 }
 
 fn failed(error: &anyhow::Error) -> Reply {

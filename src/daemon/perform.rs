@@ -19,7 +19,7 @@ use super::prepare::{prepare, read as read_prompt};
 use super::reactor::{Owner, Part, Reactor};
 use super::sessions::Sessions;
 use super::spool::Spool;
-use super::state_file::replace;
+use super::state_file::replace_as;
 use crate::policy::action::Action;
 use crate::policy::event::Event;
 use crate::policy::fleet::{DoneSource, Fleet, Kind, Prompt};
@@ -214,7 +214,8 @@ fn completed(reply: Reply, paths: &Paths) -> Reply {
 /// # Errors
 /// Names the file.
 pub(super) fn write_text(path: &Path, text: &str) -> anyhow::Result<()> {
-    replace(path, text.as_bytes()).with_context(|| format!("cannot write `{}`", path.display()))
+    // An agent may have a user of its own, in the group.
+    replace_as(path, text.as_bytes(), 0o640).with_context(|| format!("cannot write `{}`", path.display()))
 }
 
 /// Writes a SEQUENCE-COMPLETE, or removes it.

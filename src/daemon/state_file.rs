@@ -80,13 +80,21 @@ pub fn save(path: &Path, state: &State) -> anyhow::Result<()> {
 /// # Errors
 /// What the file system says; the old file is whole.
 pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+    replace_as(path, content, 0o600)
+}
+
+/// As [`replace`], with this mode; the umask takes from it.
+///
+/// # Errors
+/// The same.
+pub fn replace_as(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
     let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "not the path of a file"));
     };
     let mut draft_name = name.to_owned();
     draft_name.push(".draft");
     let draft = folder.join(draft_name);
-    let written = write_draft(&draft, content).and_then(|()| std::fs::rename(&draft, path));
+    let written = write_draft(&draft, content, mode).and_then(|()| std::fs::rename(&draft, path));
     if let Err(error) = written {
         let _ = std::fs::remove_file(&draft);
         return Err(error);
@@ -94,8 +102,8 @@ pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-fn write_draft(draft: &Path, content: &[u8]) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(draft)?;
+fn write_draft(draft: &Path, content: &[u8], mode: u32) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(draft)?;
     file.write_all(content)?;
     file.sync_all()
 }

@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
@@ -114,7 +114,7 @@ pub struct Roots<'a> {
 #[derive(Debug)]
 pub struct Table {
     processes: Vec<Process>,
-    marks: BTreeMap<i32, Vec<u8>>,
+    marks: BTreeMap<i32, PathBuf>,
 }
 
 impl Table {
@@ -139,7 +139,7 @@ pub fn members(table: &Table, roots: Roots<'_>) -> Vec<Process> {
     let mut first = roots.known;
     for Process { pid, parent, .. } in processes {
         let of_server = roots.server == Some(*parent) && !is_log_writer(*pid, roots.launch_file);
-        if of_server || marks.get(pid).is_some_and(|mark| mark == roots.socket.as_os_str().as_bytes()) {
+        if of_server || marks.get(pid).is_some_and(|mark| mark == roots.socket) {
             first.insert(*pid);
         }
     }
@@ -189,10 +189,13 @@ fn closure(table: &[Process], first: BTreeSet<i32>) -> BTreeSet<i32> {
     }
 }
 
-/// Returns the value of [`MARK`] in the environment that a process was started with.
-fn mark(pid: i32) -> Option<Vec<u8>> {
+/// Returns the tmux socket that is the value of [`MARK`] in the environment that a process was started with.
+pub fn mark(pid: i32) -> Option<PathBuf> {
     let environ = proc_file(pid, "environ").ok()?;
-    let value = |variable: &[u8]| Some(variable.strip_prefix(MARK.as_bytes())?.strip_prefix(b"=")?.to_owned());
+    let value = |variable: &[u8]| {
+        let value = variable.strip_prefix(MARK.as_bytes())?.strip_prefix(b"=")?;
+        Some(PathBuf::from(OsStr::from_bytes(value)))
+    };
     environ.split(|byte| *byte == 0).find_map(value)
 }
 

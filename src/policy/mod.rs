@@ -9,6 +9,7 @@ mod answer;
 mod canary;
 pub mod command;
 mod complete;
+pub mod control;
 mod conversation;
 pub mod death;
 pub mod delivery;
@@ -219,7 +220,10 @@ impl Supervisor {
                     live.files.insert(path.clone(), content.clone());
                 }
             }
-            Observation::Request { id, request } => self.asked(*id, request, turn),
+            Observation::Request { id, asker, request } => match self.refusal(asker, request) {
+                Some(reply) => turn.act(Action::Answer { id: *id, reply }),
+                None => self.asked(*id, request, turn),
+            },
             Observation::RequestGone { id } => self.request_gone(*id, turn),
             Observation::TextRead { agent, result } => self.wake_read(agent, result, turn),
             Observation::Spool { found } => self.spool_seen(found),

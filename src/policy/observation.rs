@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::fleet::Fleet;
 use super::message::MessageId;
 use super::now::Mono;
-use super::request::{Request, RequestId};
+use super::request::{Asker, Request, RequestId};
 use super::screen::Screen;
 
 /// One thing that was seen since the last turn.
@@ -109,6 +109,8 @@ pub enum Observation {
     Request {
         /// To be named in the answer.
         id: RequestId,
+        /// Who asks.
+        asker: Asker,
         /// What is asked.
         request: Request,
     },
@@ -159,7 +161,7 @@ pub enum SessionSeen {
     },
     /// Its unit has ended by somebody's order, not by itself: a person's, or the whole fleet's end.
     Stopped {
-        /// When the fleet's slice was entered; later than the agent's start means that the whole fleet had ended.
+        /// When the whole fleet was last ended; later than the agent's start means that it ended with that.
         fleet_since: Option<Mono>,
     },
     /// The program has ended; its session may still hold the last screen.

@@ -11,6 +11,17 @@ use super::status::{Explanation, Picture};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestId(pub u64);
 
+/// Who asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Asker {
+    /// A person, or a program of theirs.
+    Person,
+    /// A process of this agent.
+    Agent(String),
+    /// It cannot be told, and why.
+    Unknown(String),
+}
+
 /// One question or order; the JSON form is what goes over the control socket.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "request", rename_all = "kebab-case")]

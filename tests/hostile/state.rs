@@ -10,7 +10,7 @@ use agent_orchestrator::daemon::state_file;
 use agent_orchestrator::daemon::timer::Timer;
 use agent_orchestrator::policy::now::Mono;
 use agent_orchestrator::policy::observation::{Exit, Observation, SessionSeen};
-use agent_orchestrator::policy::request::{Request, RequestId};
+use agent_orchestrator::policy::request::{Asker, Request, RequestId};
 use agent_orchestrator::policy::screen::Screen;
 use agent_orchestrator::policy::state::State;
 use agent_orchestrator::policy::{Places, Supervisor};
@@ -94,7 +94,7 @@ fn live_on(state: &State) {
             seen.push(Observation::Looked { agent: name.clone(), screen: Ok(screen) });
             seen.push(Observation::Prepared { agent: name.clone(), run: 2, result: Ok(()) });
         }
-        seen.push(Observation::Request { id: RequestId(1), request: Request::Status });
+        seen.push(Observation::Request { id: RequestId(1), asker: Asker::Person, request: Request::Status });
         for seconds in [0, 1, 400, 100_000] {
             now.mono = now.mono + Duration::from_secs(seconds);
             supervisor.step(&seen, now);

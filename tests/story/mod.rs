@@ -16,7 +16,7 @@ use agent_orchestrator::policy::action::Start;
 use agent_orchestrator::policy::event::Event;
 use agent_orchestrator::policy::now::{Mono, Now};
 use agent_orchestrator::policy::observation::{Exit, Observation, SessionSeen};
-use agent_orchestrator::policy::request::{Override, PhaseTarget, Reply, Request, RequestId};
+use agent_orchestrator::policy::request::{Asker, Override, PhaseTarget, Reply, Request, RequestId};
 use agent_orchestrator::policy::state::State;
 use agent_orchestrator::policy::{Places, Supervisor};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -343,7 +343,15 @@ impl Story {
     pub fn ask(&mut self, request: Request) -> u64 {
         self.requests += 1;
         let id = RequestId(self.requests);
-        self.turn(vec![Observation::Request { id, request }]);
+        self.turn(vec![Observation::Request { id, asker: Asker::Person, request }]);
+        id.0
+    }
+
+    /// As [`Self::ask`], for a process of an agent.
+    pub fn ask_as(&mut self, agent: &str, request: Request) -> u64 {
+        self.requests += 1;
+        let (id, asker) = (RequestId(self.requests), Asker::Agent(agent.to_owned()));
+        self.turn(vec![Observation::Request { id, asker, request }]);
         id.0
     }
 

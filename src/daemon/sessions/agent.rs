@@ -363,7 +363,7 @@ fn write_text(path: PathBuf, text: &str) -> anyhow::Result<TextFile> {
     let failed = || format!("cannot write `{}`", path.display());
     let plain: String = text.chars().filter(|letter| !letter.is_control() || matches!(letter, '\n' | '\t')).collect();
     let mut open = std::fs::OpenOptions::new();
-    let mut file = open.write(true).create(true).truncate(true).mode(0o600).open(&path).with_context(failed)?;
+    let mut file = open.write(true).create(true).truncate(true).mode(0o640).open(&path).with_context(failed)?;
     file.write_all(plain.as_bytes()).with_context(failed)?;
     Ok(TextFile(path))
 }

@@ -43,14 +43,16 @@ cannot() { echo "note - not here: $1"; }
 done_with() {
     if ((failed)); then
         echo "----- status and journal"
-        systemctl --no-pager status "$supervisor" 'agent-orchestrator-session@*' 2>&1 | tail -n 60
-        journalctl --no-pager --output=short-precise -n 120 2>&1 | grep -v 'kernel:' | tail -n 90
+        systemctl --no-pager --lines=0 --all list-units 'agent-orchestrator*'
+        agent-orchestrator status
+        journalctl --no-pager --output=short-precise -n 60
     fi
     exit "$failed"
 }
 
 session() { echo "agent-orchestrator-session@$1.service"; }
-tmux_of() { runuser -u agent-orchestrator -- tmux -S "/run/agent-orchestrator/tmux/$1" "${@:2}"; }
+as_fleet() { setpriv --reuid=agent-orchestrator --regid=agent-orchestrator --init-groups -- "$@"; }
+tmux_of() { as_fleet tmux -S "/run/agent-orchestrator/tmux/$1" "${@:2}"; }
 # pane NAME: process id of the agent's program; fails without one.
 pane() { tmux_of "$1" display-message -p -t "=$(session_name "$1"):" '#{?pane_dead,,#{pane_pid}}' | grep .; }
 session_name() { agent-orchestrator status --json | sed -n "/\"name\": \"$1\"/,/\"session\"/s/.*\"session\": \"\(.*\)\".*/\1/p"; }
@@ -109,3 +111,69 @@ AGENT
 }
 
 start_fleet() { systemctl start "$supervisor"; }
+
+# loop_fleet DIR: a builder and an adversary (the demo's stand-ins) that work two phases over a local origin.
+loop_fleet() {
+    local dir=$1 agent id
+    install -d -o agent-orchestrator -g agent-orchestrator "$dir"
+    as_fleet git init --quiet --bare --initial-branch=main "$dir/origin.git"
+    for agent in builder adversary; do
+        as_fleet git clone --quiet "$dir/origin.git" "$dir/$agent" 2>/dev/null
+        as_fleet git -C "$dir/$agent" config user.name "$agent"
+        as_fleet git -C "$dir/$agent" config user.email "$agent@demo.invalid"
+    done
+    as_fleet mkdir "$dir/builder/plans"
+    for id in p1 p2; do
+        printf '# Phase %s\n\nAt its end this file holds exactly this line:\n\n- File: %s.txt\n- Line: Hello from %s.\n' \
+            "$id" "$id" "$id" | as_fleet tee "$dir/builder/plans/$id.md" >/dev/null
+    done
+    as_fleet git -C "$dir/builder" add --all
+    as_fleet git -C "$dir/builder" commit --quiet -m plans
+    as_fleet git -C "$dir/builder" push --quiet origin main
+    as_fleet git -C "$dir/adversary" pull --quiet origin main
+    for agent in builder adversary; do
+        # What they may write besides their clones: the origin that they push to.
+        mkdir -p "/etc/systemd/system/$(session "$agent").d"
+        printf '[Service]\nReadWritePaths=%s/origin.git\n' "$dir" >"/etc/systemd/system/$(session "$agent").d/20-origin.conf"
+    done
+    agent-orchestrator init "$dir/new" >/dev/null
+    mv "$dir/new/prompts" "$dir/prompts"
+    rm -r "$dir/new"
+    write_config <<CONFIG
+[defaults]
+session_prefix = "demo-"
+log_dir = "/var/log/agent-orchestrator"
+project_dir = "$dir"
+backend = "stand-in"
+watch = "heal+stall"
+[backend.stand-in]
+bin = "exec agent-orchestrator stand-in {kickoff} {session}"
+prompt_delivery = "exec"
+input_re = '^> ?(?P<text>.*)\$'
+active_re = 'esc to interrupt'
+connect_delay = 2
+ready_max = 20
+[loop]
+phases = [
+  { id = "p1", plan = "plans/p1.md", status = "STATUS-p1.md" },
+  { id = "p2", plan = "plans/p2.md", status = "STATUS-p2.md" },
+]
+[loop.handoff]
+repo = "builder"
+claim_pattern = '^claim\('
+review_pattern = '^review\('
+claim_pings = "adversary"
+review_pings = "builder"
+inboxes = ["ADVERSARY-INBOX.md", "BUILDER-INBOX.md"]
+[[agent]]
+name = "builder"
+kind = "loop"
+role = "builder"
+dir = "builder"
+[[agent]]
+name = "adversary"
+kind = "loop"
+role = "adversary"
+dir = "adversary"
+CONFIG
+}

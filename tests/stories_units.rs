@@ -1,0 +1,108 @@
+//! What systemd and agents themselves ask for: a unit that a person stops or starts, and who may ask what.
+
+mod story;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use agent_orchestrator::policy::now::Mono;
+use agent_orchestrator::policy::observation::{Observation, SessionSeen};
+use agent_orchestrator::policy::request::{PhaseTarget, Reply, Request};
+use story::fleets::{ONE, failed};
+use story::{Pane, Story};
+
+/// The worker's unit is stopped by order; its whole fleet was last ended at this time since boot.
+fn unit_stops(story: &mut Story, fleet_since: Mono) {
+    story.panes.remove("worker");
+    let seen = SessionSeen::Stopped { fleet_since: Some(fleet_since) };
+    story.turn(vec![Observation::Session { agent: "worker".to_owned(), seen }]);
+}
+
+#[test]
+fn a_unit_that_a_person_stops_stays_stopped_until_a_person_starts_it() {
+    let mut story = Story::new(ONE);
+    story.pass_s(20);
+    story.told();
+    unit_stops(&mut story, Mono::default());
+    story.pass_s(3600);
+    assert!(!story.panes.contains_key("worker"), "a deliberate stop is not undone");
+    assert_eq!(story.told().matches("stopped by `systemctl stop`").count(), 1);
+    story.kill_supervisor();
+    story.wake();
+    story.pass_s(600);
+    assert!(!story.panes.contains_key("worker"), "nor by another supervisor");
+    story.up(&["worker"]);
+    story.pass_s(5);
+    assert_eq!(story.pane("worker").run, 2);
+}
+
+#[test]
+fn what_ended_with_its_whole_fleet_runs_again() {
+    let mut story = Story::new(ONE);
+    story.pass_s(20);
+    let later = story.now.mono + Duration::from_secs(5);
+    story.pass_s(10);
+    story.told();
+    unit_stops(&mut story, later);
+    story.pass_s(5);
+    assert_eq!(story.pane("worker").run, 2);
+    let told = story.told();
+    assert!(!told.contains("died") && !told.contains("systemctl stop"), "it is no death and no order: {told}");
+}
+
+#[test]
+fn a_unit_that_a_person_starts_is_theirs_no_longer_stopped_and_begins_as_configured() {
+    let mut story = Story::new(ONE);
+    story.pass_s(20);
+    unit_stops(&mut story, Mono::default());
+    story.pass_s(20);
+    story.told();
+    let pane = Pane { run: 1, alive: true, ..Pane::default() };
+    story.panes.insert("worker".to_owned(), pane);
+    let seen = SessionSeen::Running { run: 1 };
+    story.turn(vec![Observation::Session { agent: "worker".to_owned(), seen }]);
+    story.pass_s(5);
+    assert!(story.told().contains("started by `systemctl start`"));
+    assert_eq!(story.pane("worker").run, 2, "the launch file of the old run is not what the config says now");
+}
+
+#[test]
+fn an_agent_may_ask_what_its_control_says_and_a_person_everything() {
+    let send = || Request::Send {
+        name: "worker".to_owned(),
+        text: "look".to_owned(),
+        wait: Duration::from_secs(1),
+        queue: true,
+    };
+    let set = || Request::PhaseSet { in_loop: None, to: PhaseTarget::Next, restart: true };
+    let down = || Request::Down { names: Vec::new() };
+    for (control, status, sends) in [("none", false, false), ("observe", true, false), ("operate", true, true)] {
+        let mut story = Story::new(&format!("{ONE}control = \"{control}\"\n"));
+        story.pass_s(20);
+        let mut asked = |request: Request| {
+            let id = story.ask_as("worker", request);
+            story.replies[&id].clone()
+        };
+        assert_eq!(matches!(asked(Request::Status), Reply::Status { .. }), status, "{control}");
+        let answer = asked(send());
+        assert_eq!(matches!(answer, Reply::Done { .. }), sends, "{control}");
+        if let Reply::Failed { hint, .. } = &answer {
+            let hint = hint.as_deref().unwrap_or_default();
+            assert!(hint.contains("control = \"operate\"") && hint.contains("worker"), "{hint}");
+        }
+        for request in [set(), down(), Request::Up { names: Vec::new(), overrides: BTreeMap::new() }] {
+            let answer = asked(request);
+            assert!(failed(&answer).1.contains("only a person"), "{control}: {answer:?}");
+        }
+        let answer = story.ask(Request::Status);
+        assert!(matches!(story.replies[&answer], Reply::Status { .. }), "a person is not restricted by it");
+    }
+}
+
+#[test]
+fn what_the_config_does_not_name_may_ask_nothing() {
+    let mut story = Story::new(ONE);
+    story.pass_s(20);
+    let id = story.ask_as("stranger", Request::Status);
+    assert!(failed(&story.replies[&id]).1.contains("may not ask"));
+}

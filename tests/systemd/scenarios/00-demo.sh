@@ -1,0 +1,26 @@
+# The demo's fleet completes under systemd, also while its supervisor is restarted and killed all the time.
+. "$(dirname "$0")/lib.sh"
+complete() { [[ -e /var/log/agent-orchestrator/SEQUENCE-COMPLETE ]]; }
+
+loop_fleet /srv/one
+promise "the fleet starts" start_fleet
+promise "STATUS= names phase and states" within 10 grep -Eq 'p1 \(1 of 2\)|complete' <(prop "$supervisor" StatusText)
+promise "two phases are done" within 60 complete
+promise "STATUS= says so" within 5 bash -c "systemctl show -p StatusText $supervisor | grep -q complete"
+promise "its agents rest" within 10 is_state builder 'stopped'
+
+systemctl stop "$supervisor" 'agent-orchestrator-session@*'
+rm -rf /var/lib/agent-orchestrator/[a-gi-z]* /var/log/agent-orchestrator/*
+loop_fleet /srv/two
+promise "the fleet starts anew" start_fleet
+kills=0
+while ! complete && ((SECONDS < 90)); do
+    if ((kills % 2)); then systemctl kill --signal=KILL "$supervisor"; else systemctl restart "$supervisor"; fi
+    kills=$((kills + 1))
+    within 2 complete >/dev/null
+done
+promise "two phases are done in spite of $kills restarts and kills" complete
+handoffs() { agent-orchestrator events --json | grep -c '"event":"handoff"'; }
+git -C /srv/two/builder -c safe.directory='*' log --format=%s | sed 's/^/       /'
+promise "no agent has died" not grep -q '"event":"died"' /var/lib/agent-orchestrator/events.jsonl
+done_with
