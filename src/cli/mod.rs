@@ -193,7 +193,6 @@ fn is_of_the_fleet(verb: &Verb) -> bool {
         | Verb::Stopping(_)
         | Verb::Pane(_)
         | Verb::Log(_)
-        | Verb::Hook(_)
         | Verb::Unblocked(_) => false,
     }
 }
