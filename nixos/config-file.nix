@@ -1,0 +1,134 @@
+# agents.toml, accepted by the program itself before it gets into a system.
+{
+  config,
+  lib,
+  pkgs,
+  ...
+}:
+let
+  cfg = config.services.agentOrchestrator;
+  fleet = import ./fleet.nix { inherit lib cfg; };
+  toml = pkgs.formats.toml { };
+
+  # fooBar → foo_bar
+  keyName = lib.stringAsChars (
+    character:
+    if builtins.match "[A-Z]" character == null then character else "_${lib.toLower character}"
+  );
+  keys = lib.mapAttrs' (name: lib.nameValuePair (keyName name));
+
+  # What is said nowhere has no key: the program's own default holds. An empty table says nothing either.
+  said =
+    value:
+    if lib.isAttrs value && !lib.isDerivation value then
+      lib.filterAttrs (_: inner: inner != null && inner != { }) (lib.mapAttrs (_: said) value)
+    else if lib.isList value then
+      map said value
+    else
+      value;
+
+  ofUnit = [
+    "credentials"
+    "environment"
+    "environmentFile"
+    "limits"
+    "packages"
+    "readWritePaths"
+    "serviceConfig"
+    "user"
+  ];
+  entry =
+    values:
+    keys (
+      removeAttrs values (
+        ofUnit
+        ++ [
+          "enable"
+          "settings"
+        ]
+      )
+    )
+    // {
+      enabled = values.enable;
+    };
+
+  agentEntry =
+    agent:
+    entry agent // { wake = if agent.wake == null then null else keys agent.wake; } // agent.settings;
+
+  backendEntry =
+    backend:
+    keys (
+      removeAttrs backend [
+        "package"
+        "settings"
+      ]
+    )
+    // backend.settings;
+
+  loopEntry =
+    loop:
+    keys (removeAttrs loop [ "settings" ])
+    // {
+      handoff = keys loop.handoff;
+      on_complete = keys loop.onComplete;
+    }
+    // loop.settings;
+
+  loops = map loopEntry fleet.loops;
+
+  settings = lib.filterAttrs (_: value: value != [ ]) (
+    lib.recursiveUpdate (said {
+      defaults = cfg.defaults // {
+        session_prefix = cfg.sessionPrefix;
+        log_dir = cfg.logDir;
+        project_dir = cfg.projectDir;
+      };
+      agent = map agentEntry fleet.agents;
+      service = map entry (builtins.filter (session: session ? command) fleet.sessions);
+      backend = lib.mapAttrs (_: backendEntry) cfg.backends;
+      loop = if cfg.loop != null then lib.head loops else loops;
+      inherit (cfg) watchdog;
+      notify = if cfg.notify.command == [ ] then null else cfg.notify;
+    }) (said cfg.settings)
+  );
+
+  schedules = lib.concatMap (
+    agent:
+    lib.remove null [
+      agent.schedule
+      (agent.wake.schedule or null)
+    ]
+  ) fleet.agents;
+
+  checked =
+    pkgs.runCommand "agents.toml"
+      {
+        # Calendars are read by systemd, all else by the program.
+        nativeBuildInputs = [
+          cfg.package
+          pkgs.systemd
+        ];
+        source = toml.generate "agents.toml" settings;
+      }
+      ''
+        ${lib.concatMapStrings (schedule: ''
+          systemd-analyze calendar ${lib.escapeShellArg schedule} >/dev/null
+        '') schedules}
+        cp "$source" agents.toml
+        agent-orchestrator --config agents.toml check --files-below ${builtins.storeDir}
+        cp agents.toml "$out"
+      '';
+in
+{
+  config = lib.mkIf cfg.enable {
+    services.agentOrchestrator.configFile =
+      if pkgs.stdenv.buildPlatform.canExecute pkgs.stdenv.hostPlatform then
+        checked
+      else
+        toml.generate "agents.toml" settings;
+
+    # A name that stays: it is what the fleet is known by, and what the verbs read.
+    environment.etc."agent-orchestrator/agents.toml".source = cfg.configFile;
+  };
+}

@@ -1,0 +1,95 @@
+# What several parts of the module need to know of the configured fleet.
+{ lib, cfg }:
+let
+  named = lib.mapAttrsToList (name: entry: entry // { inherit name; });
+  isBelow = folder: path: path == folder || lib.hasPrefix "${folder}/" path;
+in
+rec {
+  /*
+    Agents and services, each with its name: what has a session of its own.
+    Enabled or not: a disabled one may still run when the unit files change.
+  */
+  sessions = agents ++ named cfg.services;
+
+  agents = named cfg.agents;
+  enabledAgents = builtins.filter (agent: agent.enable) agents;
+
+  # Loops, each with its name, which is null for the only one.
+  loops = lib.optional (cfg.loop != null) (cfg.loop // { name = null; }) ++ named cfg.loops;
+
+  # The folder of an agent or service, as systemd compares paths.
+  dirOf =
+    session:
+    if session.dir == "." then
+      cfg.projectDir
+    else if lib.hasPrefix "/" session.dir then
+      session.dir
+    else
+      "${cfg.projectDir}/${session.dir}";
+
+  backendOf = agent: if agent.backend == null then cfg.defaults.backend else agent.backend;
+
+  # Whether `ProtectHome=` hides it.
+  isHome =
+    path:
+    lib.any (folder: isBelow folder path) [
+      "/home"
+      "/root"
+      "/run/user"
+    ];
+
+  # Whether `PrivateTmp=` hides it.
+  isTemporary =
+    path:
+    lib.any (folder: isBelow folder path) [
+      "/tmp"
+      "/var/tmp"
+    ];
+
+  # The package's units and folders are made for this user and group.
+  user = "agent-orchestrator";
+  group = "agent-orchestrator";
+
+  # What a unit has to say when they have other names.
+  identity =
+    lib.optionalAttrs (cfg.user != user) { User = lib.mkDefault cfg.user; }
+    // lib.optionalAttrs (cfg.group != group) {
+      Group = lib.mkDefault cfg.group;
+      SupplementaryGroups = lib.mkDefault [
+        ""
+        cfg.group
+      ];
+    };
+
+  # Files of variables of a unit; where there are none the setting is left out: an empty one would drop all others.
+  environmentFiles =
+    files:
+    let
+      all = lib.remove null ([ cfg.environmentFile ] ++ files);
+    in
+    lib.optionalAttrs (all != [ ]) { EnvironmentFile = map literal all; };
+
+  # A text in which systemd sees no specifier.
+  literal = lib.replaceStrings [ "%" ] [ "%%" ];
+
+  # A path as one word.
+  word =
+    path:
+    if builtins.match "[^[:space:]\"'\\]*" path == null then
+      builtins.toJSON (literal path)
+    else
+      literal path;
+
+  limitsConfig =
+    limits:
+    lib.mapAttrs (_: lib.mkDefault) (
+      lib.filterAttrs (_: value: value != null) {
+        MemoryHigh = limits.memoryHigh;
+        MemoryMax = limits.memoryMax;
+        CPUWeight = limits.cpuWeight;
+        CPUQuota = limits.cpuQuota;
+        IOWeight = limits.ioWeight;
+        TasksMax = limits.tasksMax;
+      }
+    );
+}

@@ -1,0 +1,15 @@
+# services.agentOrchestrator: a fleet of supervised coding agents.
+{
+  imports = [
+    ./options
+    ./assertions.nix
+    ./config-file.nix
+    ./security.nix
+    ./sessions.nix
+    ./supervisor.nix
+    ./timers.nix
+    ./web.nix
+  ];
+
+  meta.maintainers = [ ];
+}

@@ -1,0 +1,74 @@
+{
+  lib,
+  rustPlatform,
+  makeBinaryWrapper,
+  git,
+  python3,
+  tmux,
+}:
+let
+  inherit ((lib.importTOML ../Cargo.toml).package) version description;
+  inherit (lib) fileset;
+in
+rustPlatform.buildRustPackage {
+  pname = "agent-orchestrator";
+  inherit version;
+
+  # Without the tests that look at the repository itself, so that an edit of this folder rebuilds nothing.
+  src = fileset.toSource {
+    root = ../.;
+    fileset = fileset.unions [
+      ../.clippy.toml
+      ../.rustfmt.toml
+      ../Cargo.lock
+      ../Cargo.toml
+      ../README.md
+      ../prompts
+      ../src
+      (fileset.difference ../tests (
+        fileset.unions [
+          ../tests/measure
+          ../tests/readme.rs
+          ../tests/systemd
+          ../tests/tidy.rs
+        ]
+      ))
+    ];
+  };
+
+  cargoLock.lockFile = ../Cargo.lock;
+
+  nativeBuildInputs = [ makeBinaryWrapper ];
+
+  # src/build.rs links at a fixed address; the compiler's wrapper would ask for the opposite.
+  hardeningDisable = [ "pie" ];
+
+  nativeCheckInputs = [
+    git
+    python3
+    tmux
+  ];
+
+  postInstall = ''
+    install -Dm444 -t $out/lib/systemd/system src/units/*.{service,timer,target,slice}
+    substituteInPlace $out/lib/systemd/system/*.service --replace-quiet @bindir@ $out/bin
+    install -Dm444 -t $out/share/agent-orchestrator/prompts prompts/*.md
+  '';
+
+  postFixup = ''
+    wrapProgram $out/bin/agent-orchestrator --prefix PATH : ${
+      lib.makeBinPath [
+        git
+        tmux
+      ]
+    }
+  '';
+
+  meta = {
+    inherit description;
+    license = lib.licenses.mit;
+    maintainers = [ ];
+    mainProgram = "agent-orchestrator";
+    platforms = lib.platforms.linux;
+  };
+}

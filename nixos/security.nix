@@ -1,0 +1,64 @@
+# User, group, folders, and the one right that the supervisor needs of systemd.
+{
+  config,
+  lib,
+  options,
+  ...
+}:
+let
+  cfg = config.services.agentOrchestrator;
+  inherit (options.services.agentOrchestrator) homeDir logDir;
+  fleet = import ./fleet.nix { inherit lib cfg; };
+
+  # Only what is made gets these; what a person made stays as it is.
+  madeFor = mode: {
+    d = {
+      mode = ":${mode}";
+      user = ":${cfg.user}";
+      group = ":${cfg.group}";
+    };
+  };
+in
+{
+  config = lib.mkIf cfg.enable {
+    users.users.${cfg.user} = lib.mkIf (cfg.user == fleet.user) {
+      isSystemUser = true;
+      description = "Fleet of coding agents";
+      inherit (cfg) group;
+      home = cfg.homeDir;
+    };
+    users.groups.${cfg.group}.members = cfg.operators;
+
+    # The package's folders, and those that are named here.
+    systemd.tmpfiles.rules =
+      lib.filter (line: lib.hasPrefix "d /" line && !lib.hasPrefix "d /etc/" line)
+        (
+          lib.splitString "\n" (
+            lib.replaceStrings [ " ${fleet.user} ${fleet.group}" ] [ " ${cfg.user} ${cfg.group}" ] (
+              builtins.readFile ../src/units/agent-orchestrator.tmpfiles.conf
+            )
+          )
+        );
+    systemd.tmpfiles.settings.agent-orchestrator = {
+      ${cfg.projectDir} = madeFor "0750";
+    }
+    // lib.optionalAttrs (cfg.homeDir != homeDir.default) { ${cfg.homeDir} = madeFor "0700"; }
+    // lib.optionalAttrs (cfg.logDir != logDir.default) { ${cfg.logDir} = madeFor "3770"; }
+    // lib.listToAttrs (
+      map (folder: lib.nameValuePair folder (madeFor "0750")) (
+        # Below a home it is that person's to make.
+        builtins.filter (folder: !fleet.isHome folder) (
+          map fleet.dirOf (builtins.filter (session: session.user == null) fleet.sessions)
+        )
+      )
+    );
+
+    # The package's rule: start, stop and restart of session units, for this user.
+    security.polkit = {
+      enable = true;
+      extraConfig = lib.replaceStrings [ ''!== "${fleet.user}")'' ] [ ''!== "${cfg.user}")'' ] (
+        builtins.readFile ../src/units/50-agent-orchestrator.rules
+      );
+    };
+  };
+}

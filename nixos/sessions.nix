@@ -1,0 +1,79 @@
+# One drop-in per agent and service for the package's template: what its session may and gets.
+{ config, lib, ... }:
+let
+  cfg = config.services.agentOrchestrator;
+  fleet = import ./fleet.nix { inherit lib cfg; };
+
+  # The package's template is extended, never copied: NixOS would take a name with an instance for a unit of its own.
+  dropIn =
+    service:
+    {
+      overrideStrategy = "asDropin";
+      # An agent is ended by its supervisor or by a person, never by a rebuild.
+      restartIfChanged = false;
+    }
+    // service;
+
+  programs =
+    agent: lib.remove null [ (cfg.backends.${fleet.backendOf agent} or { package = null; }).package ];
+
+  homeOf =
+    session: if session.user == null then cfg.homeDir else config.users.users.${session.user}.home;
+
+  # Its folders, as far as the unit sees them and may write there; the others stay as the package has them.
+  folders =
+    session:
+    let
+      paths = lib.unique (
+        [
+          (fleet.dirOf session)
+          (homeOf session)
+          cfg.logDir
+        ]
+        ++ session.readWritePaths
+      );
+      inherit (lib.partition fleet.isHome paths) right wrong;
+      setting = map (path: fleet.word "-${path}");
+    in
+    {
+      ReadWritePaths = setting wrong;
+    }
+    // lib.optionalAttrs (right != [ ]) {
+      # Of all homes it sees these folders only.
+      ProtectHome = lib.mkDefault "tmpfs";
+      BindPaths = setting right;
+    };
+
+  serviceConfig =
+    session:
+    fleet.identity
+    // lib.optionalAttrs (session.user != null) { User = lib.mkDefault session.user; }
+    // folders session
+    // fleet.environmentFiles [ session.environmentFile ]
+    // lib.optionalAttrs (session.credentials != { }) {
+      LoadCredential = lib.mapAttrsToList (name: path: fleet.word "${name}:${path}") session.credentials;
+    }
+    // fleet.limitsConfig session.limits
+    // cfg.sessionServiceConfig
+    // session.serviceConfig;
+
+  unit =
+    session:
+    lib.nameValuePair "agent-orchestrator-session@${session.name}" (dropIn {
+      path = session.packages ++ (if session ? backend then programs session else [ ]) ++ cfg.packages;
+      environment = {
+        HOME = fleet.literal (homeOf session);
+      }
+      // lib.mapAttrs (_: fleet.literal) session.environment;
+      serviceConfig = serviceConfig session;
+    });
+in
+{
+  config = lib.mkIf cfg.enable {
+    systemd.services = lib.listToAttrs (map unit fleet.sessions) // {
+      # Of an agent that is no longer configured. For the others its own drop-in stands in place of this one: both have
+      # the same file name, and systemd reads only the one of the instance.
+      "agent-orchestrator-session@" = dropIn { serviceConfig = fleet.identity; };
+    };
+  };
+}

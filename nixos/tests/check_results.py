@@ -1,0 +1,119 @@
+"""Judges an evaluation: failed tests, agents.toml by the program itself, the rendered tree and the README's options."""
+
+import argparse
+import json
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+RENDERED = ROOT / "nixos/tests/rendered"
+README = ROOT / "README.md"
+BEGIN, END = "<!-- begin: options -->\n", "<!-- end: options -->\n"
+
+
+def tests(results: dict) -> bool:
+    for failed in results["failed"]:
+        print(f"failed: {failed['name']}")
+        print(f"  expected: {json.dumps(failed['expected'])}")
+        print(f"  found:    {json.dumps(failed['result'])}")
+    print(f"{results['count'] - len(results['failed'])} passed, {len(results['failed'])} failed")
+    return not results["failed"]
+
+
+def accepted(results: dict, program: pathlib.Path) -> bool:
+    """Has every agents.toml checked as the module has it checked in a build."""
+    if not program.exists():
+        print(f"not checked: agents.toml, because there is no {program} (cargo build)")
+        return True
+    good = True
+    for name, text in results["configs"].items():
+        with tempfile.TemporaryDirectory() as folder:
+            config = pathlib.Path(folder) / "agents.toml"
+            config.write_text(text, encoding="utf-8")
+            command = [program.resolve(), "--config", config, "check", "--files-below", "/nix/store"]
+            ended = subprocess.run(command, capture_output=True, text=True, check=False)
+        if ended.returncode:
+            print(f"agents.toml of the fleet `{name}` is not accepted:\n{ended.stdout}{ended.stderr}")
+            good = False
+    if good:
+        print(f"agents.toml: {len(results['configs'])} accepted")
+    return good
+
+
+def there(folder: pathlib.Path) -> dict[str, str]:
+    """The files of a rendered tree; links as the evaluation writes them."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_symlink():
+            found[str(path.relative_to(folder))] = f"→ {path.readlink()}"
+        elif path.is_file():
+            found[str(path.relative_to(folder))] = path.read_text(encoding="utf-8")
+    return found
+
+
+def write(folder: pathlib.Path, files: dict[str, str]) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if text.startswith("→ "):
+            path.symlink_to(text.removeprefix("→ "))
+        else:
+            path.write_text(text, encoding="utf-8")
+
+
+def rendered(results: dict, anew: bool) -> bool:
+    if anew:
+        write(RENDERED, results["rendered"])
+    found, expected = there(RENDERED), results["rendered"]
+    different = sorted(name for name in found | expected if found.get(name) != expected.get(name))
+    for name in different:
+        print(f"nixos/tests/rendered/{name} is not what the module makes")
+    if different:
+        print("hint: `nixos/tests/check --write` writes it anew")
+    else:
+        print(f"rendered: {len(found)} files as the module makes them")
+    return not different
+
+
+def options(results: dict, anew: bool) -> bool:
+    """Compares the README's table of options with the module."""
+    rows = ["| option | value | default | meaning |", "| --- | --- | --- | --- |"]
+    for option in results["options"]:
+        cells = [f"`{option['name']}`", option["type"], option["default"], option["description"]]
+        rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    expected = "\n" + "\n".join(rows) + "\n\n"
+    readme = README.read_text(encoding="utf-8")
+    before, rest = readme.split(BEGIN)
+    part, after = rest.split(END)
+    if part == expected:
+        print(f"options: {len(results['options'])} as the README tells them")
+        return True
+    if anew:
+        README.write_text(before + BEGIN + expected + END + after, encoding="utf-8")
+        return True
+    print("the README's table of options is old\nhint: `nixos/tests/check --write` writes it anew")
+    return False
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--write", action="store_true")
+    parser.add_argument("results", type=pathlib.Path)
+    parser.add_argument("program", type=pathlib.Path)
+    arguments = parser.parse_args()
+    results = json.loads(arguments.results.read_text(encoding="utf-8"))
+    judged = [
+        tests(results),
+        accepted(results, arguments.program),
+        rendered(results, arguments.write),
+        options(results, arguments.write),
+    ]
+    sys.exit(0 if all(judged) else 1)
+
+
+if __name__ == "__main__":
+    main()

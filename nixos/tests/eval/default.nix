@@ -1,0 +1,81 @@
+# All tests of the module that need nothing but nixpkgs' `lib`: how many there are, what failed, and what they looked at.
+{ lib }:
+let
+  configure = import ./evaluate.nix { inherit lib; };
+  evaluate = services: configure [ { services.agentOrchestrator = services; } ];
+  render = import ./render.nix { inherit lib; };
+  fleets = lib.mapAttrs (_: evaluate) (import ./fleets.nix);
+
+  text = config: config.services.agentOrchestrator.configFile.source.text;
+  toml = config: fromTOML (text config);
+  agent = config: name: lib.findFirst (one: one.name == name) null (toml config).agent;
+  session = config: name: config.systemd.services."agent-orchestrator-session@${name}";
+
+  complaints =
+    config: map (one: one.message) (builtins.filter (one: !one.assertion) config.assertions);
+  isRefused =
+    configuration:
+    !(builtins.tryEval (builtins.deepSeq (render (evaluate configuration)) true)).success;
+  withExample =
+    change:
+    lib.mkMerge [
+      (import ./fleets.nix).example
+      change
+    ];
+
+  wrong = lib.mapAttrs' (
+    name:
+    { change, said }:
+    lib.nameValuePair "test refused: ${name}" {
+      expr = builtins.filter (complaint: complaint == said) (complaints (evaluate (withExample change)));
+      expected = [ said ];
+    }
+  ) (import ./wrong.nix { inherit lib; });
+
+  tests =
+    wrong
+    // import ./every.nix {
+      inherit
+        lib
+        fleets
+        toml
+        complaints
+        ;
+    }
+    // import ./types.nix { inherit lib isRefused withExample; }
+    // import ./example.nix {
+      inherit
+        lib
+        fleets
+        toml
+        agent
+        session
+        ;
+    }
+    // import ./full.nix {
+      inherit
+        lib
+        fleets
+        toml
+        agent
+        session
+        ;
+    }
+    // import ./overrides.nix {
+      inherit
+        lib
+        evaluate
+        configure
+        withExample
+        ;
+    };
+in
+{
+  count = builtins.length (builtins.attrNames tests);
+  failed = lib.runTests tests;
+  # What a checker of agents.toml is given, and what a Debian machine boots.
+  configs = lib.mapAttrs (_: text) fleets;
+  rendered = render fleets.example;
+  # What the README tells.
+  options = import ./options.nix { inherit lib; };
+}

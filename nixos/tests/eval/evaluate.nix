@@ -1,0 +1,16 @@
+# Evaluates the module with stand-ins for the rest of NixOS.
+{ lib }:
+modules:
+(lib.evalModules {
+  modules = [
+    ../../module.nix
+    ./stand-ins.nix
+    {
+      _module.args.pkgs = import ./pkgs.nix { inherit lib; };
+      _module.args.utils.escapeSystemdExecArgs = lib.concatMapStringsSep " " (
+        word: builtins.toJSON (lib.replaceStrings [ "%" "$" ] [ "%%" "$$" ] (toString word))
+      );
+    }
+  ]
+  ++ modules;
+}).config

@@ -1,0 +1,123 @@
+# The smallest fleet, and the one that the README shows.
+{
+  lib,
+  fleets,
+  toml,
+  agent,
+  session,
+}:
+let
+  inherit (fleets) minimal example;
+in
+{
+  "test minimal: a prompt and a program are there" = {
+    expr = toml minimal;
+    expected = {
+      agent = [
+        {
+          dir = ".";
+          enabled = true;
+          kind = "persistent";
+          name = "assistant";
+          prompt_file = "/usr/share/agent-orchestrator/prompts/assistant.md";
+        }
+      ];
+      defaults = {
+        backend = "claude";
+        log_dir = "/var/log/agent-orchestrator";
+        project_dir = "/srv/proj";
+        session_prefix = "agent-";
+        watch = "heal+stall";
+      };
+    };
+  };
+  "test minimal: nothing listens and nothing is timed" = {
+    expr = {
+      inherit (minimal.services.nginx) enable;
+      inherit (minimal.systemd) timers;
+      sysctl = minimal.boot.kernel.sysctl;
+      inherit (minimal.networking.firewall) interfaces;
+      web = minimal.systemd.services ? agent-orchestrator-web;
+    };
+    expected = {
+      enable = false;
+      timers = { };
+      sysctl = { };
+      interfaces = { };
+      web = false;
+    };
+  };
+  "test example: a loop agent's role is its name" = {
+    expr = (agent example "builder").role;
+    expected = "builder";
+  };
+  "test example: calendars are timers" = {
+    expr = {
+      timers = lib.mapAttrs (_: timer: timer.timerConfig) example.systemd.timers;
+      inherit (example.systemd.targets.agent-orchestrator) wants;
+    };
+    expected = {
+      timers = {
+        "agent-orchestrator-wake@orchestrator".OnCalendar = "hourly";
+        "agent-orchestrator-run@upgrader".OnCalendar = "Sun 02:00 UTC";
+      };
+      wants = [
+        "agent-orchestrator-wake@orchestrator.timer"
+        "agent-orchestrator-run@upgrader.timer"
+      ];
+    };
+  };
+  "test example: one address, one port, one interface" = {
+    expr = {
+      inherit (example.services.nginx.virtualHosts."oc.example.net") listenAddresses;
+      inherit (example.services.nginx.virtualHosts."oc.example.net".locations."/")
+        proxyPass
+        proxyWebsockets
+        ;
+      inherit (example.networking.firewall.interfaces.tailscale0) allowedTCPPorts;
+      late = example.boot.kernel.sysctl."net.ipv4.ip_nonlocal_bind";
+      buffered =
+        !lib.hasInfix "proxy_buffering off;"
+          example.services.nginx.virtualHosts."oc.example.net".locations."/".extraConfig;
+    };
+    expected = {
+      listenAddresses = [ "100.64.0.5" ];
+      proxyPass = "http://127.0.0.1:4096";
+      proxyWebsockets = true;
+      allowedTCPPorts = [
+        80
+        443
+      ];
+      late = 1;
+      buffered = false;
+    };
+  };
+  "test example: secrets are files that systemd reads" = {
+    expr = {
+      agent = (session example "builder").serviceConfig.EnvironmentFile;
+      web = example.systemd.services.agent-orchestrator-web.serviceConfig.EnvironmentFile;
+    };
+    expected = {
+      agent = [ "/run/secrets/agents.env" ];
+      web = [ "/run/secrets/agents.env" ];
+    };
+  };
+  "test example: an agent writes in its own folder only" = {
+    expr = (session example "builder").serviceConfig.ReadWritePaths;
+    expected = [
+      "-/srv/proj/builder"
+      "-/var/lib/agent-orchestrator/home"
+      "-/var/log/agent-orchestrator"
+    ];
+  };
+  "test example: folders that are there are left as they are" = {
+    expr = example.systemd.tmpfiles.settings.agent-orchestrator."/srv/proj/builder".d;
+    expected = {
+      mode = ":0750";
+      user = ":agent-orchestrator";
+      group = ":agent-orchestrator";
+      age = "-";
+      argument = "";
+    };
+  };
+}

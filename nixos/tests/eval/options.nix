@@ -1,0 +1,81 @@
+# Every option of the module in a form that a table can hold.
+{ lib }:
+let
+  evaluated = lib.evalModules {
+    modules = [
+      ../../module.nix
+      ./stand-ins.nix
+      { _module.args.pkgs = import ./pkgs.nix { inherit lib; }; }
+    ];
+  };
+  prefix = "services.agentOrchestrator.";
+
+  flat =
+    text:
+    lib.concatStringsSep " " (
+      lib.filter (word: word != "") (lib.splitString " " (lib.replaceStrings [ "\n" ] [ " " ] text))
+    );
+  # {option}`x` and {manpage}`x` are of the manual only.
+  plain =
+    text:
+    flat (
+      lib.replaceStrings [ "{option}" "{manpage}" "services.agentOrchestrator." ] [ "" "" "" ] text
+    );
+
+  default =
+    option:
+    if option ? defaultText then
+      let
+        text = option.defaultText.text or option.defaultText;
+      in
+      if option.defaultText._type or "" == "literalMD" then flat text else "`${flat text}`"
+    else if option ? default then
+      if option.default == null then
+        "-"
+      else
+        "`${flat (lib.generators.toPretty { multiline = false; } option.default)}`"
+    else if option.readOnly or false then
+      "read only"
+    else
+      "required";
+
+  row = option: {
+    name = lib.removePrefix prefix (lib.concatStringsSep "." option.loc);
+    # Those that may be null have no default, and the table says so already.
+    type =
+      lib.replaceStrings
+        [ "null or " " (both inclusive)" "(submodule)" "TOML value" ]
+        [ "" "" "submodule" "TOML" ]
+        (flat option.type.description);
+    default = default option;
+    description = plain (option.description.text or option.description);
+  };
+
+  # What an agent and a service have in common is told once, and so are limits and what the only loop has.
+  isTold =
+    name:
+    !(lib.hasPrefix "loops.<name>." name)
+    && !(lib.hasInfix "<name>.limits." name)
+    && !(
+      lib.hasPrefix "services.<name>." name
+      && builtins.elem (lib.removePrefix "services.<name>." name) (
+        lib.attrNames (import ../../options/unit.nix { inherit lib; }).options
+      )
+    );
+
+  below =
+    tree:
+    lib.concatLists (
+      lib.mapAttrsToList (
+        name: option:
+        if name == "_module" then
+          [ ]
+        else if lib.isOption option then
+          [ (row option) ]
+          ++ below (removeAttrs (option.type.getSubOptions option.loc) [ "_freeformOptions" ])
+        else
+          below option
+      ) tree
+    );
+in
+builtins.filter (option: isTold option.name) (below evaluated.options.services.agentOrchestrator)

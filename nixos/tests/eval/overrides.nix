@@ -1,0 +1,138 @@
+# What a person changes, and what is warned of.
+{
+  lib,
+  evaluate,
+  configure,
+  withExample,
+}:
+let
+  session = config: name: config.systemd.services."agent-orchestrator-session@${name}".serviceConfig;
+in
+{
+  "test: a setting of a person goes before the module's" = {
+    expr =
+      (session (configure [
+        {
+          services.agentOrchestrator = (import ./fleets.nix).full;
+          systemd.services."agent-orchestrator-session@builder".serviceConfig.MemoryMax = "1G";
+        }
+      ]) "builder").MemoryMax;
+    expected = "1G";
+  };
+  "test: what is readable by everybody is warned of" = {
+    expr =
+      (evaluate (withExample {
+        agents.builder.environment.OPENAI_API_KEY = "x";
+      })).warnings;
+    expected = [
+      "services.agentOrchestrator.agents.builder.environment.OPENAI_API_KEY: everybody on the host can read it. Put it into an environmentFile if it is a secret."
+    ];
+  };
+  "test: a page without a password is warned of" = {
+    expr =
+      (evaluate (withExample {
+        environmentFile = lib.mkForce null;
+      })).warnings;
+    expected = [
+      "services.agentOrchestrator.web: nobody is asked for a password. Set `basicAuthFile`, or OPENCODE_SERVER_PASSWORD in an `environmentFile`."
+    ];
+  };
+  "test: another user may do what the default one may" = {
+    expr =
+      lib.hasInfix ''subject.user !== "bob")''
+        (evaluate (withExample {
+          user = "bob";
+        })).security.polkit.extraConfig;
+    expected = true;
+  };
+  "test: switched off, nothing is set" = {
+    expr =
+      let
+        off = evaluate { enable = false; };
+      in
+      {
+        inherit (off.systemd) services packages;
+        inherit (off.users) users groups;
+        inherit (off.security.polkit) extraConfig;
+        etc = off.environment.etc;
+      };
+    expected = {
+      services = { };
+      packages = [ ];
+      users = { };
+      groups = { };
+      extraConfig = "";
+      etc = { };
+    };
+  };
+  "test: of all homes an agent sees its own folder" = {
+    expr =
+      let
+        changed = evaluate (withExample {
+          agents.builder.dir = lib.mkForce "/home/alice/clone";
+        });
+      in
+      {
+        inherit (session changed "builder") ProtectHome BindPaths ReadWritePaths;
+        made = changed.systemd.tmpfiles.settings.agent-orchestrator ? "/home/alice/clone";
+      };
+    expected = {
+      ProtectHome = "tmpfs";
+      BindPaths = [ "-/home/alice/clone" ];
+      ReadWritePaths = [
+        "-/var/lib/agent-orchestrator/home"
+        "-/var/log/agent-orchestrator"
+      ];
+      made = false;
+    };
+  };
+  "test: any path is one word, and nothing in it is a specifier" = {
+    expr = (
+      session (evaluate (withExample {
+        agents.builder = {
+          dir = lib.mkForce "/srv/a b/100%";
+          environmentFile = "/run/50%.env";
+          credentials.key = "/run/a \"key\"";
+        };
+      })) "builder"
+    );
+    expected = {
+      EnvironmentFile = [
+        "/run/secrets/agents.env"
+        "/run/50%%.env"
+      ];
+      LoadCredential = [ "\"key:/run/a \\\"key\\\"\"" ];
+      ReadWritePaths = [
+        "\"-/srv/a b/100%%\""
+        "-/var/lib/agent-orchestrator/home"
+        "-/var/log/agent-orchestrator"
+      ];
+    };
+  };
+  "test: an agent with a user of its own has that user's home" = {
+    expr =
+      let
+        changed = configure [
+          {
+            services.agentOrchestrator = withExample { agents.orchestrator.user = "alice"; };
+            users.users.alice.home = "/home/alice";
+          }
+        ];
+      in
+      session changed "orchestrator"
+      // {
+        home = changed.systemd.services."agent-orchestrator-session@orchestrator".environment.HOME;
+      };
+    expected = {
+      User = "alice";
+      home = "/home/alice";
+      ProtectHome = "tmpfs";
+      BindPaths = [ "-/home/alice" ];
+      EnvironmentFile = [ "/run/secrets/agents.env" ];
+      ReadWritePaths = [
+        "-/srv/proj"
+        "-/var/log/agent-orchestrator"
+      ];
+    };
+  };
+}

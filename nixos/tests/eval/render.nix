@@ -1,0 +1,153 @@
+# Turns an evaluation into the files that NixOS would make of it, by their paths; the rest of a unit is the package's.
+{ lib }:
+config:
+let
+  text =
+    value:
+    if value == true then
+      "true"
+    else if value == false then
+      "false"
+    else
+      toString value;
+  lines = name: value: lib.concatMapStrings (one: "${name}=${text one}\n") (lib.toList value);
+  settings = attributes: lib.concatStrings (lib.mapAttrsToList lines attributes);
+  section = name: body: lib.optionalString (body != "") "[${name}]\n${body}\n";
+
+  # NixOS adds these to every service.
+  defaultPath = [
+    "coreutils"
+    "findutils"
+    "gnugrep"
+    "gnused"
+    "systemd"
+  ];
+  pkgs = import ./pkgs.nix { inherit lib; };
+  # On Debian all of them lie in one place, which is named once.
+  searchPath =
+    packages:
+    let
+      all = lib.unique (map toString (packages ++ map (name: pkgs.${name}) defaultPath));
+    in
+    "${lib.makeBinPath all}:${lib.makeSearchPath "sbin" all}";
+
+  unitSection =
+    unit:
+    lib.optionalAttrs (unit.wants != [ ]) { Wants = toString unit.wants; }
+    // lib.optionalAttrs (unit.after != [ ]) { After = toString unit.after; }
+    // lib.optionalAttrs (unit.before != [ ]) { Before = toString unit.before; }
+    // lib.optionalAttrs (unit.requires != [ ]) { Requires = toString unit.requires; }
+    // lib.optionalAttrs (unit.bindsTo != [ ]) { BindsTo = toString unit.bindsTo; }
+    // lib.optionalAttrs (unit.partOf != [ ]) { PartOf = toString unit.partOf; }
+    // lib.optionalAttrs (unit.reloadTriggers != [ ]) {
+      X-Reload-Triggers = toString unit.reloadTriggers;
+    }
+    // lib.optionalAttrs (unit.restartTriggers != [ ]) {
+      X-Restart-Triggers = toString unit.restartTriggers;
+    }
+    // lib.optionalAttrs (unit.description != "") { Description = unit.description; }
+    // unit.unitConfig;
+
+  environment =
+    unit:
+    lib.concatStrings (
+      lib.mapAttrsToList (name: value: "Environment=${builtins.toJSON "${name}=${value}"}\n") (
+        { PATH = searchPath unit.path; } // unit.environment
+      )
+    );
+
+  serviceSection =
+    unit:
+    environment unit
+    + lib.optionalString (!unit.restartIfChanged) "X-RestartIfChanged=false\n"
+    + lib.optionalString (!unit.stopIfChanged) "X-StopIfChanged=false\n"
+    + settings unit.serviceConfig;
+
+  # All of ours extend units of the package, so all are drop-ins.
+  dropIns =
+    suffix: specific: units:
+    lib.concatMapAttrs (name: unit: {
+      "etc/systemd/system/${name}.${suffix}.d/overrides.conf" =
+        section "Unit" (settings (unitSection unit)) + specific unit;
+    }) units;
+  wanted =
+    suffix: units:
+    lib.concatMapAttrs (
+      name: unit:
+      lib.listToAttrs (
+        map (
+          other:
+          lib.nameValuePair "etc/systemd/system/${other}.wants/${name}.${suffix}" "→ ../${name}.${suffix}"
+        ) unit.wantedBy
+      )
+    ) units;
+
+  host = name: virtualHost: ''
+    server {
+    ${
+      lib.concatMapStrings (address: "  listen ${address}:80;\n") virtualHost.listenAddresses
+    }  server_name ${name};
+    ${
+      lib.optionalString (virtualHost.basicAuthFile != null) ''
+        auth_basic secured;
+        auth_basic_user_file ${virtualHost.basicAuthFile};
+      ''
+    }${
+      lib.concatStrings (
+        lib.mapAttrsToList (path: location: ''
+          location ${path} {
+            proxy_pass ${location.proxyPass};
+            ${lib.optionalString location.proxyWebsockets ''
+              proxy_http_version 1.1;
+              proxy_set_header Upgrade $http_upgrade;
+              proxy_set_header Connection $connection_upgrade;
+            ''}
+          ${location.extraConfig}}
+        '') virtualHost.locations
+      )
+    }}
+  '';
+
+  tmpfile =
+    path: kind: entry:
+    "${kind} '${path}' '${entry.mode}' '${entry.user}' '${entry.group}' '${entry.age}' ${entry.argument}\n";
+
+  account = name: user: ''
+    u ${name} - "${user.description}" ${user.home}
+  '';
+  inherit (config) systemd services;
+in
+dropIns "service" (unit: section "Service" (serviceSection unit)) systemd.services
+// dropIns "slice" (unit: section "Slice" (settings unit.sliceConfig)) systemd.slices
+// dropIns "target" (_: "") systemd.targets
+// dropIns "timer" (unit: section "Timer" (settings unit.timerConfig)) systemd.timers
+// wanted "service" systemd.services
+// wanted "target" systemd.targets
+// {
+  "etc/agent-orchestrator/agents.toml" = services.agentOrchestrator.configFile.source.text;
+  "etc/polkit-1/rules.d/10-nixos.rules" = config.security.polkit.extraConfig;
+  "etc/sysusers.d/agent-orchestrator.conf" = lib.concatStrings (
+    lib.mapAttrsToList account config.users.users
+  );
+  "etc/tmpfiles.d/00-nixos.conf" = lib.concatMapStrings (rule: "${rule}\n") systemd.tmpfiles.rules;
+  "etc/tmpfiles.d/agent-orchestrator.conf" = lib.concatStrings (
+    lib.concatLists (
+      lib.mapAttrsToList (
+        path: lib.mapAttrsToList (tmpfile path)
+      ) systemd.tmpfiles.settings.agent-orchestrator
+    )
+  );
+}
+// lib.optionalAttrs (config.boot.kernel.sysctl != { }) {
+  "etc/sysctl.d/60-nixos.conf" = lib.concatStrings (
+    lib.mapAttrsToList (name: value: "${name}=${toString value}\n") config.boot.kernel.sysctl
+  );
+}
+// lib.optionalAttrs services.nginx.enable {
+  "etc/nginx/conf.d/agent-orchestrator.conf" = ''
+    map $http_upgrade $connection_upgrade {
+      default upgrade;
+      "" close;
+    }
+    ${lib.concatStrings (lib.mapAttrsToList host services.nginx.virtualHosts)}'';
+}

@@ -1,0 +1,114 @@
+# Configurations that must be refused, each by what is changed in the example, with the words that must be said.
+let
+  phase = {
+    id = "1";
+    plan = "plans/1.md";
+    status = "STATUS-1.md";
+  };
+  loop.phases = [ phase ];
+in
+{ lib }:
+{
+  "an empty fleet" = {
+    change = {
+      agents = lib.mkForce { };
+      loop = lib.mkForce null;
+    };
+    said = "services.agentOrchestrator.agents: the fleet is empty. Add an agent.";
+  };
+  "a strange name" = {
+    change.agents."a b".prompt = "x";
+    said = "services.agentOrchestrator.agents.a b: a name is made of letters, digits, `_` and `-`, at most 64. Rename it.";
+  };
+  "one name for an agent and a service" = {
+    change.services.builder.command = "true";
+    said = "services.agentOrchestrator.services: there are agents of the same name: builder. Rename them.";
+  };
+  "one session for two" = {
+    change.agents.builder.session = "agent-adversary";
+    said = "services.agentOrchestrator.agents: these sessions have several owners: agent-adversary. Change `session` of one.";
+  };
+  "a loop with and loops without a name" = {
+    change.loops.other = loop;
+    said = "services.agentOrchestrator.loop and services.agentOrchestrator.loops are both set. Move the one into the others, under a name.";
+  };
+  "a loop agent without a loop" = {
+    change.loop = lib.mkForce null;
+    said = "services.agentOrchestrator.agents.builder.kind: there is no loop for it. Set services.agentOrchestrator.loop.phases, or another kind.";
+  };
+  "a loop agent that does not say which loop" = {
+    change = {
+      loop = lib.mkForce null;
+      loops.one = loop;
+      loops.two = loop;
+    };
+    said = "services.agentOrchestrator.agents.builder.loop: there are several loops. Name one of one, two.";
+  };
+  "an agent of a loop that is not there" = {
+    change.agents.builder.loop = "other";
+    said = "services.agentOrchestrator.agents.builder.loop: only an agent of kind `loop` has one, and it must be one of services.agentOrchestrator.loops. Correct or remove it.";
+  };
+  "an unknown backend" = {
+    change.agents.builder.backend = "cloud";
+    said = "services.agentOrchestrator.agents.builder.backend: there is no backend `cloud`. Define services.agentOrchestrator.backends.cloud, or use one of claude, codex, gemini, opencode.";
+  };
+  "a backend without a program" = {
+    change.backends.mine.flags = "--x";
+    said = "services.agentOrchestrator.backends.mine: it is not said what runs. Set `bin`, or `preset` to one of claude, codex, gemini, opencode.";
+  };
+  "two prompts" = {
+    change.agents.orchestrator = {
+      prompt = "x";
+      promptFile = "/srv/x.md";
+    };
+    said = "services.agentOrchestrator.agents.orchestrator: `prompt` and `promptFile` are both set. Remove one of them.";
+  };
+  "no prompt" = {
+    change.agents.helper = { };
+    said = "services.agentOrchestrator.agents.helper: it is not said what it should do. Set `promptFile` or `prompt`.";
+  };
+  "a calendar of an agent that is no task" = {
+    change.agents.orchestrator.schedule = "daily";
+    said = "services.agentOrchestrator.agents.orchestrator.schedule: only a task is run by a calendar. Set `kind = \"task\"`, or use `wake.schedule`.";
+  };
+  "a wake of a task" = {
+    change.agents.upgrader.wake.schedule = "daily";
+    said = "services.agentOrchestrator.agents.upgrader.wake: a task is not woken. Remove it, or use `schedule`.";
+  };
+  "two times to wake" = {
+    change.agents.orchestrator.wake.interval = 60;
+    said = "services.agentOrchestrator.agents.orchestrator.wake: `interval` and `schedule` are both set. Remove one of them.";
+  };
+  "something that is no calendar" = {
+    change.agents.orchestrator.wake.schedule = lib.mkForce "every hour";
+    said = "services.agentOrchestrator.agents.orchestrator.wake.schedule: `every hour` is no calendar. See systemd.time(7); `systemd-analyze calendar 'every hour'` tries one.";
+  };
+  "a reader that is not there" = {
+    change.loop.handoff.claimPings = "reviewer";
+    said = "services.agentOrchestrator.loop.handoff.claimPings: there is no agent `reviewer`. Name one of services.agentOrchestrator.agents.";
+  };
+  "one phase twice" = {
+    change.loop.phases = [ phase ];
+    said = "services.agentOrchestrator.loop.phases: the id `1` stands there twice. Change one of them.";
+  };
+  "an end that runs no task" = {
+    change.loop.onComplete.run = "orchestrator";
+    said = "services.agentOrchestrator.loop.onComplete.run: `orchestrator` is no agent of kind `task`. Name one, or change its kind.";
+  };
+  "a folder that its unit does not see" = {
+    change.agents.builder.dir = lib.mkForce "/tmp/clone";
+    said = "services.agentOrchestrator.agents.builder.dir: its unit has a /tmp of its own and does not see `/tmp/clone`. Choose a folder elsewhere, or set `serviceConfig.PrivateTmp = false`.";
+  };
+  "an agent's user that is not there" = {
+    change.agents.orchestrator.user = "bob";
+    said = "services.agentOrchestrator.agents.orchestrator.user: there is no user `bob`. Define users.users.bob, or leave the fleet's.";
+  };
+  "a user that is not there" = {
+    change.user = "bob";
+    said = "services.agentOrchestrator.user: there is no user `bob`. Define users.users.bob, or leave the default.";
+  };
+  "a host name with nothing behind it" = {
+    change.web.enable = lib.mkForce false;
+    said = "services.agentOrchestrator.web.hostName: there is nothing behind it. Set services.agentOrchestrator.web.enable.";
+  };
+}

@@ -1,0 +1,80 @@
+# The web part: its unit, and a virtual host of nginx that does not hold events back.
+{
+  config,
+  lib,
+  utils,
+  ...
+}:
+let
+  cfg = config.services.agentOrchestrator;
+  inherit (cfg) web;
+  fleet = import ./fleet.nix { inherit lib cfg; };
+  behindProxy = web.enable && web.hostName != null;
+  isRemote = !(lib.hasPrefix "127." web.listenAddress || web.listenAddress == "[::1]");
+in
+{
+  config = lib.mkIf (cfg.enable && web.enable) {
+    systemd.services.agent-orchestrator-web = {
+      wantedBy = [ "agent-orchestrator.target" ];
+      path = cfg.packages;
+      environment.HOME = fleet.literal cfg.homeDir;
+      serviceConfig = {
+        # The empty one takes the package's away.
+        ExecStart = [
+          ""
+          (utils.escapeSystemdExecArgs [
+            (lib.getExe web.package)
+            "serve"
+            "--hostname"
+            "127.0.0.1"
+            "--port"
+            (toString web.port)
+          ])
+        ];
+        WorkingDirectory = lib.mkDefault (fleet.literal cfg.homeDir);
+        ReadWritePaths = map (path: fleet.word "-${path}") [
+          cfg.projectDir
+          cfg.homeDir
+        ];
+      }
+      // fleet.identity
+      // fleet.environmentFiles [ web.environmentFile ];
+    };
+
+    services.nginx = lib.mkIf behindProxy {
+      enable = true;
+      virtualHosts.${web.hostName} = {
+        listenAddresses = lib.mkDefault [ web.listenAddress ];
+        basicAuthFile = lib.mkIf (web.basicAuthFile != null) (lib.mkDefault web.basicAuthFile);
+        locations."/" = {
+          proxyPass = "http://127.0.0.1:${toString web.port}";
+          proxyWebsockets = true;
+          # Events are passed on as they come; an agent that thinks sends none for long.
+          extraConfig = ''
+            proxy_set_header Host $host;
+            proxy_set_header X-Forwarded-For $remote_addr;
+            proxy_buffering off;
+            proxy_request_buffering off;
+            proxy_cache off;
+            gzip off;
+            proxy_read_timeout 1d;
+            proxy_send_timeout 1d;
+          '';
+        };
+      };
+    };
+
+    # An address that comes later than nginx: ordering nginx after what brings it is known not to be enough.
+    boot.kernel.sysctl = lib.mkIf (behindProxy && isRemote) {
+      "net.ipv4.ip_nonlocal_bind" = lib.mkDefault 1;
+      "net.ipv6.ip_nonlocal_bind" = lib.mkDefault 1;
+    };
+
+    networking.firewall.interfaces = lib.mkIf (behindProxy && web.firewallInterface != null) {
+      ${web.firewallInterface}.allowedTCPPorts = [
+        80
+        443
+      ];
+    };
+  };
+}
