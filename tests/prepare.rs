@@ -135,7 +135,11 @@ impl Lab {
 
     fn launch(&self, agent: &str) -> Launch {
         let path = self.paths.launch_file(agent);
-        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(
+            path.metadata().unwrap().permissions().mode() & 0o777,
+            0o640,
+            "an agent of its own user is of the fleet's group"
+        );
         serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
     }
 

@@ -107,7 +107,7 @@ fn busy_is_waited_for_and_a_message_that_comes_too_late_is_taken_back() {
     fleet.tmux("one", &["send-keys", "-l", "/idle"]);
     fleet.tmux("one", &["send-keys", "Enter"]);
     waiting.end().good();
-    fleet.until_file_has("received.txt", "behind it");
+    fleet.until_file_has("received.txt", "behind it\n---\n");
     assert_eq!(received(&fleet), ["/busy", "/idle", "in time", "behind it"]);
 }
 
