@@ -117,3 +117,46 @@ fn a_restart_in_the_middle_of_another_is_answered_and_gets_a_start_of_its_own() 
     }
     assert!(story.pane("worker").alive);
 }
+
+#[test]
+fn the_empty_box_of_a_program_that_hangs_proves_nothing() {
+    let mut story = Story::new(ONE);
+    story.pass_s(5);
+    story.pane("worker").hangs = true;
+    let answer = story.send("worker", "hello there", 10);
+    story.pass_s(30);
+    let (reason, _) = failed(&story.replies[&answer]);
+    assert_eq!(reason, Reason::Unconfirmed);
+    assert_eq!(story.pane("worker").unread, "hello there\n", "typed once, submitted once");
+    story.reads_on("worker");
+    story.pass_s(5);
+    assert_eq!(story.pane("worker").taken, ["hello there", "(possibly repeated) hello there"]);
+}
+
+#[test]
+fn a_text_that_never_showed_is_typed_once_more_and_then_given_up() {
+    let mut story = Story::new(ONE);
+    story.pass_s(5);
+    story.pane("worker").hangs = true;
+    story.send("worker", "hello there", 60);
+    for expected in ["hello there\n", "(possibly repeated) hello there\n"] {
+        story.pass_s(20);
+        assert_eq!(story.pane("worker").unread, expected);
+        story.pane("worker").unread.clear();
+        story.output("worker");
+    }
+    story.pass_s(60);
+    assert!(story.pane("worker").taken.is_empty());
+    assert!(story.saved.agents["worker"].queue.is_empty(), "it is no longer waited for");
+}
+
+#[test]
+fn a_paste_that_failed_and_came_about_is_not_pasted_again() {
+    let mut story = Story::new(ONE);
+    story.pass_s(5);
+    story.paste_answers_fail = true;
+    let answer = story.send("worker", "hello there", 60);
+    story.pass_s(10);
+    assert_eq!(story.pane("worker").taken, ["hello there"]);
+    assert!(matches!(story.replies[&answer], Reply::Done { .. }));
+}

@@ -310,24 +310,6 @@ fn no_more_than_max_starting_agents_start_at_once() {
 }
 
 #[test]
-fn the_empty_box_of_a_program_that_hangs_proves_nothing() {
-    let mut story = Story::new(ONE);
-    story.pass_s(5);
-    story.pane("worker").hangs = true;
-    let answer = story.send("worker", "hello there", 10);
-    story.pass_s(30);
-    let (reason, _) = failed(&story.replies[&answer]);
-    assert_eq!(reason, Reason::Unconfirmed);
-    assert_eq!(story.pane("worker").unread, "hello there\n", "typed once, submitted once");
-    story.told();
-    story.pass_s(5);
-    story.reads_on("worker");
-    story.pass_s(5);
-    assert_eq!(story.pane("worker").taken, ["hello there"]);
-    assert!(story.told().contains("typed and submitted, unconfirmed"), "it is no longer waited for");
-}
-
-#[test]
 fn a_ping_that_a_hanging_reader_never_took_is_typed_again_after_its_restart() {
     let mut story = Story::new(ONE);
     story.pass_s(5);

@@ -117,8 +117,13 @@ impl Supervisor {
             (Progress::Typed { shown, .. } | Progress::Submitted { shown, .. }, Some(InputBox::Empty)) if *shown => {
                 self.finish(name, Outcome::Confirmed, turn);
             }
+            // The program reads its terminal and never showed the text: it was lost, or taken before anybody looked.
             (Progress::Submitted { since, shown: false, .. }, Some(InputBox::Empty)) if wrote_since(since) => {
-                self.finish(name, Outcome::Unconfirmed, turn);
+                if message.is_repeated() {
+                    self.finish(name, Outcome::Unconfirmed, turn);
+                } else {
+                    message.repeat();
+                }
             }
             (Progress::Submitted { .. }, Some(InputBox::Holds(held))) if !ours(held) => {
                 self.finish(name, Outcome::Confirmed, turn);
@@ -145,8 +150,8 @@ impl Supervisor {
         }
         match result {
             Ok(()) => message.progress = Progress::Typed { since: now.moment(), shown: false },
+            // It may have been pasted all the same; a look tells.
             Err(why) => {
-                message.progress = Progress::Queued;
                 if let Some(live) = self.agents.get_mut(name) {
                     let obstacle = Some(Obstacle::Unreadable(why.clone()));
                     live.look = Some(Look { obstacle, ready: true, ..unread(now.moment()) });

@@ -126,9 +126,14 @@ pub enum Outcome {
 pub const REPEATED: &str = "(possibly repeated) ";
 
 impl Message {
+    /// Says whether it is marked as possibly arrived already.
+    pub fn is_repeated(&self) -> bool {
+        self.text.starts_with(REPEATED)
+    }
+
     /// Says something else from now on; what may have arrived already stays marked.
     pub fn reword(&mut self, text: String) {
-        let is_marked = self.text.starts_with(REPEATED);
+        let is_marked = self.is_repeated();
         self.text = text;
         if is_marked {
             self.text.insert_str(0, REPEATED);
@@ -137,7 +142,7 @@ impl Message {
 
     /// Puts the message back to the start of its way, marked as possibly arrived already.
     pub fn repeat(&mut self) {
-        if !self.text.starts_with(REPEATED) {
+        if !self.is_repeated() {
             self.text.insert_str(0, REPEATED);
         }
         self.progress = Progress::Queued;

@@ -46,7 +46,8 @@ impl Story {
             }
             Action::Look { agent } => vec![self.look(agent)],
             Action::Paste { agent, message, text } => {
-                let pasted = Observation::Pasted { agent: agent.clone(), message, result: Ok(()) };
+                let result = if self.paste_answers_fail { Err("no answer".to_owned()) } else { Ok(()) };
+                let pasted = Observation::Pasted { agent: agent.clone(), message, result };
                 match self.panes.get_mut(&agent) {
                     Some(pane) if pane.hangs => {
                         pane.unread.push_str(&text);

@@ -91,6 +91,8 @@ pub struct Story {
     pub git_hangs: bool,
     /// tmux refuses keys.
     pub keys_fail: bool,
+    /// tmux pastes, and its answers are lost.
+    pub paste_answers_fail: bool,
 }
 
 /// Returns the moment at which stories begin.
@@ -147,6 +149,7 @@ impl Story {
             prepared: Vec::new(),
             git_hangs: false,
             keys_fail: false,
+            paste_answers_fail: false,
         }
     }
 
