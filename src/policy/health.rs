@@ -17,11 +17,11 @@ impl Supervisor {
     /// Weighs what a look showed of the agent's health.
     pub(super) fn weigh_health(&mut self, name: &str, command: &str, readings: &[Reading], turn: &mut Turn) {
         let strongest = readings.first();
+        self.note_unknown_screen(name, readings, turn);
         match strongest.filter(|reading| reading.meaning.needs_person()) {
             Some(reading) => self.needs_person(name, &reading.text, &reading.rule, turn),
             None => self.needs_nobody(name),
         }
-        self.note_unknown_screen(name, readings, turn);
         if !self.may_heal(name, turn) {
             return;
         }
