@@ -61,6 +61,8 @@ impl Supervisor {
             live.unseen = None;
             live.working = None;
             live.rest = None;
+            live.excused = false;
+            live.waiting = None;
             live.strange = None;
             live.menu_answered = false;
             live.typing = false;
@@ -90,6 +92,7 @@ impl Supervisor {
         self.confirm(name, turn);
         self.note_draft(name, turn.now);
         if let Ok(screen) = screen {
+            self.note_waiting(name, turn.now);
             self.weigh(name, &screen.command, turn);
         }
     }
@@ -196,6 +199,7 @@ impl Supervisor {
             Outcome::Confirmed => (EventKind::Delivered, "delivered"),
             Outcome::Unconfirmed => (EventKind::Unconfirmed, "typed and submitted, unconfirmed"),
         };
+        self.rests_anew(name, turn.now);
         let text = format!("message {} {word}: {}", message.id, shortened(&message.text));
         let event = with(self.about(name, kind, &text, turn.now), "message", message.id.to_string());
         turn.act(Action::Record(event));
@@ -331,6 +335,7 @@ impl Supervisor {
     }
 
     fn paste(&mut self, name: &str, turn: &mut Turn) {
+        self.rests_anew(name, turn.now);
         let whole = self.backend_of(name).is_some_and(|backend| backend.screen.input_re.is_some());
         let texts = self.places.texts.clone();
         let Some(message) = self.state.agents.get_mut(name).and_then(|state| state.queue.first_mut()) else { return };

@@ -8,6 +8,7 @@ use super::now::{Moment, Mono};
 use super::reading::Reading;
 use super::request::{Override, RequestId};
 use super::screen::InputBox;
+use super::stall::Waits;
 
 /// Of one agent.
 #[derive(Debug, Clone, Default)]
@@ -36,8 +37,12 @@ pub(super) struct AgentLive {
     pub working: Option<Mono>,
     /// Since when it has been at rest.
     pub rest: Option<Mono>,
+    /// Something else than itself kept it from working when that was last decided.
+    pub excused: bool,
     /// When it first wrote something that has not been looked at.
     pub unseen: Option<Mono>,
+    /// What its last line says that it waits for.
+    pub waiting: Option<Waits>,
     /// A screen that no rule knows stands since then.
     pub strange: Option<Mono>,
     /// The limit menu that stands has been answered.

@@ -78,7 +78,15 @@ impl Supervisor {
                 turn.act(Action::Record(event));
                 self.clear_screen(name);
             }
-            Session::Unknown { .. } => state.enter(Session::Running { ready: true }, turn.now),
+            Session::Unknown { .. } => {
+                state.enter(Session::Running { ready: true }, turn.now);
+                // What it wrote meanwhile was told to nobody.
+                if let Some(live) = self.agents.get_mut(name) {
+                    live.look = None;
+                    live.working = None;
+                    live.rest = None;
+                }
+            }
             Session::Absent | Session::Dead { .. } => self.started_by_a_person(name, turn),
             Session::Running { .. } | Session::Preparing { .. } | Session::Stopping { .. } => {}
         }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use regex::Regex;
 
-use super::fleet::{Kind, Watch};
-use super::now::{Moment, Mono};
+use super::fleet::{Backend, Kind, Watch, Watchdog};
+use super::now::{Moment, Mono, Now};
 use super::state::{Cause, Session};
 use super::{Supervisor, Turn};
 
@@ -24,6 +24,26 @@ pub fn waiting_until(last_line: &str) -> Option<DateTime<Utc>> {
     let found = WAITING.as_ref()?.captures(line)?;
     let stamp = found[1].trim_end_matches(['`', '*', '_', '.']);
     DateTime::parse_from_rfc3339(stamp).ok().map(|time| time.with_timezone(&Utc))
+}
+
+/// A time that an agent says it waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Waits {
+    /// The time.
+    pub until: DateTime<Utc>,
+    /// When it was first read.
+    pub read: Moment,
+}
+
+impl Waits {
+    /// Returns when the wait is over by `grace` on both clocks, but no later than `wait_max` and `grace` after it was
+    /// read: a host that slept or whose clock was set has not given the agent the time that it named.
+    fn over(self, watchdog: &Watchdog, now: Now) -> Mono {
+        let grace = watchdog.stall_grace;
+        let by_mono = self.read.mono + (self.until - self.read.wall).to_std().unwrap_or_default() + grace;
+        let by_wall = now.mono + (self.until + grace - now.wall).to_std().unwrap_or_default();
+        by_mono.max(by_wall).min(self.read.mono + watchdog.wait_max + grace)
+    }
 }
 
 impl Supervisor {
@@ -56,16 +76,29 @@ impl Supervisor {
     fn decide_stall(&mut self, name: &str, turn: &mut Turn) {
         let runs = |session: &Session| matches!(session, Session::Running { ready: true });
         let Some(state) = self.state.agents.get(name).filter(|state| runs(&state.session)) else { return };
-        if state.restart.is_some() || state.attention.is_some() || self.is_held(name, turn.now) || !self.wanted(name) {
+        let strange = self.agents.get(name).is_some_and(|live| live.strange.is_some());
+        let needs_person = state.attention.is_some() || strange;
+        let excused = needs_person || self.is_held(name, turn.now) || !self.wanted(name);
+        if excused {
+            return self.excuse(name);
+        }
+        if state.restart.is_some() {
             return;
+        }
+        let tells = self.backend_of(name).is_some_and(Backend::shows_work);
+        if tells && self.agents.get(name).is_some_and(|live| live.unseen.is_some() || live.looking) {
+            // What it wrote may be work; the look at it follows shortly.
+            return;
+        }
+        if self.agents.get_mut(name).is_some_and(|live| std::mem::take(&mut live.excused)) {
+            self.rests_anew(name, turn.now);
         }
         let Some(rest) = self.agents.get(name).and_then(|live| live.rest) else { return };
         self.keep_rest(name, rest, turn);
-        let grace = self.fleet.watchdog.stall_grace;
-        let (due, why) = if let Some(until) = self.waits_until(name) {
-            let left = (until - turn.now.wall).to_std().unwrap_or_default();
-            let late = (turn.now.wall - until).to_std().unwrap_or_default();
-            let due = turn.now.mono + (left + grace).saturating_sub(late);
+        let waits = self.agents.get(name).and_then(|live| live.waiting);
+        let (due, why) = if let Some(waits) = waits {
+            let due = waits.over(&self.fleet.watchdog, turn.now);
+            let late = turn.now.mono.since(due) + self.fleet.watchdog.stall_grace;
             (due, format!("past its WAITING-UNTIL by {} s", late.as_secs()))
         } else {
             let Some(stall_idle) = self.backend_of(name).map(|backend| backend.stall_idle) else { return };
@@ -78,12 +111,38 @@ impl Supervisor {
         self.heal(name, Cause::Stall, &why, turn);
     }
 
-    /// Returns the time that the agent waits for, no further than `wait_max` from when it was read.
+    /// Keeps that something else than the agent itself is the reason of its silence.
+    fn excuse(&mut self, name: &str) {
+        if let Some(live) = self.agents.get_mut(name) {
+            live.excused = true;
+        }
+    }
+
+    /// Lets a silence begin anew: the agent was given something, or what kept it from working is over.
+    pub(super) fn rests_anew(&mut self, name: &str, now: Now) {
+        let (Some(state), Some(live)) = (self.state.agents.get_mut(name), self.agents.get_mut(name)) else { return };
+        live.rest = live.rest.map(|_| now.mono);
+        state.idle = None;
+    }
+
+    /// Takes in what a look showed as the time that the agent waits for; another last line is a sign of life.
+    pub(super) fn note_waiting(&mut self, name: &str, now: Now) {
+        let Some(live) = self.agents.get_mut(name) else { return };
+        let shown = live.look.as_ref().and_then(|look| look.waiting);
+        let known = live.waiting.map(|waits| waits.until);
+        if known == shown {
+            return;
+        }
+        live.waiting = shown.map(|until| Waits { until, read: now.moment() });
+        if known.is_some() {
+            self.rests_anew(name, now);
+        }
+    }
+
+    /// Returns the time that the agent waits for, no further than `wait_max` from when it was first read.
     pub(super) fn waits_until(&self, name: &str) -> Option<DateTime<Utc>> {
-        let look = self.agents.get(name)?.look.as_ref()?;
-        let until = look.waiting?;
-        let furthest = look.at.wall + self.fleet.watchdog.wait_max;
-        Some(until.min(furthest))
+        let waits = self.agents.get(name)?.waiting?;
+        Some(waits.until.min(waits.read.wall + self.fleet.watchdog.wait_max))
     }
 
     fn keep_rest(&mut self, name: &str, rest: Mono, turn: &mut Turn) {

@@ -1,0 +1,159 @@
+//! Silence that is a stall and silence that is none, each as a script of moments.
+
+mod story;
+
+use std::time::Duration;
+
+use agent_orchestrator::policy::observation::{Observation, SessionSeen};
+use chrono::TimeDelta;
+use story::Story;
+
+/// One agent that is watched for silence, and one that shares its account.
+const WATCHED: &str = r#"
+[defaults]
+session_prefix = "x-"
+log_dir = "logs"
+backend = "box"
+[backend.box]
+bin = "agent"
+prompt_delivery = "exec"
+input_re = '^>(?: (?P<text>.*))?$'
+active_re = "esc to interrupt"
+limit_re = "hit your .*limit"
+submit_key = "Enter"
+stall_idle = 300
+[[agent]]
+name = "one"
+prompt = "x"
+watch = "heal+stall"
+[[agent]]
+name = "two"
+prompt = "x"
+"#;
+
+/// One agent that has been silent for so long.
+fn silent_for(seconds: u64) -> Story {
+    let mut story = Story::new(WATCHED);
+    story.output("one");
+    story.pass_s(seconds);
+    assert_eq!(story.pane("one").run, 1, "not yet");
+    story
+}
+
+fn shows(story: &mut Story, agent: &str, text: &str) {
+    text.clone_into(&mut story.pane(agent).above);
+    story.output(agent);
+    story.pass_s(3);
+}
+
+#[test]
+fn silence_counts_from_the_end_of_a_dialog() {
+    let mut story = silent_for(200);
+    story.pane("one").dialog = true;
+    story.output("one");
+    story.pass_s(1000);
+    story.pane("one").dialog = false;
+    story.output("one");
+    story.pass_s(10);
+    assert!(story.saved.agents["one"].attention.is_none(), "one look is enough");
+    story.pass_s(270);
+    assert_eq!(story.pane("one").run, 1, "a person has just answered");
+    story.pass_s(60);
+    assert_eq!(story.pane("one").run, 2);
+}
+
+#[test]
+fn a_screen_that_no_rule_knows_is_told_and_not_healed() {
+    let mut story = silent_for(280);
+    story.pane("one").dialog = true;
+    story.output("one");
+    story.pass_s(50);
+    assert_eq!(story.pane("one").run, 1, "it may be a dialog");
+    story.pass_s(60);
+    assert!(story.told().contains("needs a person"));
+}
+
+#[test]
+fn silence_counts_from_the_end_of_a_hold() {
+    let mut story = silent_for(200);
+    shows(&mut story, "two", "You've hit your session limit · resets 4:30am");
+    story.pass_s(31 * 60);
+    shows(&mut story, "two", "esc to interrupt");
+    for _ in 0..4 {
+        story.output("two");
+        story.pass_s(3);
+    }
+    assert!(story.saved.limits.is_empty(), "the account is open");
+    story.pass_s(200);
+    assert_eq!(story.pane("one").run, 1, "nobody let it work until now");
+    story.pass_s(200);
+    assert_eq!(story.pane("one").run, 2);
+}
+
+#[test]
+fn who_was_just_told_something_is_not_stalled() {
+    let mut story = silent_for(299);
+    story.send("one", "have a look", 10);
+    story.pass_s(200);
+    assert_eq!(story.pane("one").taken, ["have a look"]);
+    assert_eq!(story.pane("one").run, 1);
+    story.pass_s(200);
+    assert_eq!(story.pane("one").run, 2);
+}
+
+#[test]
+fn what_was_written_and_not_looked_at_yet_may_be_work() {
+    let mut story = silent_for(200);
+    let silent = story.now.since(story.saved.agents["one"].idle.expect("a rest"));
+    story.pass(Duration::from_millis(299_900).saturating_sub(silent));
+    "esc to interrupt".clone_into(&mut story.pane("one").above);
+    story.output("one");
+    story.pass_s(60);
+    assert_eq!(story.pane("one").run, 1);
+}
+
+#[test]
+fn an_agent_that_could_not_be_reached_is_looked_at_before_it_is_judged() {
+    let mut story = silent_for(200);
+    let unknown = SessionSeen::Unknown { why: "no answer".to_owned() };
+    story.turn(vec![Observation::Session { agent: "one".to_owned(), seen: unknown }]);
+    story.hung.insert("one".to_owned());
+    "esc to interrupt".clone_into(&mut story.pane("one").above);
+    story.pass_s(600);
+    story.hung.clear();
+    story.pass_s(600);
+    assert_eq!(story.pane("one").run, 1, "it works, and nobody heard it begin");
+}
+
+#[test]
+fn a_clock_that_is_set_ends_no_wait() {
+    let mut story = silent_for(5);
+    shows(&mut story, "one", "WAITING-UNTIL: 2026-06-13T04:20:00Z");
+    story.now.wall += TimeDelta::hours(2);
+    story.turn(vec![Observation::Deadline]);
+    story.pass_s(1000);
+    assert_eq!(story.pane("one").run, 1, "set forward: the agent has not had its 20 minutes");
+    story.pass_s(400);
+    assert_eq!(story.pane("one").run, 2, "20 minutes and the grace");
+    let until = (story.now.wall + TimeDelta::minutes(10)).format("WAITING-UNTIL: %Y-%m-%dT%H:%M:%SZ").to_string();
+    shows(&mut story, "one", &until);
+    story.pass_s(760);
+    story.now.wall -= TimeDelta::minutes(20);
+    story.turn(vec![Observation::Deadline]);
+    story.pass_s(1200);
+    assert_eq!(story.pane("one").run, 2, "set back: its time has not come");
+    story.pass_s(60);
+    assert_eq!(story.pane("one").run, 3);
+}
+
+#[test]
+fn a_wait_that_was_given_up_begins_a_new_silence() {
+    let mut story = silent_for(5);
+    shows(&mut story, "one", "WAITING-UNTIL: 2026-06-13T04:30:00Z");
+    story.pass_s(1200);
+    shows(&mut story, "one", "what I waited for is here");
+    story.pass_s(200);
+    assert_eq!(story.pane("one").run, 1);
+    story.pass_s(200);
+    assert_eq!(story.pane("one").run, 2);
+}
