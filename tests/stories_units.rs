@@ -11,7 +11,7 @@ use agent_orchestrator::policy::request::{PhaseTarget, Reply, Request};
 use story::fleets::{ONE, failed};
 use story::{Pane, Story};
 
-/// The worker's unit is stopped by order; its whole fleet was last ended at this time since boot.
+/// The worker's unit is stopped by order; its fleet's slice was entered at this time since boot.
 fn unit_stops(story: &mut Story, fleet_since: Mono) {
     story.panes.remove("worker");
     let seen = SessionSeen::Stopped { fleet_since: Some(fleet_since) };

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 
 use super::child;
-use crate::protocol::unit::{PROPERTIES, SLICE, TARGET, name};
+use crate::protocol::unit::{PROPERTIES, SLICE, name};
 
 /// How long `systemctl show` may take.
 pub const SHOW_MAX: Duration = Duration::from_secs(5);
@@ -39,9 +39,7 @@ impl Question {
         let mut command = child::command("systemctl");
         command.args(["--no-pager", "--no-ask-password"]).current_dir("/").env("LC_ALL", "C");
         match self {
-            Self::Show => {
-                command.args(["show", &format!("--property={PROPERTIES}"), "--", &name(agent), SLICE, TARGET])
-            }
+            Self::Show => command.args(["show", &format!("--property={PROPERTIES}"), "--", &name(agent), SLICE]),
             Self::Start => command.args(["start", "--", &name(agent)]),
             Self::Stop => command.args(["stop", "--", &name(agent)]),
         };

@@ -161,7 +161,7 @@ pub enum SessionSeen {
     },
     /// Its unit has ended by somebody's order, not by itself: a person's, or the whole fleet's end.
     Stopped {
-        /// When the whole fleet was last ended; later than the agent's start means that it ended with that.
+        /// When the fleet's slice was entered; later than the agent's start means that the whole fleet had ended.
         fleet_since: Option<Mono>,
     },
     /// The program has ended; its session may still hold the last screen.

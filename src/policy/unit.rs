@@ -9,7 +9,8 @@ use super::{Supervisor, Turn};
 impl Supervisor {
     /// Takes in that the agent's unit was stopped by somebody's order.
     ///
-    /// Where the whole fleet was ended after the agent's start, it ended with that: what ran then is to run again. What the supervisor itself stops is known to it.
+    /// Where the fleet's slice was entered only after the agent's start, the whole fleet had been stopped: what ran then
+    /// is to run again. What the supervisor itself stops is known to it.
     pub(super) fn unit_stopped(&mut self, name: &str, fleet_since: Option<Mono>, turn: &mut Turn) {
         let Some(state) = self.state.agents.get_mut(name) else { return };
         let with_fleet = fleet_since.is_some_and(|since| since > state.since.mono);

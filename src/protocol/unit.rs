@@ -10,11 +10,8 @@ pub const SLICE: &str = "agent-orchestrator.slice";
 const PREFIX: &str = "agent-orchestrator-session@";
 const SUFFIX: &str = ".service";
 
-/// The target whose stop ends the whole fleet.
-pub const TARGET: &str = "agent-orchestrator.target";
-
 /// The properties that [`Shown::parse`] understands, for `systemctl show --property=`.
-pub const PROPERTIES: &str = "Id,ActiveState,Result,ActiveEnterTimestampMonotonic,InactiveEnterTimestampMonotonic";
+pub const PROPERTIES: &str = "Id,ActiveState,Result,ActiveEnterTimestampMonotonic";
 
 /// Returns the name of an agent's session unit.
 pub fn name(agent: &str) -> String {
@@ -47,26 +44,21 @@ pub struct Shown {
     pub active: Active,
     /// How it ended last: `success`, `signal`, `oom-kill`, ….
     pub result: String,
-    /// When the whole fleet was last ended: its target was stopped, or its slice entered anew.
+    /// When the fleet's slice was entered: the end of the whole fleet leaves it.
     pub fleet_since: Option<Mono>,
 }
 
 impl Shown {
-    /// Understands the answer of `systemctl show` for the unit, [`SLICE`] and [`TARGET`]; `None` where it tells no state.
+    /// Understands the answer of `systemctl show` for the unit and [`SLICE`]; `None` where it tells no state.
     pub fn parse(answer: &str) -> Option<Self> {
         let mut shown = Self { active: Active::Inactive, result: String::new(), fleet_since: None };
         let mut is_known = false;
         for unit in answer.split("\n\n") {
             let value = |key: &str| unit.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
             let Some(id) = value("Id") else { continue };
-            let fleets = match id {
-                SLICE => Some("ActiveEnterTimestampMonotonic"),
-                TARGET => Some("InactiveEnterTimestampMonotonic"),
-                _ => None,
-            };
-            if let Some(key) = fleets {
-                let since = value(key).and_then(|text| text.parse().ok()).filter(|since| *since > 0);
-                shown.fleet_since = shown.fleet_since.max(since.map(|since| Mono(Duration::from_micros(since))));
+            if id == SLICE {
+                let since = value("ActiveEnterTimestampMonotonic").and_then(|text| text.parse().ok());
+                shown.fleet_since = since.filter(|since| *since > 0).map(|since| Mono(Duration::from_micros(since)));
                 continue;
             }
             shown.active = match value("ActiveState")? {
@@ -114,11 +106,7 @@ mod tests {
             result: "success".to_owned(),
             fleet_since: Some(Mono(Duration::from_millis(2500))),
         };
-        assert_eq!(Shown::parse(answer), Some(expected.clone()));
-        let stopped = "\nId=agent-orchestrator.target\nActiveEnterTimestampMonotonic=1\n\
-                       InactiveEnterTimestampMonotonic=3000000\n";
-        let later = Shown { fleet_since: Some(Mono(Duration::from_secs(3))), ..expected };
-        assert_eq!(Shown::parse(&format!("{answer}{stopped}")), Some(later));
+        assert_eq!(Shown::parse(answer), Some(expected));
         assert_eq!(Shown::parse("Id=agent-orchestrator.slice\nActiveState=active\n"), None);
         assert_eq!(Shown::parse("Id=a.service\nActiveState=strange\n"), None);
         assert_eq!(Shown::parse(""), None);
