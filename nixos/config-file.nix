@@ -66,11 +66,19 @@ let
     )
     // backend.settings;
 
+  # The project's folder is no clone, the builder's is one.
+  repoOf =
+    handoff:
+    let
+      builder = if handoff.reviewPings == null then "builder" else handoff.reviewPings;
+    in
+    if handoff.repo == null then cfg.agents.${builder}.dir or null else handoff.repo;
+
   loopEntry =
     loop:
     keys (removeAttrs loop [ "settings" ])
     // {
-      handoff = keys loop.handoff;
+      handoff = keys (loop.handoff // { repo = repoOf loop.handoff; });
       on_complete = keys loop.onComplete;
     }
     // loop.settings;

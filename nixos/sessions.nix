@@ -60,7 +60,12 @@ let
   unit =
     session:
     lib.nameValuePair "agent-orchestrator-session@${session.name}" (dropIn {
-      path = session.packages ++ (if session ? backend then programs session else [ ]) ++ cfg.packages;
+      # The program itself as well: agents ask the supervisor with it.
+      path =
+        session.packages
+        ++ (if session ? backend then programs session else [ ])
+        ++ [ cfg.package ]
+        ++ cfg.packages;
       environment = {
         HOME = fleet.literal (homeOf session);
       }

@@ -199,7 +199,7 @@ in
       ];
       defaultText = lib.literalExpression "with pkgs; [ bashInteractive gawk git gnutar gzip openssh procps which ]";
       example = lib.literalExpression "with pkgs; [ bashInteractive git openssh nix ]";
-      description = "Packages on the `PATH` of all agents, besides coreutils, findutils, grep, sed, systemd and tmux.";
+      description = "Packages on the `PATH` of all agents, besides this program, coreutils, findutils, grep, sed, systemd and tmux.";
     };
 
     environmentFile = mkOption {

@@ -45,7 +45,7 @@ let
   handoff = {
     repo =
       optional types.str "builder"
-        "The clone whose origin is watched. Without it {option}`projectDir`.";
+        "The clone whose origin is watched. Without it that of {option}`reviewPings`, or of `builder`.";
     branch = optional types.str "main" "The branch that is watched. Without it the remote's default.";
     stateSubdir =
       optional types.str "."

@@ -66,9 +66,10 @@ def write(folder: pathlib.Path, files: dict[str, str]) -> None:
 
 
 def rendered(results: dict, anew: bool) -> bool:
+    expected = {f"{tree}/{name}": text for tree, files in results["rendered"].items() for name, text in files.items()}
     if anew:
-        write(RENDERED, results["rendered"])
-    found, expected = there(RENDERED), results["rendered"]
+        write(RENDERED, expected)
+    found = there(RENDERED)
     different = sorted(name for name in found | expected if found.get(name) != expected.get(name))
     for name in different:
         print(f"nixos/tests/rendered/{name} is not what the module makes")

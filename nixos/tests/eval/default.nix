@@ -75,7 +75,7 @@ in
   failed = lib.runTests tests;
   # What a checker of agents.toml is given, and what a Debian machine boots.
   configs = lib.mapAttrs (_: text) fleets;
-  rendered = render fleets.example;
+  rendered = lib.mapAttrs (_: render) { inherit (fleets) machine changed; };
   # What the README tells.
   options = import ./options.nix { inherit lib; };
 }

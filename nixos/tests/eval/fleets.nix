@@ -172,4 +172,8 @@
     };
     settings.watchdog.draft_alarm = 600;
   };
+
+  # What a Debian machine boots, and the same after a rebuild.
+  machine = import ../common/fleet.nix;
+  changed = import ../common/changed.nix;
 }

@@ -1,0 +1,70 @@
+# The fleet of the machines that scenarios run on: it has every agent that one of them starts.
+{
+  enable = true;
+  projectDir = "/srv/fleet";
+  sessionPrefix = "t-";
+  operators = [ "nobody" ];
+  defaults = {
+    backend = "echo";
+    watch = "heal";
+  };
+  backends.echo = {
+    bin = "exec /srv/fleet/agent.sh {session}";
+    settings = {
+      prompt_delivery = "exec";
+      input_re = "^> ?(?P<text>.*)$";
+      connect_delay = 1;
+      ready_max = 10;
+    };
+  };
+  agents = {
+    ada = {
+      dir = "ada";
+      prompt = "begin";
+      environment.GREETING = "100% hello";
+      environmentFile = "/etc/agent-orchestrator/ada.env";
+      limits.tasksMax = 500;
+    };
+    bob = {
+      dir = "bob";
+      prompt = "begin";
+      wake.schedule = "hourly";
+    };
+    job = {
+      kind = "task";
+      dir = "job";
+      prompt = "begin";
+      schedule = "Sun 02:00 UTC";
+    };
+    talker = {
+      dir = "talker";
+      prompt = "begin";
+      enable = false;
+    };
+    builder = {
+      dir = "builder";
+      prompt = "begin";
+      enable = false;
+      readWritePaths = [
+        "/srv/one"
+        "/srv/two"
+      ];
+    };
+    adversary = {
+      dir = "adversary";
+      prompt = "begin";
+      enable = false;
+      readWritePaths = [
+        "/srv/one"
+        "/srv/two"
+      ];
+    };
+  };
+  web = {
+    enable = true;
+    hostName = "oc.example.net";
+    # Not an address of the machine, as a tailnet's before it is up.
+    listenAddress = "100.64.0.5";
+    basicAuthFile = "/etc/agent-orchestrator/htpasswd";
+  };
+}
