@@ -9,10 +9,12 @@ let
     lib.optional (agent.wake.schedule or null != null) {
       name = "agent-orchestrator-wake@${agent.name}";
       calendar = agent.wake.schedule;
+      description = "Calendar that wakes coding agent ${agent.name}";
     }
     ++ lib.optional (agent.schedule != null) {
       name = "agent-orchestrator-run@${agent.name}";
       calendar = agent.schedule;
+      description = "Calendar that runs task ${agent.name} of the fleet";
     }
   ) fleet.enabledAgents;
 
@@ -25,18 +27,27 @@ let
 in
 {
   config = lib.mkIf cfg.enable {
+    # Units of their own, not drop-ins of the package's templates: a template whose instance has lost its drop-in is
+    # still there, so that a rebuild would restart a timer without a time instead of stopping it.
     systemd.timers = lib.listToAttrs (
       map (
-        { name, calendar }:
+        {
+          name,
+          calendar,
+          description,
+        }:
         lib.nameValuePair name {
-          overrideStrategy = "asDropin";
-          timerConfig.OnCalendar = fleet.literal calendar;
+          inherit description;
+          wantedBy = [ "agent-orchestrator.target" ];
+          partOf = [ "agent-orchestrator.target" ];
+          timerConfig = {
+            OnCalendar = fleet.literal calendar;
+            Persistent = lib.mkDefault true;
+            AccuracySec = lib.mkDefault "10s";
+          };
         }
       ) calendars
     );
-
-    # Not `wantedBy`: that would make a link to a unit file that an instance does not have.
-    systemd.targets.agent-orchestrator.wants = map ({ name, ... }: "${name}.timer") calendars;
 
     systemd.services = {
       "agent-orchestrator-wake@" = asker;

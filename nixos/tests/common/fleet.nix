@@ -21,6 +21,7 @@
     ada = {
       dir = "ada";
       prompt = "begin";
+      wake.schedule = "hourly";
       environment.GREETING = "100% hello";
       environmentFile = "/etc/agent-orchestrator/ada.env";
       limits.tasksMax = 500;
@@ -30,9 +31,9 @@
       prompt = "begin";
       wake.schedule = "hourly";
     };
-    job = {
+    upgrader = {
       kind = "task";
-      dir = "job";
+      dir = "upgrader";
       prompt = "begin";
       schedule = "Sun 02:00 UTC";
     };

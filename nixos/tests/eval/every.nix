@@ -24,15 +24,22 @@ lib.concatMapAttrs (name: config: {
         (lib.attrValues (lib.filterAttrs (unit: _: lib.hasInfix "session@" unit) config.systemd.services));
     expected = [ ];
   };
-  "test ${name}: instances extend the package's templates" = {
+  "test ${name}: services of instances extend the package's templates" = {
     expr = lib.unique (
       map (unit: unit.overrideStrategy) (
-        lib.attrValues (
-          lib.filterAttrs (unit: _: lib.hasInfix "@" unit) (config.systemd.services // config.systemd.timers)
-        )
+        lib.attrValues (lib.filterAttrs (unit: _: lib.hasInfix "@" unit) config.systemd.services)
       )
     );
     expected = [ "asDropin" ];
+  };
+  # One that only extends the package's template would be restarted, in vain, once its agent is gone.
+  "test ${name}: timers are whole units" = {
+    expr = lib.attrNames (
+      lib.filterAttrs (
+        _: timer: timer.overrideStrategy == "asDropin" || !(timer.timerConfig ? OnCalendar)
+      ) config.systemd.timers
+    );
+    expected = [ ];
   };
   "test ${name}: the supervisor reads a changed fleet and restarts in one step" = {
     expr = {

@@ -52,19 +52,23 @@ in
     expected = "builder";
   };
   "test example: calendars are timers" = {
-    expr = {
-      timers = lib.mapAttrs (_: timer: timer.timerConfig) example.systemd.timers;
-      inherit (example.systemd.targets.agent-orchestrator) wants;
-    };
+    expr = lib.mapAttrs (_: timer: {
+      inherit (timer.timerConfig) OnCalendar Persistent;
+      inherit (timer) wantedBy partOf;
+    }) example.systemd.timers;
     expected = {
-      timers = {
-        "agent-orchestrator-wake@orchestrator".OnCalendar = "hourly";
-        "agent-orchestrator-run@upgrader".OnCalendar = "Sun 02:00 UTC";
+      "agent-orchestrator-wake@orchestrator" = {
+        OnCalendar = "hourly";
+        Persistent = true;
+        wantedBy = [ "agent-orchestrator.target" ];
+        partOf = [ "agent-orchestrator.target" ];
       };
-      wants = [
-        "agent-orchestrator-wake@orchestrator.timer"
-        "agent-orchestrator-run@upgrader.timer"
-      ];
+      "agent-orchestrator-run@upgrader" = {
+        OnCalendar = "Sun 02:00 UTC";
+        Persistent = true;
+        wantedBy = [ "agent-orchestrator.target" ];
+        partOf = [ "agent-orchestrator.target" ];
+      };
     };
   };
   "test example: one address, one port, one interface" = {

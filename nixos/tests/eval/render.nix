@@ -63,11 +63,17 @@ let
     + lib.optionalString (!unit.stopIfChanged) "X-StopIfChanged=false\n"
     + settings unit.serviceConfig;
 
-  # All of ours extend units of the package, so all are drop-ins.
-  dropIns =
+  # A unit that the package has, or that is said to be a drop-in, is extended; any other is whole.
+  unitFile =
+    name: unit:
+    if unit.overrideStrategy == "asDropin" || builtins.pathExists (../../../src/units + "/${name}") then
+      "${name}.d/overrides.conf"
+    else
+      name;
+  unitFiles =
     suffix: specific: units:
     lib.concatMapAttrs (name: unit: {
-      "etc/systemd/system/${name}.${suffix}.d/overrides.conf" =
+      "etc/systemd/system/${unitFile "${name}.${suffix}" unit}" =
         section "Unit" (settings (unitSection unit)) + specific unit;
     }) units;
   wanted =
@@ -117,12 +123,13 @@ let
   '';
   inherit (config) systemd services;
 in
-dropIns "service" (unit: section "Service" (serviceSection unit)) systemd.services
-// dropIns "slice" (unit: section "Slice" (settings unit.sliceConfig)) systemd.slices
-// dropIns "target" (_: "") systemd.targets
-// dropIns "timer" (unit: section "Timer" (settings unit.timerConfig)) systemd.timers
+unitFiles "service" (unit: section "Service" (serviceSection unit)) systemd.services
+// unitFiles "slice" (unit: section "Slice" (settings unit.sliceConfig)) systemd.slices
+// unitFiles "target" (_: "") systemd.targets
+// unitFiles "timer" (unit: section "Timer" (settings unit.timerConfig)) systemd.timers
 // wanted "service" systemd.services
 // wanted "target" systemd.targets
+// wanted "timer" systemd.timers
 // {
   "etc/agent-orchestrator/agents.toml" = services.agentOrchestrator.configFile.source.text;
   "etc/polkit-1/rules.d/10-nixos.rules" = config.security.polkit.extraConfig;

@@ -65,8 +65,25 @@ prop() { systemctl show --property="$2" --value "$1"; }
 # write_config: standard input is the config; drop-ins follow it.
 write_config() {
     mkdir -p /etc/agent-orchestrator
-    cat >"$config"
-    agent-orchestrator units >/dev/null
+    cat >"$scratch/agents.toml"
+    # On NixOS it is a link into the store. The drop-ins are the module's there.
+    install -m 644 "$scratch/agents.toml" "$config"
+    [[ ${SCENARIO_UNITS:-} == module ]] || agent-orchestrator units >/dev/null
+}
+
+# agent_program: what an agent of a simple fleet runs.
+agent_program() {
+    mkdir -p /srv/fleet
+    cat >/srv/fleet/agent.sh <<'AGENT'
+#!/bin/sh
+# Shows a box, echoes each line, and notes it in its folder.
+echo "$$" >>starts
+while printf '> ' && IFS= read -r line; do
+    printf '%s\n' "$line" >>heard
+    printf 'heard: %s\n' "$line"
+done
+AGENT
+    chmod 755 /srv/fleet/agent.sh
 }
 
 # simple_fleet [AGENT...]: agents that echo what is typed, each in a folder of its own.
@@ -93,17 +110,7 @@ CONFIG
         done
         cat /scenarios/extra 2>/dev/null
     } >"$scratch/config"
-    mkdir -p /srv/fleet
-    cat >/srv/fleet/agent.sh <<'AGENT'
-#!/bin/sh
-# Shows a box, echoes each line, and notes it in its folder.
-echo "$$" >>starts
-while printf '> ' && IFS= read -r line; do
-    printf '%s\n' "$line" >>heard
-    printf 'heard: %s\n' "$line"
-done
-AGENT
-    chmod 755 /srv/fleet/agent.sh
+    agent_program
     for agent in "$@"; do
         install -d -o agent-orchestrator -g agent-orchestrator "/srv/fleet/$agent"
     done

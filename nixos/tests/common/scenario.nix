@@ -1,0 +1,43 @@
+# A virtual machine with the fleet of fleet.nix, that runs a script of tests/systemd/scenarios: what a booted Debian runs.
+{
+  # Names of scripts, without their ending.
+  scenarios,
+  # What the machine has besides.
+  extra ? { },
+}:
+{ lib, ... }:
+{
+  name = "agent-orchestrator-${lib.concatStringsSep "-" scenarios}";
+  globalTimeout = 1200;
+
+  nodes.machine =
+    { pkgs, ... }:
+    {
+      imports = [
+        ../../module.nix
+        extra
+      ];
+      services.agentOrchestrator = import ./fleet.nix // {
+        web = { };
+      };
+      # What a person of that host has put there; readable by all, as it is no secret here.
+      environment.etc."agent-orchestrator/ada.env".text = "SECRET=\"of ada\"";
+      # What the scripts look with.
+      environment.systemPackages = with pkgs; [
+        curl
+        git
+        procps
+        tmux
+      ];
+      virtualisation = {
+        cores = 2;
+        memorySize = 2048;
+      };
+    };
+
+  testScript = ''
+    scenarios = ${builtins.toJSON scenarios}
+    scripts = "${../../../tests/systemd/scenarios}"
+    ${builtins.readFile ./scenario.py}
+  '';
+}
