@@ -23,6 +23,7 @@ fn agent(name: &str, state: &str, age_s: u64) -> AgentPicture {
         age_s,
         pending: 0,
         recent_deaths: 0,
+        drifts: 0,
         last_exit: None,
     }
 }

@@ -101,7 +101,8 @@ fn backend(prompt_delivery: PromptDelivery, bin: &str) -> Backend {
         prompt_delivery,
         queues_while_busy: false,
         screen: Arc::default(),
-        answers: BTreeMap::new(),
+        events: None,
+        answers: std::collections::BTreeMap::new(),
         answer_pause: Duration::from_secs(600),
         env: [("FROM_BACKEND".to_owned(), "yes".to_owned())].into(),
     }
@@ -138,7 +139,16 @@ impl Lab {
     fn program<'a>(&'a self, backend: &'a Backend, prompt: &'a str) -> Program<'a> {
         let dir = self.kickoff.parent().unwrap();
         let conversation = &Conversation::Unknown;
-        Program { backend, session: "fleet-b", dir, model: Some("m 1"), kickoff: &self.kickoff, prompt, conversation }
+        Program {
+            backend,
+            session: "fleet-b",
+            dir,
+            model: Some("m 1"),
+            kickoff: &self.kickoff,
+            prompt,
+            conversation,
+            event_flags: "",
+        }
     }
 
     /// Runs the line and returns the program's arguments and environment.

@@ -45,6 +45,7 @@ fn backend() -> Backend {
         prompt_delivery: PromptDelivery::Arg,
         queues_while_busy: false,
         screen: Arc::default(),
+        events: None,
         answers: BTreeMap::new(),
         answer_pause: Duration::from_secs(600),
         env: [("TOKEN".to_owned(), "t".to_owned())].into(),

@@ -12,7 +12,7 @@ use super::mistake::{Mistake, Notes};
 use super::preset::{Presets, presets};
 use super::reader::{Found, Layer, Reader};
 use super::rules;
-use crate::policy::fleet::{Backend, PromptDelivery};
+use crate::policy::fleet::{Backend, PromptDelivery, Teller};
 use crate::policy::reading::Rules;
 
 /// All backends, with what only their agents need of them.
@@ -113,6 +113,7 @@ fn one(reader: &Reader<'_>, screen: Arc<Rules>) -> Backend {
         screen,
         answers,
         answer_pause: seconds("answer_pause", 600),
+        events: reader.decisive_word("events").and_then(Teller::named),
         env: reader.named_texts("env").into_iter().map(|(name, found)| (name.value, found.value)).collect(),
     }
 }

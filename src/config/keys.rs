@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use crate::policy::fleet::Teller;
 use crate::policy::reading::Meaning;
 
 /// The longest time that a key may name, seconds: 10 years.
@@ -105,7 +106,7 @@ const fn key(
 }
 
 /// Every key.
-pub const KEYS: [Key; 110] = [
+pub const KEYS: [Key; 111] = [
     key("", "defaults", Form::Table, "required", "names of sessions and folders; defaults of all agents"),
     key("", "watchdog", Form::Table, "-", "cadences and bounds of the supervisor"),
     key("", "notify", Form::Table, "-", "the operator's command"),
@@ -225,6 +226,13 @@ pub const KEYS: [Key; 110] = [
         "by a rule's name: the text that is typed when an idle agent shows it",
     ),
     key("backend", "answer_pause", Form::Seconds(60), "600", "between two answers to the same rule"),
+    key(
+        "backend",
+        "events",
+        Form::OneOf(&Teller::WORDS),
+        "`none`",
+        "as which program it is made to tell of itself; `none`: only its screen is read",
+    ),
     key("backend", "env", Form::Environment, "-", "environment of the program"),
     key("backend", "account", Form::Name, "the backend's name", "whose usage limits its agents share"),
     key("rule", "name", Form::Text, "required", "unique; that of a preset's rule replaces it"),

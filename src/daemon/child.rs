@@ -9,11 +9,12 @@ use std::sync::OnceLock;
 
 use anyhow::{Context, anyhow};
 
+use crate::protocol::event::{SENDER_VARIABLE, SOCKET_VARIABLE};
 use crate::protocol::launch::MARK;
 
 /// Variables that belong to the supervisor's own process: systemd's notifications, watchdog and sockets, and the mark of
 /// the agent that it may have been started by.
-const OWN_VARIABLES: [&str; 8] = [
+const OWN_VARIABLES: [&str; 10] = [
     "NOTIFY_SOCKET",
     "WATCHDOG_USEC",
     "WATCHDOG_PID",
@@ -22,6 +23,8 @@ const OWN_VARIABLES: [&str; 8] = [
     "LISTEN_PID",
     "LISTEN_PIDFDID",
     MARK,
+    SOCKET_VARIABLE,
+    SENDER_VARIABLE,
 ];
 
 /// Variables that tie a program to the tmux session that it was started in.

@@ -190,7 +190,8 @@ impl EventLoop {
                     | Owner::Files
                     | Owner::Listener
                     | Owner::NotifyCommand
-                    | Owner::Spool),
+                    | Owner::Spool
+                    | Owner::EventSocket),
                     id,
                 ) => {
                     self.parts.ready(*owner, id, seen);

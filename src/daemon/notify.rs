@@ -135,6 +135,7 @@ mod tests {
             age_s: 1,
             pending: 0,
             recent_deaths: 0,
+            drifts: 0,
             last_exit: None,
         }
     }

@@ -150,6 +150,7 @@ fn show(config: &Path, request: &Request) -> anyhow::Result<Reply> {
         | Action::Stop { .. }
         | Action::Look { .. }
         | Action::Paste { .. }
+        | Action::Post { .. }
         | Action::Press { .. }
         | Action::Key { .. }
         | Action::WriteText { .. }
@@ -289,7 +290,12 @@ impl Offline {
             match owner {
                 Owner::Loop => self.timer.rang(),
                 Owner::Sessions => self.sessions.ready(id, &mut seen),
-                Owner::Git | Owner::Files | Owner::Listener | Owner::NotifyCommand | Owner::Spool => {
+                Owner::Git
+                | Owner::Files
+                | Owner::Listener
+                | Owner::NotifyCommand
+                | Owner::Spool
+                | Owner::EventSocket => {
                     unreachable!("there is no such part without a loop")
                 }
             }
@@ -380,6 +386,7 @@ impl Doing {
                 | Action::Start { .. }
                 | Action::Look { .. }
                 | Action::Paste { .. }
+                | Action::Post { .. }
                 | Action::Press { .. }
                 | Action::Key { .. }
                 | Action::WriteText { .. }

@@ -111,6 +111,26 @@ impl Paths {
         self.launch_file(agent).with_extension("stopped")
     }
 
+    /// Where the agents' own programs tell of themselves.
+    pub fn event_socket(&self) -> PathBuf {
+        self.runtime.join("events")
+    }
+
+    /// By what an agent's processes prove who they are.
+    pub fn secret(&self) -> PathBuf {
+        self.runtime.join("secret")
+    }
+
+    /// Where messages come in for an agent's program that is followed; `hook` finds it by the event socket's folder.
+    pub fn mailbox(&self, agent: &str) -> PathBuf {
+        self.launch_file(agent).with_extension("post")
+    }
+
+    /// Settings that make an agent's program tell of itself.
+    pub fn event_settings(&self, agent: &str) -> PathBuf {
+        self.launch_file(agent).with_extension("events.json")
+    }
+
     /// Texts too long or too many-lined to be typed; the agent gets a pointer to its file.
     pub fn texts(&self) -> PathBuf {
         self.state.join("texts")

@@ -8,6 +8,7 @@ use std::rc::Rc;
 use anyhow::Context;
 
 use super::event_log::EventLog;
+use super::event_socket::EventSocket;
 use super::files::Files;
 use super::git::{Git, LoopWatch};
 use super::journal::Journal;
@@ -28,6 +29,7 @@ use crate::policy::now::Mono;
 use crate::policy::observation::Observation;
 use crate::policy::request::Reply;
 use crate::policy::status::Picture;
+use crate::protocol::event::Post;
 
 /// Stands for a key that submits no message; no message has this number.
 const NO_MESSAGE: MessageId = MessageId(0);
@@ -70,6 +72,8 @@ pub struct Parts {
     pub listener: Listener,
     /// What was asked while there was no supervisor.
     pub spool: Spool,
+    /// What the agents' own programs tell.
+    pub event_socket: EventSocket,
     /// Event log and journal.
     pub telling: Telling,
     /// systemd.
@@ -99,6 +103,7 @@ impl Parts {
             files: Files::new(Rc::clone(reactor)).context("cannot watch files")?,
             listener: Listener::new(Rc::clone(reactor), paths)?,
             spool: Spool::new(Rc::clone(reactor), paths).context("cannot watch the spool")?,
+            event_socket: EventSocket::new(reactor, paths)?,
             telling,
             notify,
             notify_command: NotifyCommand::new(Rc::clone(reactor), program),
@@ -131,6 +136,7 @@ impl Parts {
             Owner::Listener => self.listener.ready(id, seen),
             Owner::NotifyCommand => self.notify_command.ready(id, seen),
             Owner::Spool => self.spool.ready(id, seen),
+            Owner::EventSocket => self.event_socket.ready(id, seen),
         }
     }
 
@@ -164,6 +170,10 @@ impl Parts {
             Action::Stop { agent } => self.sessions.stop(&agent),
             Action::Look { agent } => self.sessions.look(&agent),
             Action::Paste { agent, message, text } => self.sessions.paste(&agent, message, &text),
+            Action::Post { agent, message, conversation, text } => {
+                let post = Post { message: message.0, conversation, text };
+                self.event_socket.post(&agent, message, &post, seen);
+            }
             Action::Press { agent, message, key } => self.sessions.press(&agent, message, &key),
             Action::Key { agent, key } => self.sessions.press(&agent, NO_MESSAGE, &key),
             Action::WriteText { path, text } => try_to(write_text(&path, &text), seen),

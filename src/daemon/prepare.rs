@@ -6,6 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use super::paths::Paths;
+use super::wiring;
 use crate::policy::action::{Conversation, Start};
 use crate::policy::fleet::{Agent, Backend, Fleet, Kind, Prompt};
 use crate::policy::launch::{CommandLine, Program, command, fill_text};
@@ -24,9 +25,10 @@ pub const PROMPT_BYTES_MAX: u64 = 1 << 20;
 pub fn prepare(fleet: &Fleet, paths: &Paths, agent: &str, start: &Start) -> Result<(), String> {
     let agent = fleet.agent(agent).ok_or_else(|| format!("no agent `{agent}` in the config"))?;
     let line = match &agent.kind {
-        Kind::Service { command } => CommandLine { text: command.clone(), env: BTreeMap::new() },
+        Kind::Service { command } => (CommandLine { text: command.clone(), env: BTreeMap::new() }, Vec::new()),
         Kind::Loop { .. } | Kind::Persistent(_) | Kind::Task(_) => agent_command(fleet, paths, agent, start)?,
     };
+    let (line, beside) = line;
     let launch = Launch {
         run: start.run,
         agent: agent.name.clone(),
@@ -34,6 +36,7 @@ pub fn prepare(fleet: &Fleet, paths: &Paths, agent: &str, start: &Start) -> Resu
         dir: agent.dir.clone(),
         command: line.text,
         env: line.env,
+        beside,
         log: paths.session_log(&agent.session),
     };
     let path = paths.launch_file(&agent.name);
@@ -41,7 +44,13 @@ pub fn prepare(fleet: &Fleet, paths: &Paths, agent: &str, start: &Start) -> Resu
     replace(&path, &json)
 }
 
-fn agent_command(fleet: &Fleet, paths: &Paths, agent: &Agent, start: &Start) -> Result<CommandLine, String> {
+/// Returns the command line of an agent, and what runs beside it.
+fn agent_command(
+    fleet: &Fleet,
+    paths: &Paths,
+    agent: &Agent,
+    start: &Start,
+) -> Result<(CommandLine, Vec<String>), String> {
     let backend = backend_of(fleet, agent, start)?;
     let prompt = match &start.conversation {
         Conversation::Resumed(id) => {
@@ -51,6 +60,7 @@ fn agent_command(fleet: &Fleet, paths: &Paths, agent: &Agent, start: &Start) -> 
         Conversation::New(_) | Conversation::Unknown => prompt_of(fleet, agent, start)?,
     };
     let kickoff = paths.kickoff(&agent.session);
+    let wiring = wiring::prepare(paths, agent, backend, start.run)?;
     let program = Program {
         backend,
         session: &agent.session,
@@ -59,10 +69,12 @@ fn agent_command(fleet: &Fleet, paths: &Paths, agent: &Agent, start: &Start) -> 
         kickoff: &kickoff,
         prompt: &prompt,
         conversation: &start.conversation,
+        event_flags: &wiring.flags,
     };
-    let line = command(&program)?;
+    let mut line = command(&program)?;
+    line.env.extend(wiring.env);
     replace(&kickoff, prompt.as_bytes())?;
-    Ok(line)
+    Ok((line, wiring.beside))
 }
 
 /// Makes sure that no program outside of the agent's own session has the conversation open: two would write two
@@ -153,7 +165,7 @@ pub(super) fn read(path: &Path) -> Result<String, String> {
 }
 
 /// Writes a private file in one step. It is not synced: every start writes it anew.
-fn replace(path: &Path, bytes: &[u8]) -> Result<(), String> {
+pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<(), String> {
     let cannot = |error: io::Error| format!("cannot write `{}`: {}", path.display(), reason(&error));
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".draft");

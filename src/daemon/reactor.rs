@@ -39,6 +39,8 @@ pub enum Owner {
     NotifyCommand = 5,
     /// `daemon::spool`.
     Spool = 6,
+    /// `daemon::event_socket`.
+    EventSocket = 7,
 }
 
 /// What a descriptor waits for.

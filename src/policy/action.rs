@@ -48,6 +48,20 @@ pub enum Action {
         /// What to paste.
         text: String,
     },
+    /// Hand a text to the interface of the agent's own program. Answered by what the program tells ([`Told::Posted`]),
+    /// or by `PostFailed`.
+    ///
+    /// [`Told::Posted`]: super::agent_event::Told::Posted
+    Post {
+        /// To whose program.
+        agent: String,
+        /// Named in the answer.
+        message: MessageId,
+        /// The conversation that it is for.
+        conversation: String,
+        /// What it says.
+        text: String,
+    },
     /// Press the key that submits. Answered by `Pressed`.
     Press {
         /// In whose session.

@@ -1,4 +1,4 @@
-//! Whether an agent works, as far as its output and the last look tell.
+//! Whether an agent works, as far as its events, its output and the last look tell.
 
 use std::time::Duration;
 
@@ -34,6 +34,9 @@ impl Supervisor {
         let (Some(state), Some(live)) = (self.state.agents.get(name), self.agents.get(name)) else {
             return Activity::Idle;
         };
+        if live.heard.works() == Some(true) && live.rest.is_none() {
+            return Activity::Working { until: now.mono + WORKING };
+        }
         let shown = live.look.as_ref().filter(|look| shows_work(&look.readings)).map(|look| look.at.mono);
         let until = live.output.max(shown).map(|seen| seen + WORKING).filter(|until| *until > now.mono);
         if let Some(until) = until {

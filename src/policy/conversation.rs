@@ -31,6 +31,17 @@ impl Supervisor {
     }
 }
 
+impl Supervisor {
+    /// Takes in which conversation an agent's program works in: a resume goes on with that one.
+    pub(super) fn learn_conversation(&mut self, name: &str, id: &str) {
+        if let Some(state) = self.state.agents.get_mut(name)
+            && state.conversation.as_deref() != Some(id)
+        {
+            state.conversation = Some(id.to_owned());
+        }
+    }
+}
+
 /// Makes an id that no other start has: a UUID (version 8, RFC 9562) of the boot, the agent, the start and its moment.
 fn new_id(boot: &str, agent: &str, run: u64, now: Now) -> String {
     let seed = format!(

@@ -10,14 +10,14 @@ use super::action::Action;
 use super::event::EventKind;
 use super::fleet::{Backend, PromptDelivery};
 use super::input_box;
-use super::live::{Look, Obstacle, shortened};
+use super::live::{Look, Obstacle};
 use super::look::{judge, unread};
 use super::message::{Message, MessageId, Outcome, Progress, Purpose};
 use super::now::{Moment, Mono, Now};
 use super::screen::{InputBox, Screen};
 use super::state::Session;
 use super::watch::shows_work;
-use super::{Supervisor, Turn, with};
+use super::{Supervisor, Turn, events, post};
 
 /// Between paste and submit key: with less, Gemini's program drops the key (220 of 220 arrived with it).
 const SUBMIT_DELAY: Duration = Duration::from_millis(300);
@@ -78,15 +78,18 @@ impl Supervisor {
         let Some(live) = self.agents.get_mut(name) else { return };
         live.looking = false;
         let at = turn.now.moment();
-        let mut look = match (screen, backend) {
+        let mut look = match (screen, &backend) {
             (Err(why), _) => Look { obstacle: Some(Obstacle::Unreadable(why.clone())), ..unread(at) },
             (Ok(_), None) => Look { ready: true, ..unread(at) },
-            (Ok(screen), Some(backend)) => judge(screen, &backend, at),
+            (Ok(screen), Some(backend)) => judge(screen, backend, at),
         };
         if let (Ok(screen), Some(InputBox::Absent), Some(message)) = (screen, &look.input, typed)
             && input_box::shows(screen, &message.text)
         {
             look.input = Some(InputBox::Holds(message.text.clone()));
+        }
+        if let Some(backend) = &backend {
+            events::merge(&mut live.heard, &mut look, backend, turn.now);
         }
         live.look = Some(look);
         self.confirm(name, turn);
@@ -117,14 +120,24 @@ impl Supervisor {
             (Progress::Typed { since, shown: false }, Some(InputBox::Holds(_))) => {
                 message.progress = Progress::Typed { since: *since, shown: true };
             }
-            (Progress::Typed { shown, .. } | Progress::Submitted { shown, .. }, Some(InputBox::Empty)) if *shown => {
-                self.finish(name, Outcome::Confirmed, turn);
+            (Progress::Typed { since, shown } | Progress::Submitted { since, shown, .. }, Some(InputBox::Empty))
+                if *shown =>
+            {
+                let since = *since;
+                if !self.awaits_receipt(name, since, turn) {
+                    self.finish(name, Outcome::Confirmed, turn);
+                }
             }
             // The program reads its terminal and never showed the text: it was lost, or taken before anybody looked.
             (Progress::Submitted { since, shown: false, .. }, Some(InputBox::Empty)) if wrote_since(since) => {
-                if message.is_repeated() {
+                let (since, repeated) = (*since, message.is_repeated());
+                if self.awaits_receipt(name, since, turn) {
+                    return;
+                }
+                if repeated {
                     self.finish(name, Outcome::Unconfirmed, turn);
-                } else {
+                } else if let Some(message) = self.state.agents.get_mut(name).and_then(|state| state.queue.first_mut())
+                {
                     message.repeat();
                 }
             }
@@ -138,7 +151,14 @@ impl Supervisor {
                 let text = format!("message {} stands unsent in the input box", message.id);
                 turn.act(Action::Record(self.about(name, EventKind::Unconfirmed, &text, turn.now)));
             }
-            (Progress::Queued | Progress::Pasting { .. } | Progress::Typed { .. } | Progress::Submitted { .. }, _) => {}
+            (
+                Progress::Queued
+                | Progress::Pasting { .. }
+                | Progress::Typed { .. }
+                | Progress::Submitted { .. }
+                | Progress::Posted { .. },
+                _,
+            ) => {}
         }
     }
 
@@ -183,27 +203,6 @@ impl Supervisor {
 
     fn front(&mut self, name: &str, id: MessageId) -> Option<&mut Message> {
         self.state.agents.get_mut(name)?.queue.first_mut().filter(|message| message.id == id)
-    }
-
-    /// Takes the first message out of the queue and tells how it ended.
-    fn finish(&mut self, name: &str, outcome: Outcome, turn: &mut Turn) {
-        let Some(state) = self.state.agents.get_mut(name) else { return };
-        if state.queue.is_empty() {
-            return;
-        }
-        let message = state.queue.remove(0);
-        if message.purpose == Purpose::Wake {
-            state.last_wake = Some(turn.now.moment());
-        }
-        let (kind, word) = match outcome {
-            Outcome::Confirmed => (EventKind::Delivered, "delivered"),
-            Outcome::Unconfirmed => (EventKind::Unconfirmed, "typed and submitted, unconfirmed"),
-        };
-        self.rests_anew(name, turn.now);
-        let text = format!("message {} {word}: {}", message.id, shortened(&message.text));
-        let event = with(self.about(name, kind, &text, turn.now), "message", message.id.to_string());
-        turn.act(Action::Record(event));
-        self.answer_sender(message.id, outcome, turn);
     }
 
     /// Decides for every agent what is looked at and typed.
@@ -296,8 +295,10 @@ impl Supervisor {
                     self.look_when(name, turn.now.mono, turn);
                 }
             }
+            Progress::Posted { since } => self.decide_posted(name, since, turn),
             Progress::Typed { since, shown } => self.decide_first_press(name, since, shown, turn),
             Progress::Submitted { since, presses, shown } => {
+                self.decide_receipt(name, since, turn);
                 self.decide_next_press(name, since, (presses, shown), turn);
             }
         }
@@ -309,16 +310,19 @@ impl Supervisor {
         if needs_idle && !self.may_be_woken(name, turn) {
             return;
         }
-        let reads = self.backend_of(name).is_some();
+        let (reads, posts) = (self.backend_of(name).is_some(), self.posts(name));
         let Some(live) = self.agents.get_mut(name) else { return };
         if live.looking || live.typing {
             return;
         }
         let fresh = live.look.as_ref().is_some_and(|look| look.at.mono == turn.now.mono);
-        let free = live
-            .look
-            .as_ref()
-            .is_some_and(|look| look.obstacle.is_none() && !(needs_idle && shows_work(&look.readings)));
+        let free = live.look.as_ref().is_some_and(|look| {
+            let is_hindered = look.obstacle.as_ref().is_some_and(|obstacle| !posts || post::is_in_the_way(obstacle));
+            !is_hindered && !((needs_idle || posts) && shows_work(&look.readings))
+        });
+        if posts && fresh && free {
+            return self.post(name, turn);
+        }
         if !reads || fresh && free {
             live.typing = true;
             live.look = None;
@@ -422,7 +426,7 @@ impl Supervisor {
         let key = self.backend_of(name).map_or_else(|| "Enter".to_owned(), |backend| backend.submit_key.clone());
         let Some(message) = self.state.agents.get_mut(name).and_then(|state| state.queue.first_mut()) else { return };
         let shown = match message.progress {
-            Progress::Queued | Progress::Pasting { .. } => false,
+            Progress::Queued | Progress::Pasting { .. } | Progress::Posted { .. } => false,
             Progress::Typed { shown, .. } | Progress::Submitted { shown, .. } => shown,
         };
         message.progress = Progress::Submitted { since: turn.now.moment(), presses, shown };

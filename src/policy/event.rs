@@ -83,6 +83,7 @@ impl EventKind {
             | Self::Attention
             | Self::Spooled
             | Self::LeftAlone
+            | Self::Drift
             | Self::OriginBack => Level::Notice,
             Self::LimitProbe | Self::Adopted | Self::Queued | Self::Delivered | Self::Withdrawn => Level::Info,
             Self::AgentReady => Level::Debug,
@@ -178,6 +179,8 @@ pub enum EventKind {
     Stalled,
     /// An agent cannot go on without a person.
     Attention,
+    /// An agent's screen and what it tells of itself disagree.
+    Drift,
     /// Something could not be done; the supervisor went on.
     Trouble,
 }

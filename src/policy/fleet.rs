@@ -270,8 +270,39 @@ pub struct Backend {
     pub answers: BTreeMap<String, String>,
     /// Between two answers to the same rule lies at least this.
     pub answer_pause: Duration,
+    /// How the program is made to tell of itself; `None`: only its screen is read.
+    pub events: Option<Teller>,
     /// Environment of the program.
     pub env: BTreeMap<String, String>,
+}
+
+/// A program that is made to tell of itself at its start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Teller {
+    /// Claude Code: hooks and status line in a settings file of the start's own.
+    Claude,
+    /// Codex: `notify`.
+    Codex,
+    /// Gemini: hooks in a settings file of the start's own.
+    Gemini,
+    /// opencode: its server's event stream.
+    Opencode,
+}
+
+impl Teller {
+    /// The words of the config.
+    pub const WORDS: [&str; 5] = ["none", "claude", "codex", "gemini", "opencode"];
+
+    /// Returns what a word of [`Self::WORDS`] means; `None` for `none`.
+    pub fn named(word: &str) -> Option<Self> {
+        match word {
+            "claude" => Some(Self::Claude),
+            "codex" => Some(Self::Codex),
+            "gemini" => Some(Self::Gemini),
+            "opencode" => Some(Self::Opencode),
+            _ => None,
+        }
+    }
 }
 
 /// How the first prompt reaches the program.

@@ -30,6 +30,8 @@ pub struct Program<'a> {
     pub prompt: &'a str,
     /// The conversation that is resumed or begun.
     pub conversation: &'a Conversation,
+    /// Shell text that makes the program tell of itself; empty where it is not made to.
+    pub event_flags: &'a str,
 }
 
 /// What `/bin/sh -c` runs in a pane.
@@ -60,19 +62,20 @@ pub fn command(program: &Program) -> Result<CommandLine, String> {
         ("id", id),
         ("server", &backend.server),
     ];
+    let conversation_flag = match program.conversation {
+        Conversation::Resumed(_) if backend.supports_resume => backend.resume_flag.as_str(),
+        Conversation::New(_) => backend.new_id_flag.as_deref().unwrap_or_default(),
+        Conversation::Unknown | Conversation::Resumed(_) => "",
+    };
     let text = match backend.prompt_delivery {
         PromptDelivery::Exec => fill(&backend.bin, &fields),
-        PromptDelivery::Ping => attach(backend, &fields),
+        PromptDelivery::Ping => attach(program, conversation_flag, &fields),
         PromptDelivery::Arg => {
-            let conversation_flag = match program.conversation {
-                Conversation::Resumed(_) if backend.supports_resume => backend.resume_flag.as_str(),
-                Conversation::New(_) => backend.new_id_flag.as_deref().unwrap_or_default(),
-                Conversation::Unknown | Conversation::Resumed(_) => "",
-            };
             let remote = if backend.remote_control { backend.remote_control_flag.as_str() } else { "" };
             let model_flag = model.map_or("", |_| &backend.model_flag);
             let parts = [&backend.bin, conversation_flag, remote, model_flag, &backend.flags];
             let mut words: Vec<String> = parts.iter().map(|part| fill(part, &fields)).collect();
+            words.push(program.event_flags.to_owned());
             words.push(prompt_argument(program.prompt, text_of(program.kickoff)?));
             words.retain(|word| !word.trim().is_empty());
             words.join(" ")
@@ -149,11 +152,30 @@ fn text_of(path: &Path) -> Result<&str, String> {
     path.to_str().ok_or_else(|| format!("path `{}` is not UTF-8", path.display()))
 }
 
-fn attach(backend: &Backend, fields: &[(&str, &str)]) -> String {
-    let template = if backend.attach.trim().is_empty() { "{bin}" } else { &backend.attach };
-    let start = fill(&template.replace("{bin}", &backend.bin), fields);
+fn attach(program: &Program, conversation_flag: &str, fields: &[(&str, &str)]) -> String {
+    let backend = program.backend;
+    let mut start = fill(&attach_template(backend).replace("{bin}", &backend.bin), fields);
+    if starts_itself(backend) {
+        let flags = [fill(conversation_flag, fields), program.event_flags.to_owned()];
+        for flag in flags.iter().filter(|flag| !flag.is_empty()) {
+            start = format!("{start} {flag}");
+        }
+    }
     let preamble = fill(&backend.preamble, fields);
     if preamble.trim().is_empty() { start } else { format!("{preamble}\n{start}") }
+}
+
+fn attach_template(backend: &Backend) -> &str {
+    if backend.attach.trim().is_empty() { "{bin}" } else { &backend.attach }
+}
+
+/// Says whether the command line of a start is the program itself, so that flags may follow it.
+pub fn starts_itself(backend: &Backend) -> bool {
+    match backend.prompt_delivery {
+        PromptDelivery::Arg => true,
+        PromptDelivery::Ping => attach_template(backend).trim() == "{bin}",
+        PromptDelivery::Exec => false,
+    }
 }
 
 /// Returns the shell word of the prompt that stands in `kickoff`; empty without a prompt.

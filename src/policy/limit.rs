@@ -391,6 +391,7 @@ impl Supervisor {
         let event = self.about(by, EventKind::LimitLifted, &text, turn.now);
         turn.act(Action::Record(with(event, "account", limit.account.clone())));
         let names: Vec<String> = self.fleet.agents.iter().map(|agent| agent.name.clone()).collect();
+        self.forget_refusals(&names.iter().filter(|name| self.is_of(name, &limit)).cloned().collect::<Vec<_>>());
         let mut place = 0_u32;
         for name in names.iter().filter(|name| *name != by && self.is_of(name, &limit)).cloned().collect::<Vec<_>>() {
             place += 1;
@@ -409,9 +410,10 @@ impl Supervisor {
     }
 }
 
-/// Returns a banner's own line; what stands below it in its paragraph changes.
+/// Returns a banner's own line without the mark before it; what stands below it in its paragraph changes.
 fn first_line(text: &str) -> String {
-    text.lines().next().unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ")
+    let line = text.lines().next().unwrap_or_default().trim_start_matches(|mark: char| !mark.is_alphanumeric());
+    line.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Returns a time for people, in the host's zone.

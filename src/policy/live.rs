@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use super::events::Heard;
 use super::message::MessageId;
 use super::now::{Moment, Mono};
 use super::reading::Reading;
@@ -29,6 +30,8 @@ pub(super) struct AgentLive {
     pub looking: bool,
     /// What the last look showed.
     pub look: Option<Look>,
+    /// What its own program has told.
+    pub heard: Heard,
     /// `Paste` or `Press` was asked and not answered.
     pub typing: bool,
     /// A person's draft stands since then, and whether that has been told.
@@ -77,8 +80,10 @@ pub(super) struct Look {
     pub obstacle: Option<Obstacle>,
     /// The screen shows that the program can take a prompt.
     pub ready: bool,
-    /// What the backend's rules found, the strongest first; empty where none matches or the screen was not read.
+    /// What counts of what the screen shows and of what the program tells, the strongest first.
     pub readings: Vec<Reading>,
+    /// What the backend's rules found, the strongest first; empty where none matches or the screen was not read.
+    pub seen: Vec<Reading>,
     /// What its last line says that it waits for.
     pub waiting: Option<chrono::DateTime<chrono::Utc>>,
 }

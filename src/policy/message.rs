@@ -100,6 +100,11 @@ pub enum Progress {
         #[serde(default)]
         shown: bool,
     },
+    /// Was handed to the program's own interface, which has not answered yet.
+    Posted {
+        /// When.
+        since: Moment,
+    },
     /// The submit key was pressed so many times.
     Submitted {
         /// When it was pressed last.

@@ -15,6 +15,7 @@ pub mod death;
 pub mod delivery;
 mod draft;
 pub mod event;
+mod events;
 pub mod fleet;
 pub mod handoff;
 mod health;
@@ -31,8 +32,10 @@ pub mod observation;
 pub mod pattern;
 pub mod phase;
 mod picture;
+mod post;
 pub mod queue;
 pub mod reading;
+mod receipt;
 pub mod request;
 pub mod reset_time;
 pub mod screen;
@@ -54,6 +57,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use action::Action;
+use agent_event::Posted;
 use event::{Event, EventKind, Level};
 use fleet::{Agent, Fleet, Kind};
 use live::{AgentLive, LoopLive, Waiter};
@@ -158,6 +162,7 @@ impl Supervisor {
             turn.deadline = None;
             self.decide_commands(&mut turn);
             self.decide_sessions(&mut turn);
+            self.weigh_drifts(&mut turn);
             self.decide_limits(&mut turn);
             self.decide_known_screens(&mut turn);
             self.decide_deliveries(&mut turn);
@@ -208,6 +213,10 @@ impl Supervisor {
                     live.output = Some(turn.now.mono);
                     live.unseen.get_or_insert(turn.now.mono);
                 }
+            }
+            Observation::Told { agent, run, event } => self.told(agent, *run, event, turn),
+            Observation::PostFailed { agent, message, why } => {
+                self.posted(agent, message.0, &Posted::Refused(why.clone()), turn);
             }
             Observation::Looked { agent, screen } => self.looked(agent, screen, turn),
             Observation::Pasted { agent, message, result } => self.pasted(agent, *message, result, turn.now),

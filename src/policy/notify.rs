@@ -74,6 +74,7 @@ impl EventKind {
             | Self::ScreenAnswered
             | Self::WakeFailed
             | Self::LeftAlone
+            | Self::Drift
             | Self::Spooled
             | Self::Stalled
             | Self::Trouble => false,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::agent_event::AgentEvent;
 use super::fleet::Fleet;
 use super::message::MessageId;
 use super::now::Mono;
@@ -56,6 +57,24 @@ pub enum Observation {
         agent: String,
         /// The screen as it stood.
         screen: Result<Screen, String>,
+    },
+    /// An agent's own program told something of itself; it has proven who it is.
+    Told {
+        /// Which agent.
+        agent: String,
+        /// Number of the start that it belongs to.
+        run: u64,
+        /// What was told.
+        event: AgentEvent,
+    },
+    /// A `Post` came to nothing at once; otherwise the program's answer is `Told`.
+    PostFailed {
+        /// To whose program.
+        agent: String,
+        /// Which message.
+        message: MessageId,
+        /// One line.
+        why: String,
     },
     /// An answer to `Paste`.
     Pasted {

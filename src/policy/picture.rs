@@ -80,6 +80,7 @@ impl Supervisor {
             age_s: now.since(state.since).as_secs(),
             pending: state.queue.len(),
             recent_deaths: state.deaths.iter().filter(|death| now.since(**death) < HEALTHY).count(),
+            drifts: state.drifts,
             last_exit: state.last_exit.as_ref().map(|last| last.exit.to_string()),
         }
     }
@@ -240,7 +241,13 @@ impl Supervisor {
                 );
                 Source { name: "screen".to_owned(), age_s, says }
             }));
+            let overruled = look.seen.iter().filter(|reading| !look.readings.contains(reading));
+            sources.extend(overruled.map(|reading| {
+                let says = format!("{} by rule {} (overruled by its events)", reading.meaning.word(), reading.rule);
+                Source { name: "screen".to_owned(), age_s, says }
+            }));
         }
+        sources.extend(self.heard_sources(name, now));
         if let Some(last) = &state.last_exit {
             let screen = last.screen.as_ref().map(|path| format!(", last screen in {}", path.display()));
             sources.push(Source {
@@ -280,6 +287,7 @@ impl Supervisor {
                     None => "waits for its turn".to_owned(),
                 }
             }
+            Progress::Posted { .. } => "is handed to its program, not answered".to_owned(),
             Progress::Pasting { .. } => "is being typed".to_owned(),
             Progress::Typed { .. } => "is typed, not submitted".to_owned(),
             Progress::Submitted { presses, .. } => format!("is submitted ({presses} times), not confirmed"),

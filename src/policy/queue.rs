@@ -53,6 +53,13 @@ impl Supervisor {
         let names: Vec<String> = self.state.agents.keys().cloned().collect();
         for name in &names {
             let proves = self.backend_of(name).is_some_and(|backend| backend.screen.input_re.is_some());
+            let Some(state) = self.state.agents.get_mut(name) else { continue };
+            // What came of it was told while nobody listened.
+            if let Some(message) = state.queue.first_mut()
+                && matches!(message.progress, Progress::Posted { .. })
+            {
+                message.repeat();
+            }
             let Some(state) = self.state.agents.get_mut(name).filter(|_| proves) else { continue };
             if let Some(message) = state.queue.first_mut()
                 && let Progress::Typed { since, .. } = message.progress

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::action::{Action, Conversation};
 use super::death::Death;
 use super::event::EventKind;
+use super::events::Heard;
 use super::fleet::{Agent, Backend, Kind, PromptDelivery};
 use super::message::{Message, Progress, Purpose};
 use super::now::Moment;
@@ -58,6 +59,7 @@ impl Supervisor {
         state.began(run, turn.now);
         if let Some(live) = self.agents.get_mut(name) {
             live.adopted_run = Some(run);
+            live.heard = Heard::of(run);
         }
         if is_lifted {
             return self.started_by_a_person(name, turn);
@@ -196,7 +198,7 @@ impl Supervisor {
             match message.progress {
                 Progress::Queued => {}
                 Progress::Pasting { .. } | Progress::Typed { .. } => message.progress = Progress::Queued,
-                Progress::Submitted { .. } => message.repeat(),
+                Progress::Submitted { .. } | Progress::Posted { .. } => message.repeat(),
             }
         }
         let run = state.run;
@@ -217,6 +219,7 @@ impl Supervisor {
         if let Some(live) = self.agents.get_mut(name) {
             live.first = false;
             live.adopted_run = None;
+            live.heard = Heard::of(run);
         }
         turn.act(Action::Start { agent: name.to_owned(), run });
     }

@@ -107,6 +107,9 @@ pub struct AgentState {
     /// A wake was ordered by name then, and its text has not been read yet.
     #[serde(default)]
     pub wake_ordered: Option<Moment>,
+    /// How often its screen and what it tells of itself have disagreed, ever.
+    #[serde(default)]
+    pub drifts: u32,
     /// A run that was ordered and has not begun.
     #[serde(default)]
     pub order: Option<Order>,
@@ -346,6 +349,7 @@ impl AgentState {
             first_started: None,
             last_wake: None,
             wake_ordered: None,
+            drifts: 0,
             order: None,
         }
     }

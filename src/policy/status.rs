@@ -80,6 +80,9 @@ pub struct AgentPicture {
     pub pending: usize,
     /// Starts after a death within the last ten minutes.
     pub recent_deaths: usize,
+    /// How often its screen and what it tells of itself have disagreed.
+    #[serde(default)]
+    pub drifts: u32,
     /// How its program ended last.
     pub last_exit: Option<String>,
 }

@@ -39,7 +39,7 @@ impl Supervisor {
 
     /// Lets every concern weigh what the newest look showed.
     pub(super) fn weigh(&mut self, name: &str, command: &str, turn: &mut Turn) {
-        let tells = self.backend_of(name).is_some_and(Backend::shows_work);
+        let tells = self.tells_work(name);
         let Some(live) = self.agents.get_mut(name) else { return };
         let Some(readings) = live.look.as_ref().map(|look| look.readings.clone()) else { return };
         let works = readings.first().is_some_and(|reading| reading.meaning == Meaning::Working);
@@ -61,7 +61,8 @@ impl Supervisor {
         let (Some(live), Some(backend)) = (self.agents.get(name), self.backend_of(name)) else { return None };
         let wrote = live.output.or(live.found_at).unwrap_or_default();
         if !shows_work(readings) {
-            let grace = if backend.footer_ui { backend.log_grace } else { Duration::ZERO };
+            let is_told = live.heard.works() == Some(false);
+            let grace = if backend.footer_ui && !is_told { backend.log_grace } else { Duration::ZERO };
             return Some(live.output.unwrap_or_default() + grace);
         }
         let moves = readings.first().is_some_and(|reading| reading.rule != "active_re");
@@ -73,7 +74,7 @@ impl Supervisor {
         let Some(live) = self.agents.get(name).filter(|live| live.rest.is_none() && !live.looking) else { return };
         let is_read = |look: &&Look| !matches!(look.obstacle, Some(Obstacle::Unreadable(_)));
         let Some(look) = live.look.as_ref().filter(is_read) else { return };
-        if !self.backend_of(name).is_some_and(Backend::shows_work) {
+        if !self.tells_work(name) {
             return;
         }
         match self.work_ends(name, &look.readings) {
@@ -86,7 +87,8 @@ impl Supervisor {
     /// Decides whether an agent is looked at because it wrote something.
     pub(super) fn decide_watch(&mut self, name: &str, turn: &mut Turn) {
         let Some(backend) = self.backend_of(name) else { return };
-        let (tells, reads) = (backend.shows_work(), !backend.screen.rules.is_empty());
+        let reads = !backend.screen.rules.is_empty();
+        let tells = self.tells_work(name);
         if !tells {
             self.rest_by_output(name, turn);
         }

@@ -32,6 +32,9 @@ pub struct Launch {
     pub command: String,
     /// Added to the environment.
     pub env: BTreeMap<String, String>,
+    /// Arguments of this program, which runs beside the agent; empty for none.
+    #[serde(default)]
+    pub beside: Vec<String>,
     /// The session's log.
     pub log: PathBuf,
 }

@@ -47,22 +47,22 @@ fn the_files_that_must_be_there_are_listed() {
     let gone: Vec<Mistake> = files_needed(&parsed)[..3].iter().map(|needed| missing(needed, EVERY_KEY)).collect();
     expect![[r#"
         error: kickoff template `/srv/fleet/prompts/kickoff.md` is missing
-          --> agents.toml:64:1
+          --> agents.toml:65:1
            |
-        64 | kickoff_template = "prompts/kickoff.md"
+        65 | kickoff_template = "prompts/kickoff.md"
            | ^^^^^^^^^^^^^^^^
-
-        error: plan is missing
-          --> agents.toml:72:15
-           |
-        72 |   { id = "1", plan = "plans/1.md", status = "STATUS-1.md", models = { builder = "opus" } },
-           |               ^^^^
-        hint: looked for `/srv/fleet/plans/1.md`, `/srv/fleet/clone/plans/1.md`, `/srv/fleet/clone/docs/plans/1.md`
 
         error: plan is missing
           --> agents.toml:73:15
            |
-        73 |   { id = "2", plan = "plans/2.md", status = "STATUS-2.md" },
+        73 |   { id = "1", plan = "plans/1.md", status = "STATUS-1.md", models = { builder = "opus" } },
+           |               ^^^^
+        hint: looked for `/srv/fleet/plans/1.md`, `/srv/fleet/clone/plans/1.md`, `/srv/fleet/clone/docs/plans/1.md`
+
+        error: plan is missing
+          --> agents.toml:74:15
+           |
+        74 |   { id = "2", plan = "plans/2.md", status = "STATUS-2.md" },
            |               ^^^^
         hint: looked for `/srv/fleet/plans/2.md`, `/srv/fleet/clone/plans/2.md`, `/srv/fleet/clone/docs/plans/2.md`
     "#]]

@@ -174,7 +174,12 @@ impl Driver {
             match owner {
                 Owner::Git => self.git.ready(id, &mut seen),
                 Owner::Files => self.files.ready(id, &mut seen),
-                Owner::Loop | Owner::Sessions | Owner::Listener | Owner::NotifyCommand | Owner::Spool => continue,
+                Owner::Loop
+                | Owner::Sessions
+                | Owner::Listener
+                | Owner::NotifyCommand
+                | Owner::Spool
+                | Owner::EventSocket => continue,
             }
             is_ready = true;
         }

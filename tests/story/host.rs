@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use agent_orchestrator::policy::action::Action;
+use agent_orchestrator::policy::agent_event::{AgentEvent, Source, Told};
 use agent_orchestrator::policy::message::MessageId;
 use agent_orchestrator::policy::observation::{Blob, Commit, Exit, Observation, Pushed, SessionSeen, Spooled};
 use agent_orchestrator::policy::screen::Screen;
@@ -67,6 +68,7 @@ impl Story {
             | Action::MarkComplete { .. }
             | Action::RemoveFile { .. }
             | Action::Answer { .. }
+            | Action::Post { .. }
             | Action::Record(_)
             | Action::Notify(_)
             | Action::Ready
@@ -88,8 +90,13 @@ impl Story {
             pane.unread.push('\n');
             return vec![pressed];
         }
-        self.press(&agent);
-        vec![pressed, Observation::Output { agent }]
+        let taken = self.press(&agent);
+        let mut seen = vec![pressed];
+        if let (Some(text), Some(pane)) = (taken, self.panes.get(&agent).filter(|pane| pane.tells)) {
+            seen.extend([Told::Receipt { text }, Told::Working].map(|told| self.event(&agent, pane.run, told)));
+        }
+        seen.push(Observation::Output { agent });
+        seen
     }
 
     fn start(&mut self, agent: String, run: u64) -> Vec<Observation> {
@@ -128,6 +135,9 @@ impl Story {
     fn perform_quietly(&mut self, action: Action) {
         match action {
             Action::Key { agent, key } => self.note(&format!("host: {agent} gets {key}")),
+            Action::Post { agent, message, conversation, text } => {
+                self.note(&format!("host: {conversation} of {agent} is handed {message}: {text}"));
+            }
             Action::WriteText { path, text } => {
                 self.disk.insert(path, text);
             }
@@ -200,17 +210,25 @@ impl Story {
         Observation::Looked { agent, screen: Ok(screen) }
     }
 
-    fn press(&mut self, agent: &str) {
-        let Some(pane) = self.panes.get_mut(agent) else { return };
+    pub(super) fn event(&self, agent: &str, run: u64, told: Told) -> Observation {
+        let event = AgentEvent { source: Source::ClaudeHook, time: self.now.wall, told };
+        Observation::Told { agent: agent.to_owned(), run, event }
+    }
+
+    /// Presses the submit key; returns what the program took.
+    fn press(&mut self, agent: &str) -> Option<String> {
+        let pane = self.panes.get_mut(agent)?;
         if pane.swallows > 0 {
             pane.swallows -= 1;
-            return;
+            return None;
         }
         let text = std::mem::take(&mut pane.input);
-        if !text.is_empty() {
-            pane.taken.push(text.clone());
-            self.note(&format!("host: {agent} takes: {text}"));
+        if text.is_empty() {
+            return None;
         }
+        pane.taken.push(text.clone());
+        self.note(&format!("host: {agent} takes: {text}"));
+        Some(text)
     }
 
     /// A program that hung reads on.

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use agent_orchestrator::config::{self, Where};
 use agent_orchestrator::policy::action::Start;
+use agent_orchestrator::policy::agent_event::Told;
 use agent_orchestrator::policy::event::Event;
 use agent_orchestrator::policy::now::{Mono, Now};
 use agent_orchestrator::policy::observation::{Exit, Observation, SessionSeen};
@@ -40,6 +41,8 @@ pub struct Pane {
     pub command: String,
     /// The program hangs: what is typed stays unread.
     pub hangs: bool,
+    /// It tells of the prompts that it takes.
+    pub tells: bool,
     /// What was typed meanwhile, a newline for each submit key.
     pub unread: String,
 }
@@ -325,6 +328,13 @@ impl Story {
         self.note(&format!("host: {agent} is ended"));
         self.panes.remove(agent);
         self.turn(vec![Observation::Session { agent: agent.to_owned(), seen: SessionSeen::Absent }]);
+    }
+
+    /// A program tells something of itself.
+    pub fn tell(&mut self, agent: &str, told: Told) {
+        let run = self.pane(agent).run;
+        let seen = self.event(agent, run, told);
+        self.turn(vec![seen]);
     }
 
     /// A program writes something.

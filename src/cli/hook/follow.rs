@@ -1,7 +1,9 @@
 //! Follows the server of an agent's program: its events go to the supervisor, and the supervisor's messages to it.
 
+use std::fs::Permissions;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::time::{Duration, Instant};
 
@@ -36,7 +38,8 @@ pub fn follow(teller: &Teller, address: &str) -> anyhow::Result<()> {
     let server = Server::parse(address, password.as_deref()).context("no server on this host")?;
     let parent = getppid().context("the program has ended")?;
     let parent = pidfd_open(parent, PidfdFlags::empty()).context("the program cannot be watched")?;
-    let mailbox = mailbox(teller)?;
+    // Without it, messages are typed.
+    let mailbox = mailbox(teller).ok();
     let follower = Follower { teller, server, parent, mailbox };
     while !follower.listen()? {}
     Ok(())
@@ -51,6 +54,8 @@ fn mailbox(teller: &Teller) -> anyhow::Result<UnixDatagram> {
         return Err(error.into());
     }
     let socket = UnixDatagram::bind(&path)?;
+    // An agent may have a user of its own, and the supervisor is of its group.
+    std::fs::set_permissions(&path, Permissions::from_mode(0o660))?;
     socket.set_nonblocking(true)?;
     Ok(socket)
 }
@@ -59,7 +64,7 @@ struct Follower<'a> {
     teller: &'a Teller,
     server: Server,
     parent: OwnedFd,
-    mailbox: UnixDatagram,
+    mailbox: Option<UnixDatagram>,
 }
 
 impl Follower<'_> {
@@ -108,17 +113,20 @@ impl Follower<'_> {
             return Ok((false, false, true));
         }
         let left = Timespec::try_from(until.saturating_duration_since(Instant::now()))?;
-        let mut waited = vec![
-            PollFd::new(&self.parent, PollFlags::IN),
-            PollFd::from_borrowed_fd(self.mailbox.as_fd(), PollFlags::IN),
-        ];
+        let mut waited = vec![PollFd::new(&self.parent, PollFlags::IN)];
+        let mut mail_place = 0;
+        if let Some(mailbox) = &self.mailbox {
+            mail_place = waited.len();
+            waited.push(PollFd::from_borrowed_fd(mailbox.as_fd(), PollFlags::IN));
+        }
+        let event_place = waited.len();
         waited.extend(events.map(|answer| PollFd::from_borrowed_fd(answer.stream.as_fd(), PollFlags::IN)));
         match poll(&mut waited, Some(&left)) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => bail!("cannot wait: {error}"),
         }
         let ready = |place: usize| waited.get(place).is_some_and(|fd| !fd.revents().is_empty());
-        Ok((ready(0), ready(1), ready(2)))
+        Ok((ready(0), mail_place > 0 && ready(mail_place), ready(event_place)))
     }
 
     fn tell(&self, events: impl IntoIterator<Item = AgentEvent>) {
@@ -132,7 +140,8 @@ impl Follower<'_> {
     /// Hands over one message that has come in, and tells what came of it.
     fn post(&self) {
         let mut datagram = vec![0; DATAGRAM_BYTES_MAX];
-        let Ok(count) = self.mailbox.recv(&mut datagram) else { return };
+        let received = self.mailbox.as_ref().map(|mailbox| mailbox.recv(&mut datagram));
+        let Some(Ok(count)) = received else { return };
         let Some(Post { message, conversation, text }) = Post::read(&datagram[..count]) else { return };
         let body = json!({ "parts": [{ "type": "text", "text": text }] }).to_string();
         let path = format!("/session/{conversation}/prompt_async");

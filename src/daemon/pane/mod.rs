@@ -10,6 +10,7 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
@@ -134,10 +135,23 @@ pub fn pane(launch_file: &Path) -> anyhow::Result<Infallible> {
         std::io::stdout().write_all(text.as_bytes()).context("cannot write to the terminal")?;
     }
     std::env::set_current_dir(&launch.dir).with_context(|| format!("cannot enter `{}`", launch.dir.display()))?;
+    let mark = socket(launch_file, &launch)?;
+    start_beside(&launch, &mark);
     let mut shell = child::replacement("/bin/sh");
     shell.arg("-c").arg(&launch.command);
-    shell.env("PWD", &launch.dir).envs(&launch.env).env(MARK, socket(launch_file, &launch)?);
+    shell.env("PWD", &launch.dir).envs(&launch.env).env(MARK, mark);
     Err(anyhow!("cannot run `/bin/sh`: {}", shell.exec()))
+}
+
+/// Starts what runs beside the agent. An agent without it is no worse than one that cannot tell of itself.
+fn start_beside(launch: &Launch, mark: &Path) {
+    if launch.beside.is_empty() {
+        return;
+    }
+    let mut beside = child::command(child::own_program());
+    beside.args(&launch.beside).envs(&launch.env).env(MARK, mark).stdout(Stdio::null()).stderr(Stdio::null());
+    // It ends when this process does, whatever that has become.
+    let _ = beside.spawn();
 }
 
 /// Waits until the log writer is ready, at most [`LOG_READY_MAX`]; then nobody needs the FIFO any more.

@@ -1,0 +1,387 @@
+//! Sightings from events: what an agent's own program tells comes first, its screen second.
+//!
+//! What is told becomes a reading beside those of the screen, so that limits, health, silence and delivery weigh both
+//! alike. It takes the place of the screen's opinion whether a turn runs; banners and dialogs on the screen stand. A
+//! screen that says otherwise for [`DRIFT_MAX`], with the agent's output as third witness, is believed instead until
+//! the program tells something again: a turn that a person interrupts ends without a word.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use super::action::Action;
+use super::activity::WORKING;
+use super::agent_event::{AgentEvent, Refusal, Source, Told};
+use super::event::EventKind;
+use super::fleet::Backend;
+use super::live::{AgentLive, Look, Obstacle};
+use super::now::{Moment, Mono, Now};
+use super::reading::{Meaning, Reading, Region};
+use super::reset_time;
+use super::screen::InputBox;
+use super::state::Session;
+use super::status;
+use super::watch::shows_work;
+use super::{Supervisor, Turn};
+
+/// A screen that disagrees with what is told for so long is believed.
+pub const DRIFT_MAX: Duration = Duration::from_secs(30);
+/// A look so soon after an event may show what was before it.
+const SETTLE: Duration = Duration::from_secs(1);
+/// So much of the context filled is worth a warning, as the screens of the programs have it.
+const CONTEXT_WARN_PERCENT: u8 = 90;
+/// The most allowances that are kept of one agent.
+const ALLOWANCES_MAX: usize = 8;
+/// Names of the presets' rules about the context: what answers them answers what is told, too.
+const CONTEXT_WARNING: &str = "context-warning";
+const CONTEXT_FULL: &str = "context-full";
+
+/// What an agent's own program has told since it was started.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Heard {
+    /// Number of the start that is listened to.
+    pub run: Option<u64>,
+    /// What it does.
+    pub doing: Option<Doing>,
+    /// The screen has said otherwise for too long: it counts until something is told again.
+    pub overruled: bool,
+    /// It tells of each prompt that is submitted.
+    pub gives_receipts: bool,
+    /// The conversation that it works in.
+    pub conversation: Option<String>,
+    /// Its interface did not take a message: from then on everything is typed.
+    pub takes_no_posts: bool,
+    /// The screen has shown work since then though none is told.
+    strange_work: Option<Mono>,
+    context: Option<(u8, Moment)>,
+    allowances: BTreeMap<String, (u8, Option<DateTime<Utc>>, Moment)>,
+    /// What each source told last.
+    last: BTreeMap<Source, (Moment, String)>,
+}
+
+/// What a program does, as it told.
+#[derive(Debug, Clone)]
+pub(super) struct Doing {
+    /// As it told it.
+    pub told: Told,
+    /// Who told it.
+    pub source: Source,
+    /// When it was told last.
+    pub at: Moment,
+}
+
+impl Heard {
+    /// Listens to the program of this start; what another one told is forgotten.
+    pub fn of(run: u64) -> Self {
+        Self { run: Some(run), ..Self::default() }
+    }
+
+    /// Returns what the program does, as far as it counts.
+    pub fn in_force(&self) -> Option<&Doing> {
+        self.doing.as_ref().filter(|_| !self.overruled)
+    }
+
+    /// Says whether a turn runs; `None` where that is not told.
+    pub fn works(&self) -> Option<bool> {
+        match &self.in_force()?.told {
+            Told::Working | Told::Retrying { .. } => Some(true),
+            Told::Idle { .. } | Told::Refused { .. } => Some(false),
+            Told::Permission { .. }
+            | Told::SessionStart { .. }
+            | Told::SessionEnd { .. }
+            | Told::Conversation { .. }
+            | Told::Receipt { .. }
+            | Told::Posted { .. }
+            | Told::Context { .. }
+            | Told::Allowance { .. } => None,
+        }
+    }
+
+    fn is_told_again(&self, told: &Told) -> bool {
+        self.in_force().is_some_and(|doing| doing.told == *told)
+    }
+
+    /// Returns when a used-up allowance is whole again, where none of those is told to be free.
+    fn reset(&self, now: Now) -> Option<DateTime<Utc>> {
+        let used = self.allowances.values().filter(|(used, ..)| *used >= 100);
+        used.filter_map(|(_, resets_at, _)| resets_at.filter(|at| *at > now.wall)).max()
+    }
+}
+
+impl Supervisor {
+    /// Takes in what an agent's own program told.
+    pub(super) fn told(&mut self, name: &str, run: u64, event: &AgentEvent, turn: &mut Turn) {
+        let at = turn.now.moment();
+        let Some(live) = self.agents.get_mut(name).filter(|live| live.heard.run == Some(run)) else { return };
+        let heard = &mut live.heard;
+        heard.last.insert(event.source, (at, event.told.line()));
+        heard.gives_receipts |= event.source.gives_receipts();
+        match &event.told {
+            Told::Working
+            | Told::Idle { .. }
+            | Told::Permission { .. }
+            | Told::Refused { .. }
+            | Told::Retrying { .. } => {
+                self.does(name, event, turn);
+            }
+            Told::Receipt { text } => self.receipt(name, text, turn),
+            Told::Posted { message, outcome } => self.posted(name, *message, outcome, turn),
+            Told::Conversation { id } => {
+                if !id.is_empty() {
+                    heard.conversation = Some(id.clone());
+                    self.learn_conversation(name, id);
+                }
+            }
+            Told::Context { used_percent } => {
+                let warned = heard.context.is_some_and(|(before, _)| before >= CONTEXT_WARN_PERCENT);
+                heard.context = Some((*used_percent, at));
+                if warned != (*used_percent >= CONTEXT_WARN_PERCENT) {
+                    self.look_again(name, turn);
+                }
+            }
+            Told::Allowance { window, used_percent, resets_at } => {
+                if heard.allowances.len() < ALLOWANCES_MAX || heard.allowances.contains_key(window) {
+                    heard.allowances.insert(window.clone(), (*used_percent, *resets_at, at));
+                }
+            }
+            Told::SessionEnd { .. } => heard.doing = None,
+            Told::SessionStart { .. } => {}
+        }
+    }
+
+    /// Takes in what the program does now.
+    fn does(&mut self, name: &str, event: &AgentEvent, turn: &mut Turn) {
+        let Some(live) = self.agents.get_mut(name) else { return };
+        let heard = &mut live.heard;
+        let refused = heard.doing.as_ref().is_some_and(|doing| matches!(doing.told, Told::Refused { .. }));
+        if event.told == (Told::Idle { ended: false }) && refused {
+            return;
+        }
+        let is_new = !heard.is_told_again(&event.told);
+        heard.doing = Some(Doing { told: event.told.clone(), source: event.source, at: turn.now.moment() });
+        heard.overruled = false;
+        heard.strange_work = None;
+        if is_new {
+            self.look_again(name, turn);
+        }
+    }
+
+    /// Looks as soon as possible: what is told is weighed with what the screen shows.
+    pub(super) fn look_again(&mut self, name: &str, turn: &mut Turn) {
+        let runs = self.state.agents.get(name).is_some_and(|state| matches!(state.session, Session::Running { .. }));
+        if runs && self.agents.get(name).is_some_and(|live| !live.looking && !live.typing) {
+            self.look(name, turn);
+        }
+    }
+
+    /// Forgets the refusals of these agents: they are of before their account was opened.
+    pub(super) fn forget_refusals(&mut self, names: &[String]) {
+        for name in names {
+            if let Some(live) = self.agents.get_mut(name) {
+                live.heard.doing.take_if(|doing| matches!(doing.told, Told::Refused { kind: Refusal::Limit, .. }));
+            }
+        }
+    }
+
+    /// Says whether a look or an event can tell that the agent works.
+    pub(super) fn tells_work(&self, name: &str) -> bool {
+        let heard = self.agents.get(name).and_then(|live| live.heard.works());
+        heard.is_some() || self.backend_of(name).is_some_and(Backend::shows_work)
+    }
+
+    /// Decides for every agent whether its screen has disagreed for too long with what it tells.
+    pub(super) fn weigh_drifts(&mut self, turn: &mut Turn) {
+        let names: Vec<String> = self.agents.keys().cloned().collect();
+        for name in &names {
+            let shows_work = self.backend_of(name).is_some_and(Backend::shows_work);
+            let Some(live) = self.agents.get_mut(name).filter(|live| shows_work && !live.looking) else { continue };
+            let Some(since) = disagreement(live, turn.now, turn) else { continue };
+            let due = since + DRIFT_MAX;
+            if due > turn.now.mono {
+                turn.due(due);
+            } else {
+                self.drifted(name, turn);
+            }
+        }
+    }
+
+    fn drifted(&mut self, name: &str, turn: &mut Turn) {
+        let (Some(state), Some(live)) = (self.state.agents.get_mut(name), self.agents.get_mut(name)) else { return };
+        let Some(doing) = &live.heard.doing else { return };
+        state.drifts = state.drifts.saturating_add(1);
+        live.heard.overruled = true;
+        live.heard.strange_work = None;
+        let text = format!(
+            "its screen and what it tells ({}: {}) disagree for {} s; the screen counts until it tells something again",
+            doing.source.word(),
+            doing.told.line(),
+            DRIFT_MAX.as_secs()
+        );
+        turn.act(Action::Record(self.about(name, EventKind::Drift, &text, turn.now)));
+        self.look_again(name, turn);
+    }
+
+    /// Returns what `explain` tells of each source of events, and of what is used up.
+    pub(super) fn heard_sources(&self, name: &str, now: Now) -> Vec<status::Source> {
+        let Some(heard) = self.agents.get(name).map(|live| &live.heard) else { return Vec::new() };
+        let source = |says: String, at: Moment| status::Source {
+            name: "events".to_owned(),
+            age_s: Some(now.since(at).as_secs()),
+            says,
+        };
+        let mut sources: Vec<status::Source> =
+            heard.last.iter().map(|(from, (at, said))| source(format!("{}: {said}", from.word()), *at)).collect();
+        if let Some(doing) = &heard.doing {
+            let weight = if heard.overruled { "overruled by the screen" } else { "counts before the screen" };
+            sources.push(source(format!("{} by {} ({weight})", doing.told.line(), doing.source.word()), doing.at));
+        }
+        sources.extend(heard.allowances.iter().map(|(window, (used_percent, resets_at, at))| {
+            let (window, used_percent, resets_at) = (window.clone(), *used_percent, *resets_at);
+            source(Told::Allowance { window, used_percent, resets_at }.line(), *at)
+        }));
+        sources.extend(heard.context.map(|(used_percent, at)| source(Told::Context { used_percent }.line(), at)));
+        let drifts = self.state.agents.get(name).map_or(0, |state| state.drifts);
+        if drifts > 0 {
+            let says = format!("screen and events have disagreed {drifts} times");
+            sources.push(status::Source { name: "drift".to_owned(), age_s: None, says });
+        }
+        sources
+    }
+}
+
+/// Returns since when the screen says otherwise than the program, with its output as third witness.
+fn disagreement(live: &mut AgentLive, now: Now, turn: &mut Turn) -> Option<Mono> {
+    let look = live.look.as_ref().filter(|look| !matches!(look.obstacle, Some(Obstacle::Unreadable(_))))?;
+    let (told, at) = live.heard.in_force().map(|doing| (doing.told.clone(), doing.at.mono))?;
+    let quiet_at = live.output.map_or(at, |output| output + WORKING).max(at);
+    let shows = look.seen.first().map(|reading| reading.meaning);
+    match told {
+        Told::Working => {
+            let rests = matches!(shows, None | Some(Meaning::Idle)) && look.input != Some(InputBox::Absent);
+            if rests && quiet_at > now.mono {
+                turn.due(quiet_at);
+            }
+            (rests && quiet_at <= now.mono && look.at.mono >= at).then_some(quiet_at)
+        }
+        Told::Idle { .. } => {
+            let works = shows_work(&look.seen) && quiet_at > now.mono && look.at.mono >= at + SETTLE;
+            if !works {
+                live.heard.strange_work = None;
+                return None;
+            }
+            Some(*live.heard.strange_work.get_or_insert(now.mono))
+        }
+        Told::Permission { .. }
+        | Told::Refused { .. }
+        | Told::Retrying { .. }
+        | Told::SessionStart { .. }
+        | Told::SessionEnd { .. }
+        | Told::Conversation { .. }
+        | Told::Receipt { .. }
+        | Told::Posted { .. }
+        | Told::Context { .. }
+        | Told::Allowance { .. } => None,
+    }
+}
+
+/// Puts what is told beside what a look has shown.
+pub(super) fn merge(heard: &mut Heard, look: &mut Look, backend: &Backend, now: Now) {
+    let has_box = matches!(look.input, Some(InputBox::Empty | InputBox::Holds(_)));
+    let is_over = |doing: &mut Doing| {
+        matches!(doing.told, Told::Permission { .. }) && has_box && look.at.mono >= doing.at.mono + SETTLE
+    };
+    heard.doing.take_if(is_over);
+    let mut readings = look.seen.clone();
+    if heard.context.is_some_and(|(used, _)| used >= CONTEXT_WARN_PERCENT)
+        && !readings.iter().any(|reading| reading.meaning == Meaning::Context)
+    {
+        let line = heard.context.map(|(used_percent, _)| Told::Context { used_percent }.line()).unwrap_or_default();
+        readings.push(reading(Meaning::Context, CONTEXT_WARNING, &line, 65));
+    }
+    if let Some(doing) = heard.in_force() {
+        match &doing.told {
+            Told::Working => readings.retain(|reading| reading.meaning != Meaning::Idle),
+            Told::Idle { .. } => readings.retain(|reading| reading.meaning != Meaning::Working),
+            // What works after a refusal works by itself or by a person.
+            Told::Permission { .. }
+            | Told::Refused { .. }
+            | Told::Retrying { .. }
+            | Told::SessionStart { .. }
+            | Told::SessionEnd { .. }
+            | Told::Conversation { .. }
+            | Told::Receipt { .. }
+            | Told::Posted { .. }
+            | Told::Context { .. }
+            | Told::Allowance { .. } => {}
+        }
+        readings.extend(reading_of(heard, &doing.told, look, now));
+    }
+    readings.sort_by_key(|reading| std::cmp::Reverse((reading.priority, reading.row)));
+    look.readings = readings;
+    look.obstacle = obstacle(look, backend);
+}
+
+/// Returns the reading that stands for what a program told; its priority is among those of the presets' rules.
+fn reading_of(heard: &Heard, told: &Told, look: &Look, now: Now) -> Option<Reading> {
+    let shows = |meaning: Meaning| look.seen.iter().any(|reading| reading.meaning == meaning);
+    match told {
+        Told::Working => Some(reading(Meaning::Working, "told-working", &told.line(), 69)),
+        // Without an input box something else is up.
+        Told::Idle { .. } if look.input == Some(InputBox::Absent) => None,
+        Told::Idle { .. } => Some(reading(Meaning::Idle, "told-idle", &told.line(), 60)),
+        Told::Permission { what } => Some(reading(Meaning::Permission, "told-permission", what, 92)),
+        Told::Retrying { limit: true, text } => Some(reading(Meaning::ContinuesByItself, "told-retrying", text, 85)),
+        Told::Retrying { limit: false, text } => Some(reading(Meaning::Retrying, "told-retrying", text, 84)),
+        Told::Refused { kind: Refusal::Limit, .. } if shows(Meaning::Limited) => None,
+        Told::Refused { kind: Refusal::Limit, text, resets_at } => {
+            let banner = match resets_at.or_else(|| heard.reset(now)) {
+                Some(at) if reset_time::parse(text, now).is_none() => {
+                    format!("{text} (limit reached|{})", at.timestamp())
+                }
+                Some(_) | None => text.clone(),
+            };
+            Some(reading(Meaning::Limited, "told-limit", &banner, 72))
+        }
+        Told::Refused { kind: Refusal::Auth, text, .. } => Some(reading(Meaning::Login, "told-login", text, 71)),
+        Told::Refused { kind: Refusal::Fatal, text, .. } => Some(reading(Meaning::Fatal, "told-fatal", text, 71)),
+        Told::Refused { kind: Refusal::Context, .. } if shows(Meaning::Context) => None,
+        Told::Refused { kind: Refusal::Context, text, .. } => Some(reading(Meaning::Context, CONTEXT_FULL, text, 70)),
+        Told::Refused { kind: Refusal::Overload | Refusal::Other, text, .. } => {
+            Some(reading(Meaning::Refused, "told-refused", text, 68))
+        }
+        Told::SessionStart { .. }
+        | Told::SessionEnd { .. }
+        | Told::Conversation { .. }
+        | Told::Receipt { .. }
+        | Told::Posted { .. }
+        | Told::Context { .. }
+        | Told::Allowance { .. } => None,
+    }
+}
+
+fn reading(meaning: Meaning, rule: &str, text: &str, priority: u8) -> Reading {
+    Reading { meaning, rule: rule.to_owned(), text: text.to_owned(), region: Region::Anywhere, row: None, priority }
+}
+
+/// Returns what keeps a message from being typed, now that more is known than the screen shows.
+fn obstacle(look: &Look, backend: &Backend) -> Option<Obstacle> {
+    let strongest = look.readings.first();
+    let is_busy = !backend.queues_while_busy && strongest.is_some_and(|reading| reading.meaning.is_busy());
+    match &look.obstacle {
+        None | Some(Obstacle::Busy | Obstacle::Starting) => match strongest {
+            Some(reading) if reading.meaning.is_in_the_way() => Some(Obstacle::Dialog(reading.text.clone())),
+            Some(reading) if reading.meaning == Meaning::Starting => Some(Obstacle::Starting),
+            Some(_) if is_busy => Some(Obstacle::Busy),
+            Some(_) | None => None,
+        },
+        other @ Some(
+            Obstacle::Unreadable(_)
+            | Obstacle::Mode
+            | Obstacle::OtherProgram(_)
+            | Obstacle::Dialog(_)
+            | Obstacle::NoBox
+            | Obstacle::Draft(_),
+        ) => other.clone(),
+    }
+}

@@ -1,0 +1,400 @@
+//! What agents tell of themselves, each as a script of moments.
+
+mod story;
+
+use agent_orchestrator::policy::agent_event::{AgentEvent, Posted, Refusal, Source, Told};
+use agent_orchestrator::policy::event::EventKind;
+use agent_orchestrator::policy::observation::{Exit, Observation};
+use agent_orchestrator::policy::request::Reply;
+use story::Story;
+
+/// Two agents of one account, whose program tells of itself.
+const PAIR: &str = r#"
+[notify]
+command = ["tell-me"]
+[defaults]
+session_prefix = "x-"
+log_dir = "logs"
+backend = "box"
+watch = "heal+stall"
+resume = true
+[watchdog]
+draft_alarm = 60
+[backend.box]
+bin = "agent"
+prompt_delivery = "exec"
+input_re = '^>(?: (?P<text>.*))?$'
+active_re = "esc to interrupt"
+limit_re = "hit your .*limit"
+fatal_re = "cannot be modified"
+supports_resume = true
+submit_key = "Enter"
+stall_idle = 300
+[[agent]]
+name = "one"
+prompt = "x"
+[[agent]]
+name = "two"
+prompt = "x"
+"#;
+
+const BUSY: &str = "esc to interrupt";
+const LONG: &str = "please look into the failing test of the parser";
+
+fn refused(kind: Refusal, text: &str) -> Told {
+    Told::Refused { kind, text: text.to_owned(), resets_at: None }
+}
+
+fn idle() -> Told {
+    Told::Idle { ended: true }
+}
+
+/// A pair that is ready; `one` has told that it rests.
+fn pair() -> Story {
+    let mut story = Story::new(PAIR);
+    story.pass_s(10);
+    for name in ["one", "two"] {
+        story.pane(name).tells = true;
+        story.tell(name, idle());
+    }
+    story.pass_s(5);
+    story.told();
+    story
+}
+
+fn shows(story: &mut Story, agent: &str, text: &str) {
+    text.clone_into(&mut story.pane(agent).above);
+    story.output(agent);
+}
+
+/// Returns what `explain` tells, without ages.
+fn sources(story: &Story, name: &str) -> Vec<String> {
+    let supervisor = story.supervisor.as_ref().expect("a supervisor");
+    let explanation = supervisor.explain(name, story.now).expect("an agent");
+    let known = ["events", "screen", "drift"];
+    let sources = explanation.sources.into_iter().filter(|source| known.contains(&source.name.as_str()));
+    sources.map(|source| format!("{}: {}", source.name, source.says)).collect()
+}
+
+#[test]
+fn the_state_comes_from_events_first_and_explain_shows_all() {
+    let mut story = pair();
+    assert_eq!(story.state_of("one"), "idle");
+    story.tell("one", Told::Working);
+    assert_eq!(story.state_of("one"), "working", "though its screen shows nothing of it");
+    assert_eq!(
+        sources(&story, "one"),
+        [
+            "screen: working by rule told-working (decides): a turn runs",
+            "events: claude-hook: a turn runs",
+            "events: a turn runs by claude-hook (counts before the screen)",
+        ]
+    );
+    shows(&mut story, "one", BUSY);
+    story.pass_s(5);
+    story.tell("one", idle());
+    story.pass_s(4);
+    assert_eq!(story.state_of("one"), "idle", "though the screen has not been redrawn");
+    assert!(sources(&story, "one").contains(&"screen: working by rule active_re (overruled by its events)".to_owned()));
+}
+
+#[test]
+fn an_agent_that_tells_of_a_turn_is_no_stall_while_it_writes() {
+    let mut story = pair();
+    story.tell("one", Told::Working);
+    for _ in 0..400 {
+        story.output("one");
+        story.pass_s(1);
+    }
+    assert_eq!(story.pane("one").run, 1, "its screen equals that of an idle one for 400 s");
+    assert_eq!(story.saved.agents["one"].drifts, 0);
+    story.tell("one", idle());
+    story.pass_s(310);
+    assert_eq!(story.pane("one").run, 2, "told idle, it is one");
+}
+
+#[test]
+fn a_screen_that_disagrees_for_too_long_is_a_drift_and_counts() {
+    let mut story = pair();
+    story.tell("one", Told::Working);
+    story.pass_s(20);
+    assert_eq!(story.state_of("one"), "working");
+    story.pass_s(20);
+    let told = story.told();
+    assert!(told.contains("one: its screen and what it tells (claude-hook: a turn runs) disagree for 30 s"), "{told}");
+    assert_eq!(story.state_of("one"), "idle", "a person has interrupted the turn, of which no hook tells");
+    assert_eq!(story.saved.agents["one"].drifts, 1);
+    let drift = "drift: screen and events have disagreed 1 times".to_owned();
+    assert!(sources(&story, "one").contains(&drift), "{:?}", sources(&story, "one"));
+    story.pass_s(100);
+    assert!(!story.told().contains("disagree"), "told once");
+    story.tell("one", Told::Working);
+    assert_eq!(story.state_of("one"), "working", "what is told anew counts again");
+}
+
+#[test]
+fn work_that_is_not_told_is_a_drift_as_well() {
+    let mut story = pair();
+    for _ in 0..40 {
+        shows(&mut story, "one", BUSY);
+        story.pass_s(1);
+    }
+    assert!(story.told().contains("(claude-hook: the turn has ended) disagree"));
+    assert_eq!(story.state_of("one"), "working");
+}
+
+#[test]
+fn a_message_has_arrived_when_its_receipt_has() {
+    let mut story = pair();
+    let sent = story.send("one", LONG, 60);
+    story.pass_s(1);
+    assert!(matches!(story.replies[&sent], Reply::Done { .. }));
+    assert_eq!(story.pane("one").taken, [LONG]);
+    let told = story.told();
+    assert!(told.contains("message m1 delivered"), "{told}");
+}
+
+#[test]
+fn a_text_that_was_swallowed_is_typed_once_more_with_a_mark() {
+    let mut story = pair();
+    story.pane("one").tells = false;
+    let sent = story.send("one", LONG, 60);
+    // A dialog came up with the key and took the text with it.
+    story.pass_s(5);
+    story.pane("one").taken.clear();
+    story.pane("one").tells = true;
+    assert!(!story.replies.contains_key(&sent), "an empty box proves nothing where receipts are given");
+    story.pass_s(20);
+    let told = story.told();
+    assert!(told.contains("and the agent does not tell that it came: once more"), "{told}");
+    assert_eq!(story.pane("one").taken, [format!("(possibly repeated) {LONG}")]);
+    assert!(matches!(story.replies[&sent], Reply::Done { .. }), "{told}");
+}
+
+#[test]
+fn while_a_turn_runs_the_box_is_believed() {
+    let mut story = Story::new(&PAIR.replace("supports_resume", "queues_while_busy = true\nsupports_resume"));
+    story.pass_s(10);
+    story.tell("one", Told::Receipt { text: "earlier".to_owned() });
+    story.tell("one", Told::Working);
+    let sent = story.send("one", LONG, 60);
+    story.pass_s(3);
+    assert!(matches!(story.replies[&sent], Reply::Done { .. }), "the program queues it and tells of it later");
+    story.tell("one", Told::Receipt { text: LONG.to_owned() });
+    assert_eq!(story.pane("one").taken.len(), 1);
+}
+
+#[test]
+fn a_program_that_falls_silent_is_believed_by_its_box_from_then_on() {
+    let mut story = pair();
+    story.pane("one").tells = false;
+    let first = story.send("one", LONG, 60);
+    story.pass_s(30);
+    assert_eq!(story.pane("one").taken.len(), 2, "typed once more, marked");
+    assert!(matches!(story.replies[&first], Reply::Done { .. }));
+    let second = story.send("one", "another one of these long texts", 60);
+    story.pass_s(5);
+    assert!(matches!(story.replies[&second], Reply::Done { .. }));
+    assert_eq!(story.pane("one").taken.len(), 3, "and never again");
+}
+
+#[test]
+fn a_prompt_of_another_start_or_another_text_is_no_receipt() {
+    let mut story = pair();
+    story.pane("one").tells = false;
+    story.pane("one").swallows = 3;
+    let sent = story.send("one", LONG, 60);
+    story.pass_s(1);
+    story.tell("one", Told::Receipt { text: "something else".to_owned() });
+    let event =
+        AgentEvent { source: Source::ClaudeHook, time: story.now.wall, told: Told::Receipt { text: LONG.to_owned() } };
+    story.turn(vec![Observation::Told { agent: "one".to_owned(), run: 7, event }]);
+    assert!(!story.replies.contains_key(&sent));
+    story.tell("one", Told::Receipt { text: format!("  {}\n", LONG.replace(' ', "\n")) });
+    assert!(matches!(story.replies[&sent], Reply::Done { .. }), "blanks and line ends do not count");
+}
+
+#[test]
+fn a_refusal_with_a_reset_time_holds_the_account() {
+    let mut story = pair();
+    story.tell("one", refused(Refusal::Limit, "You've hit your session limit · resets 6am"));
+    assert_eq!(story.saved.limits.len(), 1, "at once, whatever the screen shows");
+    let held = "limited: account box, next probe Sat 06:00:45: You've hit your session limit · resets 6am";
+    assert_eq!((story.state_of("one"), story.state_of("two")), (held.to_owned(), held.to_owned()));
+    story.pass_s(2 * 3600 + 40);
+    let (one, two) = (story.pane("one").taken.len(), story.pane("two").taken.len());
+    assert_eq!((one, two), (1, 0), "the one that was refused is asked, and it tells that it works");
+    for _ in 0..12 {
+        shows(&mut story, "one", BUSY);
+        story.pass_s(1);
+    }
+    assert!(story.saved.limits.is_empty(), "{}", story.told());
+    story.pass_s(20);
+    assert_eq!(story.saved.limits.len(), 0, "an old refusal opens no new hold");
+}
+
+#[test]
+fn a_canary_that_is_refused_again_goes_on_by_the_fresh_time() {
+    let mut story = pair();
+    story.tell("one", refused(Refusal::Limit, "You've hit your session limit · resets 4:30am"));
+    story.pass_s(30 * 60 + 60);
+    assert_eq!(story.pane("one").taken.len(), 1);
+    story.tell("one", refused(Refusal::Limit, "You've hit your session limit · resets 6:00am"));
+    story.pass_s(10);
+    assert_eq!(story.saved.limits[0].probes, 1);
+    assert!(story.state_of("one").contains("next probe Sat 06:00:45"), "{}", story.state_of("one"));
+}
+
+#[test]
+fn a_limit_without_a_time_takes_it_from_the_used_up_allowance() {
+    let mut story = pair();
+    let resets_at = "2026-06-13T04:50:00Z".parse().ok();
+    story.tell("one", Told::Allowance { window: "five_hour".into(), used_percent: 100, resets_at });
+    story.tell("one", Told::Allowance { window: "seven_day".into(), used_percent: 60, resets_at: None });
+    assert!(story.saved.limits.is_empty(), "an allowance alone holds nobody");
+    story.tell("one", refused(Refusal::Limit, "You've hit your limit"));
+    assert!(story.state_of("one").contains("next probe Sat 04:50:45"), "{}", story.state_of("one"));
+}
+
+#[test]
+fn a_refusal_that_is_no_limit_holds_nobody() {
+    let mut story = pair();
+    story.tell("one", refused(Refusal::Overload, "API Error: Repeated 529 Overloaded errors"));
+    story.tell("one", Told::Idle { ended: false });
+    story.pass_s(10);
+    assert!(story.saved.limits.is_empty() && story.saved.agents["one"].attention.is_none());
+    assert_eq!(story.state_of("one"), "idle");
+}
+
+#[test]
+fn a_question_is_told_and_in_the_way_until_it_is_gone() {
+    let mut story = pair();
+    story.pane("one").dialog = true;
+    story.tell("one", Told::Permission { what: "Bash: rm -r build".to_owned() });
+    assert_eq!(story.state_of("one"), "attention: Bash: rm -r build");
+    assert_eq!(story.notified.iter().filter(|event| event.event == EventKind::Attention).count(), 1);
+    story.send("one", LONG, 300);
+    story.pass_s(100);
+    assert!(story.pane("one").taken.is_empty());
+    story.pane("one").dialog = false;
+    story.output("one");
+    story.pass_s(5);
+    assert_eq!(story.pane("one").taken, [LONG], "it was answered, of which nothing is told");
+    assert_eq!(story.notified.iter().filter(|event| event.event == EventKind::Attention).count(), 1);
+}
+
+#[test]
+fn a_broken_login_is_attention_and_a_broken_conversation_a_fresh_start() {
+    let mut story = pair();
+    story.tell("one", refused(Refusal::Auth, "Not logged in · Please run /login"));
+    assert_eq!(story.state_of("one"), "attention: Not logged in · Please run /login");
+    story.pass_s(200);
+    story.tell("two", refused(Refusal::Fatal, "thinking blocks cannot be modified"));
+    story.pass_s(5);
+    assert_eq!(story.pane("two").run, 2);
+    story.pass_s(1000);
+    assert_eq!(story.pane("one").run, 1, "what a person must mend is not restarted");
+    assert!(story.told().contains("its conversation is broken: thinking blocks cannot be modified"));
+}
+
+#[test]
+fn a_conversation_that_was_told_is_resumed() {
+    let mut story = pair();
+    story.tell("one", Told::Conversation { id: "0199-ab".to_owned() });
+    story.tell("one", Told::Conversation { id: String::new() });
+    story.dies("one", Exit::Code(1));
+    story.pass_s(5);
+    let (_, start) = story.prepared.last().expect("a start");
+    assert_eq!(format!("{:?}", start.conversation), "Resumed(\"0199-ab\")");
+}
+
+#[test]
+fn a_context_that_fills_is_answered_as_its_screen_would_be() {
+    let rule = "[[backend.box.rules]]\nname = \"context-warning\"\nregion = \"last 5\"\nmeaning = \"context\"\n\
+                re = \"context is full\"\n[backend.box.answers]\ncontext-warning = \"/compact\"\n";
+    let fleet = PAIR.replace("[[agent]]\nname = \"one\"", &format!("{rule}[[agent]]\nname = \"one\""));
+    let mut story = Story::new(&fleet.replace("stall_idle = 300", "stall_idle = 100000"));
+    story.pass_s(10);
+    story.tell("one", Told::Context { used_percent: 89 });
+    story.pass_s(10);
+    assert!(story.pane("one").taken.is_empty());
+    story.tell("one", Told::Context { used_percent: 93 });
+    story.pass_s(10);
+    assert_eq!(story.pane("one").taken, ["/compact"]);
+    story.tell("one", Told::Context { used_percent: 5 });
+    story.pass_s(2000);
+    assert_eq!(story.pane("one").taken.len(), 1);
+}
+
+/// A fleet whose program has an interface of its own.
+fn with_interface() -> Story {
+    let mut story = Story::new(&PAIR.replace("supports_resume", "events = \"opencode\"\nsupports_resume"));
+    story.pass_s(10);
+    story
+}
+
+fn stream(story: &mut Story, agent: &str, told: Told) {
+    let run = story.pane(agent).run;
+    let event = AgentEvent { source: Source::OpencodeStream, time: story.now.wall, told };
+    story.turn(vec![Observation::Told { agent: agent.to_owned(), run, event }]);
+}
+
+#[test]
+fn a_message_goes_to_the_interface_where_there_is_one() {
+    let mut story = with_interface();
+    let typed = story.send("one", "typed as long as nothing is heard", 60);
+    story.pass_s(5);
+    assert!(matches!(story.replies[&typed], Reply::Done { .. }));
+    stream(&mut story, "one", idle());
+    stream(&mut story, "one", Told::Conversation { id: "ses_1".to_owned() });
+    story.pane("one").input = "a person's draft".to_owned();
+    story.output("one");
+    story.pass_s(5);
+    story.told();
+    let sent = story.send("one", LONG, 60);
+    story.pass_s(1);
+    let told = story.told();
+    assert!(told.contains(&format!("host: ses_1 of one is handed m2: {LONG}")), "{told}");
+    assert!(!story.replies.contains_key(&sent), "not yet");
+    stream(&mut story, "one", Told::Posted { message: 2, outcome: Posted::Taken });
+    assert!(matches!(story.replies[&sent], Reply::Done { .. }));
+    assert_eq!(story.pane("one").input, "a person's draft", "which is in nobody's way");
+}
+
+#[test]
+fn what_the_interface_does_not_take_is_typed() {
+    let mut story = with_interface();
+    stream(&mut story, "one", idle());
+    stream(&mut story, "one", Told::Conversation { id: "ses_1".to_owned() });
+    story.pane("one").tells = true;
+    story.send("one", LONG, 60);
+    story.pass_s(1);
+    let refusal = Told::Posted { message: 1, outcome: Posted::Refused("status 404".to_owned()) };
+    stream(&mut story, "one", refusal);
+    story.pass_s(5);
+    assert_eq!(story.pane("one").taken, [LONG], "without a mark: it surely did not arrive");
+
+    let mut story = with_interface();
+    stream(&mut story, "one", idle());
+    stream(&mut story, "one", Told::Conversation { id: "ses_1".to_owned() });
+    story.pane("one").tells = true;
+    story.send("one", LONG, 60);
+    story.pass_s(30);
+    assert_eq!(story.pane("one").taken, [format!("(possibly repeated) {LONG}")], "nobody has answered");
+}
+
+#[test]
+fn a_turn_that_runs_and_a_question_keep_a_message_from_the_interface() {
+    let mut story = with_interface();
+    stream(&mut story, "one", Told::Conversation { id: "ses_1".to_owned() });
+    stream(&mut story, "one", Told::Working);
+    story.send("one", LONG, 600);
+    for _ in 0..20 {
+        story.output("one");
+        story.pass_s(1);
+    }
+    assert!(!story.told().contains("is handed"), "the turn runs");
+    stream(&mut story, "one", idle());
+    story.pass_s(2);
+    assert!(story.told().contains("is handed"));
+}
