@@ -1,7 +1,6 @@
 //! Command lines, run by a real `/bin/sh -c` and compared by what the program gets.
 #![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "runs a shell; a test may panic")]
 
-use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;

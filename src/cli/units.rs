@@ -153,7 +153,8 @@ fn write(folder: &Path, config: &Path, drop_ins: &BTreeMap<String, String>) -> a
 fn enable(folder: &Path, timers: &[(String, String)]) -> anyhow::Result<()> {
     let wants = folder.join(WANTS);
     for entry in entries(&wants)? {
-        let is_ours = entry.starts_with("agent-orchestrator-") && entry.ends_with(".timer");
+        let is_timer = Path::new(&entry).extension().is_some_and(|extension| extension == "timer");
+        let is_ours = entry.starts_with("agent-orchestrator-") && is_timer;
         if is_ours && !timers.iter().any(|(timer, _)| *timer == entry) {
             remove(&wants.join(&entry))?;
         }

@@ -45,7 +45,7 @@ const JOIN_AGAIN: Duration = Duration::from_millis(100);
 /// The line by which a detached supervisor says that it listens.
 const LISTENING: &str = "listening";
 
-/// Is there where systemd runs (sd_booted(3)).
+/// Is there where systemd runs (`sd_booted(3)`).
 const SYSTEMD_RUNS: &str = "/run/systemd/system";
 
 /// The most that is read of what a detached supervisor says before it listens.

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::{Context, bail};
 
-/// Tells whether systemd runs this host (sd_booted(3)).
+/// Tells whether systemd runs this host (`sd_booted(3)`).
 pub fn runs() -> bool {
     Path::new("/run/systemd/system").is_dir()
 }

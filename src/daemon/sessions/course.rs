@@ -88,7 +88,7 @@ impl Agent {
                 }
             }
             (Goal::Find | Goal::Again { .. }, Some(pane)) => {
-                self.has_died(Ended { run: pane.run, exit: Exit::Unknown, screen: None }, context)
+                self.has_died(Ended { run: pane.run, exit: Exit::Unknown, screen: None }, context);
             }
             (Goal::Find | Goal::Again { .. }, None) => self.tell(SessionSeen::Absent, context),
         }
