@@ -209,7 +209,7 @@ fn a_refusal_that_is_no_limit_gets_a_word_to_go_on_once_the_agent_stays_idle() {
     story.pass_s(5);
     assert_eq!(story.pane("worker").taken, ["Go on where you stopped."]);
     story.pass_s(3600);
-    assert_eq!(story.pane("worker").taken.len(), 13, "at the cadence of the probes, for ever");
+    assert_eq!(story.pane("worker").taken.len(), 12, "300 s after it rests again, for ever");
     assert_eq!(story.notified.len(), 1, "told once");
     assert!(story.saved.limits.is_empty(), "no account is held for it");
     assert_eq!(story.pane("worker").run, 1);

@@ -27,6 +27,7 @@ fn exit_status_and_last_screen_of_the_dead_are_kept_in_the_event_and_a_file() {
 #[test]
 fn the_status_is_true_as_soon_as_a_death_is_told() {
     let fleet = up(&ONE.replace("heal", "none"));
+    fleet.until_screen("one", "an agent in ");
     kill_and_wait(fleet.pane_pid("one"));
     let died = fleet.until_event("died", Some("one"));
     assert_eq!(died.text, "died (signal 9)");
