@@ -163,6 +163,8 @@ fn fields(event: &Event) -> Vec<(&'static str, String)> {
     fields.extend(event.agent.clone().map(|agent| ("AGENT", agent)));
     fields.extend(event.in_loop.clone().map(|in_loop| ("LOOP", in_loop)));
     fields.extend(event.phase.clone().map(|phase| ("PHASE", phase)));
+    let account = event.more.get("account").and_then(|account| account.as_str());
+    fields.extend(account.map(|account| ("ACCOUNT", account.to_owned())));
     fields
 }
 
@@ -267,7 +269,9 @@ mod tests {
 
     #[test]
     fn the_journal_gets_fields_to_select_by() {
-        let fields = fields(&event(Some("builder"), Some("web"), "ready"));
+        let mut event = event(Some("builder"), Some("web"), "ready");
+        event.more.insert("account".to_owned(), "claude".into());
+        let fields = fields(&event);
         let lines: Vec<String> = fields.iter().map(|(name, value)| format!("{name}={value}")).collect();
         expect_test::expect![[r"
             SYSLOG_IDENTIFIER=agent-orchestrator
@@ -275,7 +279,8 @@ mod tests {
             EVENT=agent-ready
             AGENT=builder
             LOOP=web
-            PHASE=p1"]]
+            PHASE=p1
+            ACCOUNT=claude"]]
         .assert_eq(&lines.join("\n"));
     }
 

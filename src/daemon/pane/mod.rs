@@ -4,10 +4,10 @@ mod log;
 
 use std::convert::Infallible;
 use std::ffi::OsString;
-use std::fs::{File, Permissions};
+use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::AsFd;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -81,6 +81,9 @@ fn commands(launch: &Launch, program: &Path, launch_file: &Path) -> anyhow::Resu
     let (program, launch_file, dir) = (text(program)?, text(launch_file)?, text(&launch.dir)?);
     let target = format!("={}:", launch.session);
     let supervisor = supervisor_of(Path::new(&launch_file));
+    let socket = text(&socket(Path::new(&launch_file), launch)?)?;
+    // The group is that of the sockets' folder; who else is in it is kept out by `server-access`.
+    let share = literal(&format!("chmod 660 {}", shell_quote(&socket))).replace('%', "%%");
     let run = launch.run.to_string();
     let writer = format!("exec {} log {}", shell_quote(&program), shell_quote(&launch_file));
     let writer = literal(&writer).replace('%', "%%");
@@ -108,6 +111,9 @@ fn commands(launch: &Launch, program: &Path, launch_file: &Path) -> anyhow::Resu
         vec!["set-option", "-t", &target, RUN_OPTION, &run],
         vec!["pipe-pane", "-t", &target, &writer],
     ]);
+    if supervisor.is_some() {
+        commands.push(vec!["run-shell", &share]);
+    }
     let mut arguments = Vec::new();
     for command in commands {
         if !arguments.is_empty() {
@@ -125,11 +131,6 @@ fn commands(launch: &Launch, program: &Path, launch_file: &Path) -> anyhow::Resu
 pub fn pane(launch_file: &Path) -> anyhow::Result<Infallible> {
     child::unblock_signals().context("cannot unblock signals")?;
     let launch = read(launch_file)?;
-    if supervisor_of(launch_file).is_some() {
-        let socket = socket(launch_file, &launch)?;
-        std::fs::set_permissions(&socket, Permissions::from_mode(0o660))
-            .with_context(|| format!("cannot share `{}`", socket.display()))?;
-    }
     if let Err(error) = wait_for_log(&fifo(launch_file)) {
         let text = format!("agent-orchestrator: no log is written: {error:#}\r\n");
         std::io::stdout().write_all(text.as_bytes()).context("cannot write to the terminal")?;

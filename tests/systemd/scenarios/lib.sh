@@ -76,11 +76,14 @@ agent_program() {
     mkdir -p /srv/fleet
     cat >/srv/fleet/agent.sh <<'AGENT'
 #!/bin/sh
-# Shows a box, echoes each line, and notes it in its folder.
+# Shows a box and notes each line in its folder; runs the file of a line that begins with a bang.
 echo "$$" >>starts
 while printf '> ' && IFS= read -r line; do
     printf '%s\n' "$line" >>heard
-    printf 'heard: %s\n' "$line"
+    case $line in
+    !*) sh "${line#!}" >ran 2>&1; echo "$?" >code ;;
+    *) printf 'heard: %s\n' "$line" ;;
+    esac
 done
 AGENT
     chmod 755 /srv/fleet/agent.sh
@@ -115,6 +118,20 @@ CONFIG
         install -d -o agent-orchestrator -g agent-orchestrator "/srv/fleet/$agent"
     done
     write_config <"$scratch/config"
+}
+
+# inside AGENT COMMAND...: runs it as a child of the agent's program, with all of its confinement.
+inside() {
+    local agent=$1 folder=/srv/fleet/$1 code
+    shift
+    rm -f "$folder/code" "$folder/ran"
+    printf '%q ' "$@" >"$folder/command"
+    agent-orchestrator send "$agent" '!command' >/dev/null
+    within 20 test -s "$folder/code" || return 1
+    cp "$folder/ran" "$scratch/inside"
+    cat "$folder/ran"
+    read -r code <"$folder/code"
+    return "$code"
 }
 
 start_fleet() { systemctl start "$supervisor"; }

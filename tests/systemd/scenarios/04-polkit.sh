@@ -1,0 +1,46 @@
+# polkit allows the supervisor exactly what it must: start, stop and restart of session units.
+. "$(dirname "$0")/lib.sh"
+simple_fleet ada bob
+start_fleet
+within 10 pane ada >/dev/null
+
+# as_unit UNIT COMMAND...: as the fleet's user, in that unit's cgroup, where polkit sees it.
+as_unit() {
+    local group
+    group=/sys/fs/cgroup$(prop "$1" ControlGroup)
+    shift
+    (
+        echo "$BASHPID" >"$group/cgroup.procs" || exit 1
+        exec setpriv --reuid=agent-orchestrator --regid=agent-orchestrator --init-groups -- "$@"
+    )
+}
+ask() { as_unit "$supervisor" systemctl --no-ask-password "$@"; }
+refused() { ! "$@" >"$scratch/refusal" 2>&1 && grep -Eqi 'access denied|authentication (is )?required|not permitted|has a fragment|already' "$scratch/refusal"; }
+ada=$(session ada)
+
+promise "the supervisor may restart a session" ask restart "$ada"
+promise "stop one" ask stop "$ada"
+promise "start one" ask start "$ada"
+promise "not another unit" refused ask restart systemd-logind.service
+promise "not itself" refused ask stop "$supervisor"
+promise "not the web part" refused ask start agent-orchestrator-web.service
+promise "not a unit with a similar name" refused ask start agent-orchestrator-session@ada.socket
+promise "not the slice" refused ask stop agent-orchestrator.slice
+promise "not the verb kill" refused ask kill "$ada"
+promise "not the verb reload-or-restart" refused ask reload-or-restart "$ada"
+promise "not set-property" refused ask set-property --runtime "$ada" MemoryMax=1G
+promise "not enable" refused ask enable "$supervisor"
+promise "not mask" refused ask mask --runtime "$ada"
+promise "not daemon-reload" refused ask daemon-reload
+promise "not a transient unit" refused as_unit "$supervisor" systemd-run --no-ask-password true
+promise "not a transient unit of a session's name" refused as_unit "$supervisor" \
+    systemd-run --no-ask-password --unit=agent-orchestrator-session@new.service true
+promise "not a reboot" refused ask reboot
+agents_is_told=$(pkaction --version | grep -o '[0-9]*')
+if ((agents_is_told >= 126)); then
+    promise "an agent may not restart another, though it has the same user" \
+        refused as_unit "$(session bob)" systemctl --no-ask-password restart "$ada"
+else
+    cannot "polkit $agents_is_told does not tell units apart: agents of the same user may restart each other"
+fi
+done_with

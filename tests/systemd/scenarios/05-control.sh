@@ -1,0 +1,31 @@
+# Who may ask what: an agent by its `control`, known by its unit; a member of the group; nobody else.
+. "$(dirname "$0")/lib.sh"
+echo 'control = "observe"' >/scenarios/extra-bob
+echo 'control = "operate"' >/scenarios/extra-cid
+simple_fleet ada bob cid
+start_fleet
+for agent in ada bob cid; do within 10 pane "$agent" >/dev/null; done
+
+says() { grep -q "$1" "$scratch/inside"; }
+promise "an agent without control may not look" not inside ada agent-orchestrator status
+promise "and is told the key that allows it" says 'control = "observe"'
+promise "one that observes may look" inside bob agent-orchestrator status
+promise "but not send" not inside bob agent-orchestrator send ada --queue hello
+promise "and is told the key that allows it" says 'control = "operate"'
+promise "one that operates may send" inside cid agent-orchestrator send ada --queue hello-from-cid
+promise "what it sends arrives" within 10 grep -q hello-from-cid /srv/fleet/ada/heard
+promise "it may restart another" inside cid agent-orchestrator restart bob
+promise "it may not move a phase" not inside cid agent-orchestrator phase next
+promise "nor end the fleet" not inside cid agent-orchestrator down
+promise "for that is a person's" says 'only a person'
+promise "it cannot cast off its unit" not inside cid env -i /usr/bin/setsid "$(command -v agent-orchestrator)" down
+promise "and is still refused" says 'only a person'
+
+useradd --no-create-home member 2>/dev/null
+useradd --no-create-home stranger 2>/dev/null
+usermod --append --groups agent-orchestrator member
+as() { setpriv --reuid="$1" --regid="$1" --init-groups -- "${@:2}"; }
+promise "a member of the group operates" as member agent-orchestrator send ada --queue hello-from-member
+promise "root does" agent-orchestrator status
+promise "a stranger reaches nothing" not as stranger agent-orchestrator status
+done_with

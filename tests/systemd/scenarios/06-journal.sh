@@ -1,0 +1,20 @@
+# The journal has the fields that are documented, and every line one time only.
+. "$(dirname "$0")/lib.sh"
+loop_fleet /srv/one
+start_fleet
+complete() { [[ -e /var/log/agent-orchestrator/SEQUENCE-COMPLETE ]]; }
+within 60 complete
+has() { journalctl --no-pager --quiet --output=cat -u "$supervisor" "$@" | grep .; }
+promise "by agent" has AGENT=builder
+promise "by kind of event" has EVENT=handoff
+promise "by both" has AGENT=builder EVENT=started
+promise "by phase" has PHASE=p2
+promise "by message id" has MESSAGE_ID=117d8c64c4a54c2b8fe67f17a6b9b6d1
+promise "by level: nothing went wrong" not has PRIORITY=4
+promise "a phase's end is a notice" has EVENT=sequence-complete PRIORITY=5
+promise "a line says whom it is about" grep -q '^builder: ' <(has AGENT=builder)
+stamped() { has | grep -E '^(<[0-9]>|[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{2}:[0-9]{2})'; }
+promise "no line has a second stamp or level" not stamped
+promise "every line is the supervisor's own" test -z "$(journalctl -q --output=json -u "$supervisor" _COMM=agent-orchestra | grep -v '"EVENT"')"
+promise "what a session unit prints is under its own name" journalctl --quiet -u "$(session builder)"
+done_with

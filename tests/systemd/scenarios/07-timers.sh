@@ -1,0 +1,73 @@
+# Calendars fire once after a downtime and are never lost; a run is use-or-create.
+. "$(dirname "$0")/lib.sh"
+echo 'wake = { prompt_file = "/srv/fleet/wake.md", schedule = "hourly" }' >/scenarios/extra-ada
+cat >/scenarios/extra <<'CONFIG'
+[[agent]]
+name = "upgrader"
+kind = "task"
+dir = "upgrader"
+prompt = "upgrade"
+schedule = "Sun 02:00 UTC"
+backend = "task"
+[backend.task]
+bin = "exec /srv/fleet/task.sh"
+prompt_delivery = "exec"
+active_re = "esc to interrupt"
+connect_delay = 1
+ready_max = 5
+CONFIG
+simple_fleet ada
+install -d -o agent-orchestrator -g agent-orchestrator /srv/fleet/upgrader
+echo "time-to-wake" >/srv/fleet/wake.md
+# Works until somebody makes `enough`, then ends.
+cat >/srv/fleet/task.sh <<'TASK'
+#!/bin/bash
+echo run >>runs
+mkfifo enough 2>/dev/null
+exec 3<>enough
+# Who works shows it: silence would be rest.
+until read -r -t 0.3 _ <&3; do echo "upgrading (esc to interrupt)"; done
+TASK
+chmod 755 /srv/fleet/task.sh
+start_fleet
+within 10 pane ada >/dev/null
+wake=agent-orchestrator-wake@ada run=agent-orchestrator-run@upgrader
+promise "both timers are active" is_up "$wake.timer" "$run.timer"
+promise "an agent with a calendar has no other wake" not grep -q interval <(agent-orchestrator explain ada)
+heard() { [[ $(grep -c time-to-wake /srv/fleet/ada/heard 2>/dev/null) == "$1" ]]; }
+runs() { [[ $(cat /srv/fleet/upgrader/runs 2>/dev/null | wc -l) == "$1" ]]; }
+promise "a task with a calendar does not run by itself" runs 0
+
+# missed TIMER: as after a downtime over its last time.
+missed() {
+    systemctl stop "$1.timer"
+    touch --date='9 days ago' "/var/lib/systemd/timers/stamp-$1.timer"
+    systemctl start "$1.timer"
+}
+missed "$wake"
+promise "a wake that a downtime has swallowed comes" within 15 heard 1
+promise "once" not within 3 heard 2
+missed "$run"
+promise "so does a run" within 15 runs 1
+
+systemctl start "$run.service"
+promise "one that works is left alone" runs 1
+promise "and that is told" grep -q '"event":"left-alone"' /var/lib/agent-orchestrator/events.jsonl
+as_fleet sh -c 'echo >/srv/fleet/upgrader/enough'
+promise "it ends" within 10 is_state upgrader finished
+promise "its last screen stays" tmux_of upgrader has-session
+systemctl start "$run.service"
+promise "one that has finished is run anew" within 10 runs 2
+promise "fresh" agent-orchestrator run upgrader --fresh
+promise "ends one that works" runs 3
+
+systemctl stop "$supervisor"
+systemctl start "$wake.service" "$wake.service" "$run.service"
+promise "asked while no supervisor runs, they succeed" test "$(prop "$wake.service" Result)" = success
+promise "and are kept" test "$(find /var/lib/agent-orchestrator/spool -type f | wc -l)" = 2
+systemctl start "$supervisor"
+promise "the wake comes" within 15 heard 2
+promise "once, though it was asked twice" not within 3 heard 3
+promise "the run left alone what works" runs 3
+promise "nothing is kept any more" test "$(find /var/lib/agent-orchestrator/spool -type f | wc -l)" = 0
+done_with

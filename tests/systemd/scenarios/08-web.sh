@@ -1,0 +1,71 @@
+# The web part: on loopback with its secrets, behind a proxy on one address that comes late, events without delay.
+. "$(dirname "$0")/lib.sh"
+address=100.64.0.5
+simple_fleet ada
+# A stand-in for `opencode serve`: an event each half second, and an upgrade that echoes.
+cat >/usr/local/bin/opencode <<'SERVER'
+#!/usr/bin/perl
+use strict;
+use IO::Socket::INET;
+my %option = @ARGV[1 .. $#ARGV];
+die "left over\n" if -e "/tmp/opencode-left";
+open(my $left, ">", "/tmp/opencode-left");
+my $server = IO::Socket::INET->new(LocalAddr => $option{"--hostname"}, LocalPort => $option{"--port"}, Listen => 9, ReuseAddr => 1) or die $!;
+$SIG{CHLD} = "IGNORE";
+while (my $client = $server->accept) {
+    next if fork;
+    my ($path) = <$client> =~ m{^GET (\S+)};
+    my %head;
+    while (<$client>) { last if /^\r?$/; $head{lc $1} = $2 if /^(\S+?):\s*(.*?)\r?$/ }
+    $client->autoflush(1);
+    if (lc($head{upgrade} // "") eq "websocket") {
+        print $client "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n";
+        while (defined(my $line = <$client>)) { print $client "echo $line" }
+    } elsif ($path eq "/event") {
+        print $client "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n";
+        for my $number (1 .. 20) { print $client "data: $number\n\n" or last; select(undef, undef, undef, 0.5) }
+    } else {
+        print $client "HTTP/1.1 200 OK\r\nContent-Length: " . length($ENV{OPENCODE_SERVER_PASSWORD} // "") . "\r\n\r\n" . ($ENV{OPENCODE_SERVER_PASSWORD} // "");
+    }
+    exit;
+}
+SERVER
+chmod 755 /usr/local/bin/opencode
+printf 'OPENCODE_SERVER_PASSWORD=opensesame\n' >/etc/agent-orchestrator/web.env
+chmod 600 /etc/agent-orchestrator/web.env
+promise "the web part starts" systemctl start agent-orchestrator-web
+get() { curl --silent --show-error --max-time "$1" "http://$2" 2>&1; }
+gives() { [[ $(get 2 "$1") == opensesame ]]; }
+promise "it listens on loopback, with its environment file" within 5 gives 127.0.0.1:4096/
+promise "which its user cannot read itself" not as_fleet cat /etc/agent-orchestrator/web.env
+pid=$(prop agent-orchestrator-web MainPID)
+kill -KILL "$pid"
+within 5 not kill -0 "$pid"
+promise "killed, it is started again, whatever it left in /tmp" within 10 gives 127.0.0.1:4096/
+
+share=$(dirname "$(dirname "$(readlink -f "$(command -v agent-orchestrator)")")")/share/agent-orchestrator
+/usr/sbin/sysctl --quiet --load="$share/sysctl.conf" || cannot "the kernel's settings are read-only"
+sed "s/listen .*;/listen $address:8080;/" "$share/nginx.conf" >/etc/nginx/conf.d/agent-orchestrator.conf
+rm -f /etc/nginx/sites-enabled/default
+promise "the proxy starts before its address is there" systemctl start nginx
+ip address add "$address/32" dev lo
+promise "and is reached once it is" within 5 gives "$address:8080/"
+refuses() { [[ $(get 2 "$1") == *'ould not connect'* ]]; }
+promise "it refuses loopback" refuses 127.0.0.1:8080/
+ip address add 100.64.0.6/32 dev lo
+promise "and every other address" refuses 100.64.0.6:8080/
+first_event() { [[ $(timeout 1 curl --silent --no-buffer "http://$address:8080/event" | head -n 1) == "data: 1" ]]; }
+promise "an event passes at once, not with the end of the stream" first_event
+several() { (($(timeout 3 curl --silent --no-buffer "http://$address:8080/event" | grep -c data) >= 4)); }
+promise "and so do the next" several
+websocket() {
+    exec 7<>"/dev/tcp/$address/8080" || return 1
+    printf 'GET /pty HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n' >&7
+    local line
+    read -r -t 3 line <&7 && [[ $line == *101* ]] || return 1
+    while read -r -t 3 line <&7 && [[ $line != $'\r' ]]; do :; done
+    printf 'hello\n' >&7
+    read -r -t 3 line <&7 && [[ $line == "echo hello" ]]
+}
+promise "a websocket goes through in both directions" websocket
+done_with

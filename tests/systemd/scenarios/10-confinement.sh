@@ -1,0 +1,49 @@
+# Every unit is confined: figures of systemd-analyze, and what an agent cannot do from inside.
+. "$(dirname "$0")/lib.sh"
+echo 'wake = { prompt_file = "/srv/fleet/wake.md", schedule = "hourly" }' >/scenarios/extra-ada
+simple_fleet ada bob
+start_fleet
+within 10 pane ada >/dev/null
+
+exposure() { systemd-analyze security --no-pager "$1" | sed -n 's/.*Overall exposure level for .*: \([0-9.]*\) .*/\1/p'; }
+at_most() {
+    local found
+    found=$(exposure "$1")
+    echo "       $1 $found"
+    awk "BEGIN { exit !(\"$found\" != \"\" && $found <= $2) }"
+}
+promise "exposure of the supervisor is 1.5 at most" at_most "$supervisor" 1.5
+for unit in "$supervisor" "$(session ada)" agent-orchestrator-wake@ada.service agent-orchestrator-run@ada.service agent-orchestrator-web.service; do
+    echo "       $unit $(exposure "$unit")"
+done
+promise "exposure of a session is 4.5 at most" at_most "$(session ada)" 4.5
+verify() {
+    local said
+    said=$(systemd-analyze verify "$@" 2>&1 | grep -v 'opencode')
+    echo "$said"
+    [[ -z $said ]]
+}
+promise "systemd-analyze verify is clean" verify "$supervisor" "$(session ada)" agent-orchestrator-wake@ada.timer \
+    agent-orchestrator-wake@ada.service agent-orchestrator-run@ada.service agent-orchestrator-web.service \
+    agent-orchestrator.slice agent-orchestrator.target
+
+promise "an agent writes its own folder" inside ada touch /srv/fleet/ada/mine
+promise "its home" inside ada sh -c 'touch "$HOME/mine"'
+promise "its own /tmp" inside ada touch /tmp/mine
+promise "which nobody else sees" not inside bob test -e /tmp/mine
+promise "not another's folder" not inside ada touch /srv/fleet/bob/x
+promise "not the fleet's state" not inside ada touch /var/lib/agent-orchestrator/x
+promise "not the config" not inside ada touch /etc/agent-orchestrator/x
+promise "not the system" not inside ada touch /usr/local/bin/x
+promise "it sees no home" not inside ada ls /root/
+promise "it gains no privileges" not inside ada setpriv --reuid=0 true
+promise "not by a setuid program" not inside ada su -c true
+promise "it sees all processes" inside ada sh -c 'ps ax >/dev/null'
+promise "it runs git" inside ada git init --quiet /srv/fleet/ada/repository
+inside bob setsid --fork tail -f /dev/null >/dev/null
+stray=$(pgrep -u agent-orchestrator -f 'tail -f /dev/null')
+promise "a process that has left its session" kill -0 "$stray"
+promise "is still in the agent's unit" grep -q "$(session bob)" "/proc/$stray/cgroup"
+agent-orchestrator down bob >/dev/null
+promise "and ends with it" not kill -0 "$stray"
+done_with
