@@ -37,6 +37,16 @@
       prompt = "begin";
       schedule = "Sun 02:00 UTC";
     };
+    carl = {
+      dir = "carl";
+      prompt = "begin";
+      enable = false;
+    };
+    dan = {
+      dir = "dan";
+      prompt = "begin";
+      enable = false;
+    };
     talker = {
       dir = "talker";
       prompt = "begin";

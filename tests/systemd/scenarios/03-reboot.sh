@@ -28,7 +28,7 @@ while printf '> ' && IFS= read -r line; do echo "heard: $line"; done
 PROGRAM
     chmod 755 /srv/fleet/talker.sh
     install -d -o agent-orchestrator -g agent-orchestrator /srv/fleet/talker
-    promise "enabled for the boot" systemctl enable --now "$supervisor"
+    promise "enabled for the boot" enable_fleet
     promise "the talker runs" within 15 pane talker
     promise "it is sent something" agent-orchestrator send talker hello
     # A conversation counts once its program has lived for a while.

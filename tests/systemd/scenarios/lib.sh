@@ -201,3 +201,8 @@ role = "adversary"
 dir = "adversary"
 CONFIG
 }
+
+# enable_fleet: starts it now and at every boot. On NixOS the second is the module's.
+enable_fleet() {
+    if [[ ${SCENARIO_UNITS:-} == module ]]; then start_fleet; else systemctl enable --now "$supervisor"; fi
+}

@@ -1,0 +1,81 @@
+# A usage limit is held over a reboot: nobody of its account is started or told anything before it is asked again.
+. "$(dirname "$0")/lib.sh"
+if ((SCENARIO_BOOT == 1)); then
+    cat >/scenarios/extra <<'CONFIG'
+[[agent]]
+name = "carl"
+dir = "carl"
+prompt = "begin"
+backend = "limited"
+[[agent]]
+name = "dan"
+dir = "dan"
+prompt = "begin"
+backend = "limited"
+[backend.limited]
+bin = "exec /srv/fleet/limited.sh {session}"
+prompt_delivery = "exec"
+input_re = '^> ?(?P<text>.*)$'
+active_re = 'at work'
+limit_re = 'usage limit reached'
+connect_delay = 1
+ready_max = 10
+[watchdog]
+limit_probe_fallback = 15
+CONFIG
+    simple_fleet ada
+    cat >/srv/fleet/limited.sh <<'PROGRAM'
+#!/bin/sh
+# Answers what it is started with and each line that it hears, unless its account has met its limit.
+answer() {
+    printf '\033[H\033[2J'
+    if [ -e /srv/fleet/limit ]; then
+        echo 'usage limit reached'
+    else
+        # It works until its own folder says that it has worked enough.
+        echo 'at work'
+        [ -e worked ] || mkfifo worked
+        timeout 2 cat worked
+        printf '\033[H\033[2Jdone: %s\n' "$1"
+    fi
+}
+echo start >>starts
+answer begin
+while printf '> ' && IFS= read -r line; do
+    printf '%s\n' "$line" >>heard
+    answer "$line"
+done
+PROGRAM
+    chmod 755 /srv/fleet/limited.sh
+    for agent in carl dan; do
+        install -d -o agent-orchestrator -g agent-orchestrator "/srv/fleet/$agent"
+    done
+    promise "the fleet starts" enable_fleet
+    promise "carl runs" within 15 pane carl
+    promise "dan runs" within 15 is_state dan 'idle|working'
+    : >/srv/fleet/limit
+    agent-orchestrator send carl "one more" >/dev/null
+    promise "carl is held" within 10 is_state carl limited
+    promise "and dan, who has the same account" within 10 is_state dan limited
+    promise "but not ada" is_state ada 'idle|working'
+    agent-orchestrator send dan --queue "later" >/dev/null
+    ((failed)) && done_with
+    sync
+    exit 64
+fi
+promise "the supervisor is back" within 20 is_up "$supervisor"
+promise "ada runs" within 20 pane ada
+test_starts() { (($(starts "$1") >= $2)); }
+starts() { wc -l <"/srv/fleet/$1/starts"; }
+promise "carl's account is still held" is_state carl limited
+promise "dan is" is_state dan limited
+promise "neither was started" test "$(starts carl) $(starts dan)" = "1 1"
+promise "at the probe's time one of them is asked" within 25 test_starts carl 2
+promise "and refused again" within 10 is_state carl limited
+promise "the other is left alone" test "$(starts dan)" = 1
+rm /srv/fleet/limit
+promise "after a probe that is answered the account is open" within 30 grep -q '"event":"limit-lifted"' /var/lib/agent-orchestrator/events.jsonl
+promise "the other is started" within 20 test_starts dan 2
+promise "and gets what waited for it" within 15 grep -qsx later /srv/fleet/dan/heard
+promise "once" test "$(grep -csx later /srv/fleet/dan/heard)" = 1
+done_with
