@@ -19,6 +19,8 @@ mod show;
 mod start_and_stop;
 #[path = "verbs/survival.rs"]
 mod survival;
+#[path = "verbs/told.rs"]
+mod told;
 
 use fleet::TestFleet;
 use fleet::agents::{BOX_BACKEND, DEAF_BACKEND, LINES_BACKEND};

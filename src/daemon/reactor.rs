@@ -128,8 +128,16 @@ fn event(owner: Owner, id: u64, interest: Interest) -> EpollEvent {
 }
 
 fn split(token: u64) -> Option<(Owner, u64)> {
-    let owners =
-        [Owner::Loop, Owner::Sessions, Owner::Git, Owner::Files, Owner::Listener, Owner::NotifyCommand, Owner::Spool];
+    let owners = [
+        Owner::Loop,
+        Owner::Sessions,
+        Owner::Git,
+        Owner::Files,
+        Owner::Listener,
+        Owner::NotifyCommand,
+        Owner::Spool,
+        Owner::EventSocket,
+    ];
     let owner = owners.into_iter().find(|owner| *owner as u64 == token >> 56)?;
     Some((owner, token & ((1 << 56) - 1)))
 }

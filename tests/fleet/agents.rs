@@ -77,3 +77,44 @@ bin = 'stty -echo; printf "> "; exec sleep 100000'
 prompt_delivery = 'exec'
 input_re = '^> ?(?P<text>.*)$'
 "#;
+
+/// [`BOX`] that tells of itself as Claude Code does: by the hooks of the settings file that it is started with. What is
+/// submitted is a prompt, and a turn runs until `/stop`; `/ask` asks a person until `y` is pressed, `/limit` is refused.
+/// Its conversation is `told-1`, or the one that it resumes; its arguments stand in `arguments.txt`.
+pub const TELLER: &str = r#"
+printf '%s\n' "$*" >> arguments.txt
+settings=; conversation=told-1
+while [ $# -gt 0 ]; do
+    case $1 in
+        --settings) settings=$2; shift ;;
+        --resume) conversation=$2; shift ;;
+    esac
+    shift
+done
+tell() {
+    hook=$(sed -n "s/.*\"$1\":\[{[^]]*\"command\":\"\([^\"]*\)\".*/\1/p" "$settings")
+    printf '{"session_id":"%s","hook_event_name":"%s",%s}' "$conversation" "$1" "${2:-\"x\":1}" | sh -c "$hook"
+}
+heard() {
+    case $1 in
+        /stop) tell Stop ;;
+        /ask) state=dialog; tell PermissionRequest '"tool_name":"Bash","tool_input":{"command":"rm -r build"}' ;;
+        /limit) tell StopFailure '"error":"rate_limit","last_assistant_message":"You'"'"'ve hit your session limit · resets in 2h"' ;;
+        /*) ;;
+        *) tell UserPromptSubmit "\"prompt\":\"$1\"" ;;
+    esac
+}
+tell SessionStart '"source":"startup"'
+eval "$(sed '/received.txt/a heard "$text"' "$HOME/box.sh")"
+"#;
+
+/// The backend `teller`; every test fleet has [`TELLER`] in its home.
+pub const TELLER_BACKEND: &str = r#"
+[backend.teller]
+bin = 'exec bash "$HOME/teller.sh"'
+events = 'claude'
+supports_resume = true
+input_re = '^> ?(?P<text>.*)$'
+active_re = 'esc to interrupt'
+ready_max = 20
+"#;
