@@ -27,6 +27,7 @@ fn run(folder: &Path, arguments: &[&str], input: &[u8]) -> (String, Option<i32>)
     let mut child = Command::new(program)
         .args(arguments)
         .current_dir(folder)
+        .env("TZ", "UTC")
         .stdin(piped())
         .stdout(piped())
         .stderr(piped())
@@ -52,7 +53,15 @@ fn capture(name: &str) -> String {
 #[test]
 fn a_capture_is_explained_without_a_config() {
     shows(
-        &["explain", "--backend", "claude", "--screen", &capture("claude/subscriber-limit-so-4s")],
+        &[
+            "explain",
+            "--backend",
+            "claude",
+            "--at",
+            "2026-06-13T00:00:00Z",
+            "--screen",
+            &capture("claude/subscriber-limit-so-4s"),
+        ],
         b"",
         &expect![[r"
             claude: limit-menu, by rule limit-menu-wait-selected
@@ -60,6 +69,7 @@ fn a_capture_is_explained_without_a_config() {
               input box: not on the screen
               a start: goes on
               a message: waits: the screen asks for a person: `❯ 1. Stop and wait for limit to reset`
+              the limit ends: Sat 2026-06-13 03:47:00 UTC
 
             what the rules found, the first decides:
             MEANING         RULE                      PRIORITY  REGION  LINE  TEXT
@@ -98,6 +108,49 @@ fn a_capture_is_explained_without_a_config() {
 }
 
 #[test]
+fn the_times_that_a_screen_names_are_read_as_at_the_time_of_the_capture() {
+    let rule = "─".repeat(120);
+    let waits =
+        format!("● done for now\nWAITING-UNTIL: 2026-06-13T04:10:00Z\n\n{rule}\n❯ \n{rule}\n  ? for shortcuts\n");
+    let arguments = ["explain", "--backend", "claude", "--at", "2026-06-13T04:00:00Z", "--screen", "-"];
+    shows(
+        &arguments,
+        waits.as_bytes(),
+        &expect![[r"
+        claude: idle, by rule footer-idle
+          title: none, `--title` gives one
+          input box: empty
+          a start: has ended, it takes a prompt
+          a message: can be typed
+          it waits until: Sat 2026-06-13 04:10:00 UTC
+
+        what the rules found, the first decides:
+        MEANING  RULE         PRIORITY  REGION  LINE  TEXT
+        idle     footer-idle  40        footer  7     ? for shortcuts
+    "]],
+    );
+    let old =
+        format!("❯ go\n  ⎿  You've hit your session limit · resets 3am\n\n{rule}\n❯ \n{rule}\n  ? for shortcuts\n");
+    shows(
+        &arguments,
+        old.as_bytes(),
+        &expect![[r"
+        claude: limited, by rule limit
+          title: none, `--title` gives one
+          input box: empty
+          a start: has ended, it takes a prompt
+          a message: can be typed
+          the limit ends: no time that is believed, so probes go by the clock
+
+        what the rules found, the first decides:
+        MEANING  RULE         PRIORITY  REGION  LINE  TEXT
+        limited  limit        70        end     2     ⎿ You've hit your session limit · resets 3am
+        idle     footer-idle  40        footer  7     ? for shortcuts
+    "]],
+    );
+}
+
+#[test]
 fn a_title_on_the_command_line_is_that_of_the_pane() {
     let capture = capture("claude/idle-fresh.ansi");
     let title = "⠂ Thinking";
@@ -105,27 +158,30 @@ fn a_title_on_the_command_line_is_that_of_the_pane() {
         &["explain", "--json", "--backend", "claude", "--title", title, "--screen", &capture],
         b"",
         &expect![[r#"
-        {
-          "backend": "claude",
-          "title": "⠂ Thinking",
-          "meaning": "working",
-          "input": {
-            "state": "empty"
-          },
-          "ready": true,
-          "obstacle": null,
-          "readings": [
             {
-              "rule": "title-working",
+              "backend": "claude",
+              "title": "⠂ Thinking",
               "meaning": "working",
-              "priority": 80,
-              "region": "title",
-              "line": null,
-              "text": "⠂ Thinking"
+              "input": {
+                "state": "empty"
+              },
+              "ready": true,
+              "obstacle": null,
+              "waiting": null,
+              "limited": false,
+              "resets": null,
+              "readings": [
+                {
+                  "rule": "title-working",
+                  "meaning": "working",
+                  "priority": 80,
+                  "region": "title",
+                  "line": null,
+                  "text": "⠂ Thinking"
+                }
+              ]
             }
-          ]
-        }
-    "#]],
+        "#]],
     );
 }
 

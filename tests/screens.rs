@@ -10,9 +10,11 @@ use agent_orchestrator::config::preset::presets;
 use agent_orchestrator::config::preset_backends;
 use agent_orchestrator::config::selftest::selftest;
 use agent_orchestrator::policy::input_box;
+use agent_orchestrator::policy::now::{Mono, Now};
 use agent_orchestrator::policy::reading::{self, Meaning, Rules};
 use agent_orchestrator::policy::screen::{InputBox, Screen};
 use agent_orchestrator::policy::sighting::see;
+use chrono::DateTime;
 use serde::Deserialize;
 
 const BACKENDS: [&str; 4] = ["claude", "codex", "gemini", "opencode"];
@@ -24,6 +26,11 @@ struct Expected {
     input_box: String,
     /// `MEANING by RULE`, or `nothing`.
     reads: String,
+}
+
+/// Returns a moment; the screens name none.
+fn now() -> Now {
+    Now { mono: Mono::default(), wall: DateTime::UNIX_EPOCH, zone: chrono_tz::UTC }
 }
 
 struct Backend {
@@ -121,7 +128,7 @@ fn a_box_that_is_drawn_early_is_not_yet_ready() {
 fn a_message_waits_for_dialogs_and_for_those_that_do_not_queue() {
     let backends = preset_backends();
     let obstacle = |backend: &str, screen: &str| {
-        let sighting = see(&Backend::load(backend).screen(screen), backends[backend].as_ref().unwrap());
+        let sighting = see(&Backend::load(backend).screen(screen), backends[backend].as_ref().unwrap(), now());
         format!("{}: {}", if sighting.ready { "ready" } else { "not ready" }, sighting.obstacle.unwrap_or_default())
     };
     let box_gone = "not ready: no input box on the screen, a dialog may be in the way";

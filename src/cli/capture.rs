@@ -6,12 +6,15 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 
 use super::stop::{Failure, Outcome};
 use super::table::{self, Cell, Column};
 use super::text::{self, Paint, Tone};
 use super::{fleet_file, out, status};
 use crate::config::{self, known_hint};
+use crate::daemon::clock;
 use crate::protocol::capture::{self, CAPTURE_BYTES_MAX, Finding, Input, Report};
 use crate::protocol::control::Reason;
 
@@ -36,6 +39,9 @@ pub struct Capture {
     /// The pane's title, where the capture's last line does not tell it
     #[arg(long, requires = "screen")]
     title: Option<String>,
+    /// When it was captured, as in 2026-06-13T04:00:00Z; now, if not given
+    #[arg(long, value_name = "TIME", requires = "screen")]
+    at: Option<DateTime<Utc>>,
 }
 
 /// Reads the capture and shows what was found.
@@ -55,8 +61,10 @@ pub fn run(config: &Path, arguments: &Capture, json: bool) -> Outcome {
             return Err(failure.hint(known_hint(name, backends.keys().map(String::as_str))).into());
         }
     };
-    let report = capture::report(&read(file)?, arguments.title.as_deref(), (name, backend));
-    if json { out::json(&report) } else { out::text(&render(&report, out::paint())) }
+    let mut now = clock::now(clock::host_zone());
+    now.wall = arguments.at.unwrap_or(now.wall);
+    let report = capture::report(&read(file)?, arguments.title.as_deref(), (name, backend), now);
+    if json { out::json(&report) } else { out::text(&render(&report, now.zone, out::paint())) }
 }
 
 type Backends = BTreeMap<String, Result<config::Backend, String>>;
@@ -88,8 +96,9 @@ fn read(file: &Path) -> Outcome<String> {
 }
 
 /// Renders a report for people.
-pub fn render(report: &Report, paint: Paint) -> String {
-    let Report { backend, title, meaning, input, ready, obstacle, readings } = report;
+pub fn render(report: &Report, zone: Tz, paint: Paint) -> String {
+    let Report { backend, title, meaning, input, ready, obstacle, readings, waiting, limited, resets } = report;
+    let local = |time: &DateTime<Utc>| time.with_timezone(&zone).format("%a %Y-%m-%d %H:%M:%S %Z").to_string();
     let reads = meaning.map_or("nothing that a rule knows", |meaning| meaning.word());
     let decides = readings.first().map(|first| format!(", by rule {}", first.rule)).unwrap_or_default();
     let input = match input {
@@ -101,13 +110,19 @@ pub fn render(report: &Report, paint: Paint) -> String {
     let message = obstacle.as_ref().map_or("can be typed".to_owned(), |why| format!("waits: {}", text::clean(why)));
     let title =
         if title.is_empty() { "none, `--title` gives one".to_owned() } else { format!("`{}`", text::clean(title)) };
-    let head = text::joined([
+    let mut lines = vec![
         format!("{}: {}{}", text::clean(backend), paint.tone(Tone::Passing, reads), text::clean(&decides)),
         format!("  title: {title}"),
         format!("  input box: {input}"),
         format!("  a start: {}", if *ready { "has ended, it takes a prompt" } else { "goes on" }),
         format!("  a message: {message}"),
-    ]);
+    ];
+    lines.extend(waiting.as_ref().map(|time| format!("  it waits until: {}", local(time))));
+    if *limited {
+        let named = resets.as_ref().map_or("no time that is believed, so probes go by the clock".to_owned(), local);
+        lines.push(format!("  the limit ends: {named}"));
+    }
+    let head = text::joined(lines);
     if readings.is_empty() {
         return head;
     }

@@ -1,8 +1,10 @@
 //! Translates a captured pane to what `explain --screen` says of it.
 
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use crate::policy::fleet::Backend;
+use crate::policy::now::Now;
 use crate::policy::reading::{Meaning, Reading};
 use crate::policy::screen::{InputBox, Screen};
 use crate::policy::sighting::{self, Sighting};
@@ -25,6 +27,12 @@ pub struct Report {
     pub ready: bool,
     /// Why a message would wait; `None` when it could be typed.
     pub obstacle: Option<String>,
+    /// The time that its last line says it waits for.
+    pub waiting: Option<DateTime<Utc>>,
+    /// A usage limit holds the account.
+    pub limited: bool,
+    /// The limit's end as its banner names it; `None` where it names none that is believed.
+    pub resets: Option<DateTime<Utc>>,
     /// What the rules found, the strongest first.
     pub readings: Vec<Finding>,
 }
@@ -60,13 +68,13 @@ pub struct Finding {
     pub text: String,
 }
 
-/// Reads a capture as a screen of `backend`; `title` stands for the one that the capture may tell.
-pub fn report(capture: &str, title: Option<&str>, (name, backend): (&str, &Backend)) -> Report {
+/// Reads a capture as a screen of `backend` that stands at `now`; `title` stands for the one that the capture may tell.
+pub fn report(capture: &str, title: Option<&str>, (name, backend): (&str, &Backend), now: Now) -> Report {
     let mut screen = Screen::of_capture(capture);
     if let Some(title) = title {
         title.clone_into(&mut screen.title);
     }
-    let Sighting { input, ready, obstacle, readings } = sighting::see(&screen, backend);
+    let Sighting { input, ready, obstacle, readings, waiting, resets } = sighting::see(&screen, backend, now);
     let input = match input {
         None => Input::Unknown,
         Some(InputBox::Absent) => Input::Absent,
@@ -80,6 +88,9 @@ pub fn report(capture: &str, title: Option<&str>, (name, backend): (&str, &Backe
         input,
         ready,
         obstacle,
+        waiting,
+        limited: resets.is_some(),
+        resets: resets.flatten(),
         readings: readings.into_iter().map(finding).collect(),
     }
 }
