@@ -77,7 +77,7 @@ fn nobody_speaks_for_another_and_the_first_refusal_is_told() {
     for sender in &forged {
         desk.send(&datagram(sender, &[event(Told::Working)]));
     }
-    for bytes in [&b"nonsense"[..], b"", b"\xff\xfe", &[b'{'; 100_000]] {
+    for bytes in [&b"nonsense"[..], b"", b"\xff\xfe", &vec![b'{'; 100_000]] {
         desk.send(bytes);
     }
     let seen = desk.turn();
@@ -85,7 +85,7 @@ fn nobody_speaks_for_another_and_the_first_refusal_is_told() {
         matches!(&seen[..], [Observation::Trouble { what }] if what.contains("not from a start of ours")),
         "{seen:?}"
     );
-    desk.send(&[b' '; DATAGRAM_BYTES_MAX + 10]);
+    desk.send(&vec![b' '; DATAGRAM_BYTES_MAX + 10]);
     assert_eq!(desk.turn(), []);
 }
 
