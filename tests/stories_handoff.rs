@@ -2,7 +2,7 @@
 
 mod story;
 
-use agent_orchestrator::policy::observation::Exit;
+use agent_orchestrator::policy::observation::{Commit, Exit, Observation, Pushed};
 use story::Story;
 use story::fleets::PAIR;
 
@@ -138,4 +138,20 @@ fn a_kill_between_any_two_actions_loses_no_claim() {
         assert!(taken.iter().skip(1).all(|text| text.starts_with("(possibly repeated)")), "{taken:?}");
         assert!(taken.iter().all(|text| text.matches("gate").count() == 1), "never woven into itself: {taken:?}");
     }
+}
+
+#[test]
+fn a_push_while_the_branch_is_read_is_read_too() {
+    let mut story = Story::new(PAIR);
+    story.pass_s(5);
+    story.git_hangs = true;
+    story.push("claim(p1): gate 1", &[]);
+    story.push("claim(p1): gate 2", &[]);
+    story.git_hangs = false;
+    let commits = vec![Commit { id: "c1".to_owned(), subject: "claim(p1): gate 1".to_owned() }];
+    let read = Pushed { head: "c1".to_owned(), commits, ..Pushed::default() };
+    story.turn(vec![Observation::Pushed { in_loop: String::new(), result: Ok(read) }]);
+    story.pass_s(60);
+    let taken = story.pane("adversary").taken.join("\n");
+    assert!(taken.contains("gate 1") && taken.contains("gate 2"), "{taken}");
 }

@@ -120,8 +120,11 @@ impl Supervisor {
         let baseline = state.head.is_none();
         state.head = Some(pushed.head.clone());
         if let Some(live) = self.loops.get_mut(&a_loop.name) {
-            // What was read may be newer than what was told; it is not read again for that.
-            live.head = Some(pushed.head.clone());
+            // What was read may be newer than what was told before; it is not read again for that. What was told while
+            // it was read may be newer still.
+            if live.head == live.asked_at {
+                live.head = Some(pushed.head.clone());
+            }
         }
         let complete = state.complete.is_some();
         if let (Some(handoff), false, false) = (&a_loop.handoff, baseline, complete) {
@@ -272,6 +275,7 @@ impl Supervisor {
             Action::ReadPushed { in_loop: name.clone(), since: state.head.clone(), paths: self.wanted_paths(a_loop) };
         if let Some(live) = self.loops.get_mut(name) {
             live.reading = phase;
+            live.asked_at.clone_from(&live.head);
         }
         turn.act(action);
     }

@@ -143,6 +143,8 @@ pub(super) struct LoopLive {
     pub head: Option<String>,
     /// `ReadPushed` was asked for this phase and not answered.
     pub reading: Option<String>,
+    /// The head as it was told when that was asked for.
+    pub asked_at: Option<String>,
     /// What was asked for is not what is wanted now: an edit came between.
     pub reading_outdated: bool,
     /// The phase that the last answer was read for.
