@@ -352,3 +352,22 @@ fn everything_that_is_ended_takes_nothing_out_of_the_spool() {
     story.pass_s(2);
     assert_eq!((story.spool.len(), story.pane("upgrader").run), (0, 1));
 }
+
+#[test]
+fn an_ordered_run_is_not_forgotten_when_the_one_before_ends_unseen() {
+    let mut story = fleet();
+    story.run("upgrader", true, None);
+    story.pass_s(10);
+    assert_eq!(story.pane("upgrader").run, 1);
+    story.dies("upgrader", Exit::Code(0));
+    story.pass_s(10);
+    story.hung.insert("upgrader".to_owned());
+    story.run("upgrader", true, Some("again"));
+    story.pass_s(5);
+    story.panes.remove("upgrader");
+    story.hung.clear();
+    story.pass_s(30);
+    assert!(story.panes.contains_key("upgrader"), "{}", story.told());
+    assert!(story.pane("upgrader").run > 1);
+    assert_eq!(story.extra_texts["upgrader"].as_deref(), Some("again"));
+}

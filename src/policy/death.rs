@@ -89,7 +89,8 @@ impl Supervisor {
         let asked_anew = state.restart.take().is_some();
         let mut crash_loop = false;
         if wanted {
-            state.asked = healed || asked_anew;
+            // A run that was ordered and has not begun is still to come.
+            state.asked = healed || asked_anew || state.order.is_some();
             crash_loop = healed && state.count_death(ran, turn.now);
         }
         self.tell_death(name, death, turn);
