@@ -5,6 +5,8 @@ mod fleet;
 
 #[path = "verbs/bad_input.rs"]
 mod bad_input;
+#[path = "verbs/control.rs"]
+mod control;
 #[path = "verbs/death.rs"]
 mod death;
 #[path = "verbs/edits.rs"]
