@@ -122,7 +122,8 @@ fn a_screen_that_disagrees_for_too_long_is_a_drift_and_counts() {
     story.pass_s(20);
     let told = story.told();
     assert!(told.contains("one: its screen and what it tells (claude-hook: a turn runs) disagree for 30 s"), "{told}");
-    assert_eq!(story.state_of("one"), "idle", "a person has interrupted the turn, of which no hook tells");
+    let idle_by_screen = "idle: by its screen: it tells otherwise";
+    assert_eq!(story.state_of("one"), idle_by_screen, "a person has interrupted the turn, of which no hook tells");
     assert_eq!(story.saved.agents["one"].drifts, 1);
     let drift = "drift: screen and events have disagreed 1 times".to_owned();
     assert!(sources(&story, "one").contains(&drift), "{:?}", sources(&story, "one"));
@@ -140,7 +141,7 @@ fn work_that_is_not_told_is_a_drift_as_well() {
         story.pass_s(1);
     }
     assert!(story.told().contains("(claude-hook: the turn has ended) disagree"));
-    assert_eq!(story.state_of("one"), "working");
+    assert_eq!(story.state_of("one"), "working: by its screen: it tells otherwise");
 }
 
 #[test]
@@ -397,4 +398,48 @@ fn a_turn_that_runs_and_a_question_keep_a_message_from_the_interface() {
     stream(&mut story, "one", idle());
     story.pass_s(2);
     assert!(story.told().contains("is handed"));
+}
+
+#[test]
+fn a_supervisor_that_is_killed_anywhere_delivers_once_or_marks_the_repeat() {
+    let marked = format!("(possibly repeated) {LONG}");
+    let mut kills = 0;
+    for place in 0..12 {
+        let mut story = pair();
+        story.kill_after(place);
+        story.ask(story::send_queued("one", LONG));
+        story.pass_s(3);
+        let killed = story.supervisor.is_none();
+        if killed {
+            kills += 1;
+            story.wake();
+        }
+        // A turn of its own begins and ends meanwhile: that it gives receipts is known before the text is seen.
+        story.tell("one", Told::Working);
+        story.tell("one", idle());
+        story.pass_s(60);
+        let taken = story.pane("one").taken.clone();
+        let (whole, repeated) =
+            (taken.iter().filter(|text| **text == LONG).count(), taken.iter().filter(|text| **text == marked).count());
+        assert!(whole <= 1 && repeated <= 1 && whole + repeated >= 1, "killed before action {place}: {taken:?}");
+        assert!(story.saved.agents["one"].queue.is_empty(), "killed before action {place}: {}", story.told());
+        assert!(killed || taken == [LONG], "{taken:?}");
+    }
+    assert!(kills > 4, "only {kills} kills: the test shows little");
+}
+
+#[test]
+fn a_receipt_that_nobody_heard_is_not_waited_for() {
+    let mut story = pair();
+    story.pane("one").tells = false;
+    story.ask(story::send_queued("one", LONG));
+    story.pass(std::time::Duration::from_millis(350));
+    assert_eq!(story.pane("one").taken, [LONG], "submitted");
+    story.kill_supervisor();
+    story.pass_s(30);
+    story.wake();
+    story.tell("one", idle());
+    story.pass_s(60);
+    assert_eq!(story.pane("one").taken, [LONG], "its receipt came while there was no supervisor: the box is believed");
+    assert!(story.saved.agents["one"].queue.is_empty());
 }

@@ -9,6 +9,9 @@ use super::watch::shows_work;
 /// Output within this time counts as work: a resting program writes nothing (agents.md, 10).
 pub(super) const WORKING: Duration = Duration::from_secs(3);
 
+/// What a program writes within this time after it told that its turn has ended is the end of its screen.
+const DRAWN_MAX: Duration = Duration::from_secs(1);
+
 /// What an agent does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Activity {
@@ -37,8 +40,11 @@ impl Supervisor {
         if live.heard.works() == Some(true) && live.rest.is_none() {
             return Activity::Working { until: now.mono + WORKING };
         }
+        // What is drawn when a turn ends is no work any more.
+        let drawn = live.heard.ended().map(|ended| ended + DRAWN_MAX);
+        let output = live.output.filter(|output| drawn.is_none_or(|drawn| *output > drawn));
         let shown = live.look.as_ref().filter(|look| shows_work(&look.readings)).map(|look| look.at.mono);
-        let until = live.output.max(shown).map(|seen| seen + WORKING).filter(|until| *until > now.mono);
+        let until = output.max(shown).map(|seen| seen + WORKING).filter(|until| *until > now.mono);
         if let Some(until) = until {
             return Activity::Working { until };
         }

@@ -46,8 +46,10 @@ pub(super) struct Heard {
     pub doing: Option<Doing>,
     /// The screen has said otherwise for too long: it counts until something is told again.
     pub overruled: bool,
-    /// It tells of each prompt that is submitted.
-    pub gives_receipts: bool,
+    /// It tells of each prompt that is submitted, as is known since then.
+    pub gives_receipts: Option<Mono>,
+    /// A receipt did not come; no more are expected.
+    pub is_mute: bool,
     /// The conversation that it works in.
     pub conversation: Option<String>,
     /// Its interface did not take a message: from then on everything is typed.
@@ -98,6 +100,12 @@ impl Heard {
         }
     }
 
+    /// Returns when its turn ended, where it has told so last.
+    pub fn ended(&self) -> Option<Mono> {
+        let ended = |doing: &&Doing| matches!(doing.told, Told::Idle { ended: true } | Told::Refused { .. });
+        self.in_force().filter(ended).map(|doing| doing.at.mono)
+    }
+
     fn is_told_again(&self, told: &Told) -> bool {
         self.in_force().is_some_and(|doing| doing.told == *told)
     }
@@ -116,7 +124,9 @@ impl Supervisor {
         let Some(live) = self.agents.get_mut(name).filter(|live| live.heard.run == Some(run)) else { return };
         let heard = &mut live.heard;
         heard.last.insert(event.source, (at, event.told.line()));
-        heard.gives_receipts |= event.source.gives_receipts();
+        if event.source.gives_receipts() && !heard.is_mute {
+            heard.gives_receipts.get_or_insert(at.mono);
+        }
         match &event.told {
             Told::Working
             | Told::Idle { .. }

@@ -125,6 +125,8 @@ impl Supervisor {
             return ("limited", Some(held));
         }
         // What the newest look showed stands for people until the program writes again.
+        let is_overruled = self.agents.get(name).is_some_and(|live| live.heard.overruled);
+        let detail = detail.or(is_overruled.then(|| "by its screen: it tells otherwise".to_owned()));
         let live = self.agents.get(name).filter(|live| live.rest.is_none());
         let look = live.and_then(|live| live.look.as_ref());
         if self.is_working(name, now) || look.is_some_and(|look| shows_work(&look.readings)) {

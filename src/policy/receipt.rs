@@ -10,6 +10,7 @@ use super::action::Action;
 use super::agent_event::PROMPT_BYTES_MAX;
 use super::delivery::pointer;
 use super::event::EventKind;
+use super::events::Heard;
 use super::live::shortened;
 use super::message::{Message, Outcome, Progress, Purpose, REPEATED};
 use super::now::Moment;
@@ -21,6 +22,13 @@ use super::{Supervisor, Turn, with};
 const RECEIPT_MAX: Duration = Duration::from_secs(10);
 /// A message at least so long is also recognised within a longer prompt.
 const PART_CHARS_MIN: usize = 20;
+
+impl Heard {
+    /// Says whether a prompt that was submitted then is told; one of before nobody listened to may have been.
+    fn owes_receipt(&self, submitted: Moment) -> bool {
+        self.gives_receipts.is_some_and(|since| since <= submitted.mono)
+    }
+}
 
 impl Supervisor {
     /// Takes in that a prompt was submitted.
@@ -67,7 +75,7 @@ impl Supervisor {
         let (Some(state), Some(live)) = (self.state.agents.get_mut(name), self.agents.get_mut(name)) else {
             return false;
         };
-        let Some(message) = state.queue.first_mut().filter(|_| live.heard.gives_receipts) else { return false };
+        let Some(message) = state.queue.first_mut().filter(|_| live.heard.owes_receipt(since)) else { return false };
         let works =
             live.heard.works().unwrap_or(false) || live.look.as_ref().is_some_and(|look| shows_work(&look.readings));
         // The program's own commands are no prompts.
@@ -79,7 +87,8 @@ impl Supervisor {
             turn.due(due);
             return true;
         }
-        live.heard.gives_receipts = false;
+        live.heard.gives_receipts = None;
+        live.heard.is_mute = true;
         if message.text.starts_with(REPEATED) {
             return false;
         }
@@ -93,7 +102,7 @@ impl Supervisor {
 impl Supervisor {
     /// Decides when a text that has left the input box is looked at again for want of a receipt.
     pub(super) fn decide_receipt(&mut self, name: &str, since: Moment, turn: &mut Turn) {
-        let Some(live) = self.agents.get(name).filter(|live| live.heard.gives_receipts) else { return };
+        let Some(live) = self.agents.get(name).filter(|live| live.heard.owes_receipt(since)) else { return };
         let Some(look) = live.look.as_ref().filter(|look| look.input == Some(InputBox::Empty)) else { return };
         let due = since.mono + RECEIPT_MAX;
         if due > turn.now.mono {

@@ -1,12 +1,14 @@
 //! What agents' programs tell of themselves.
 
+use agent_orchestrator::policy::observation::Observation;
 use agent_orchestrator::protocol::event::{
-    AgentEvent, DATAGRAM_BYTES_MAX, EVENTS_MAX, HANDED_BYTES_MAX, Interface, PROMPT_BYTES_MAX, SECRET_BYTES, Sender,
-    Stream, TEXT_CHARS_MAX, Told, datagram, read, translate,
+    AgentEvent, DATAGRAM_BYTES_MAX, EVENTS_MAX, HANDED_BYTES_MAX, Interface, PROMPT_BYTES_MAX, Posted, Refusal,
+    SECRET_BYTES, Sender, Source, Stream, TEXT_CHARS_MAX, Told, datagram, read, translate,
 };
 
 use crate::random::{Random, ends, is_linear};
-use crate::{MUCH, SOME, now};
+use crate::story::Story;
+use crate::{FLEET, MUCH, SOME, now};
 
 const HANDED: [&str; 8] = [
     r#"{"session_id":"e1","hook_event_name":"UserPromptSubmit","prompt":"hello"}"#,
@@ -125,4 +127,56 @@ fn a_stream_without_an_end_stays_in_bounds() {
             }
         });
     });
+}
+
+#[test]
+fn whatever_agents_tell_the_supervisor_goes_on() {
+    let texts = ["", "You've hit your limit · resets 3am", "x\u{1b}[2J", "hello there", "limit reached|9999999999999"];
+    ends("what agents tell", move || {
+        for seed in 0..40 {
+            let mut random = Random::new(seed);
+            let mut story = Story::new(FLEET);
+            story.pass_s(5);
+            for _ in 0..40 {
+                let agent = *random.pick(&["builder", "adversary", "nobody", "web"]);
+                let told = some_event(&mut random, &texts);
+                let run = random.next() % 3;
+                let event = AgentEvent { source: *random.pick(&SOURCES), time: now().wall, told };
+                story.turn(vec![Observation::Told { agent: agent.to_owned(), run, event }]);
+                if random.below(4) == 0 {
+                    story.send("builder", texts[random.below(texts.len())], 60);
+                }
+                story.pass_s(random.below(100) as u64);
+            }
+            story.pass_s(4000);
+            let supervisor = story.supervisor.as_ref().expect("it runs");
+            for agent in ["builder", "adversary"] {
+                let explained = supervisor.explain(agent, story.now).expect("an agent");
+                assert!(explained.sources.len() < 60, "{explained:?}");
+            }
+        }
+    });
+}
+
+const SOURCES: [Source; 5] =
+    [Source::ClaudeHook, Source::ClaudeStatus, Source::CodexNotify, Source::GeminiHook, Source::OpencodeStream];
+
+fn some_event(random: &mut Random, texts: &[&str]) -> Told {
+    let text = (*random.pick(texts)).to_owned();
+    let kinds = [Refusal::Limit, Refusal::Overload, Refusal::Auth, Refusal::Fatal, Refusal::Context, Refusal::Other];
+    let used_percent = u8::try_from(random.below(101)).expect("a percentage");
+    match random.below(12) {
+        0 => Told::SessionStart { how: text },
+        1 => Told::SessionEnd { why: text },
+        2 => Told::Conversation { id: format!("c{}", random.below(3)) },
+        3 => Told::Receipt { text },
+        4 => Told::Working,
+        5 => Told::Idle { ended: random.below(2) == 0 },
+        6 => Told::Permission { what: text },
+        7 => Told::Refused { kind: *random.pick(&kinds), text, resets_at: None },
+        8 => Told::Retrying { limit: random.below(2) == 0, text },
+        9 => Told::Posted { message: random.next() % 5, outcome: Posted::Taken },
+        10 => Told::Context { used_percent },
+        _ => Told::Allowance { window: format!("w{}", random.below(100)), used_percent, resets_at: None },
+    }
 }
