@@ -58,13 +58,11 @@ fn what_the_units_need_of_the_config_is_written_and_what_is_gone_is_removed() {
     run(folder.path(), &arguments);
     fs::write(&foreign, "[Service]\nMemoryMax=1G\n").unwrap();
     let written = tree(&out);
-    let shown: String = written
-        .iter()
-        .map(|(name, text)| {
-            let text: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
-            format!("{name}\n  {}\n", text.join("\n  "))
-        })
-        .collect();
+    let shown = written.iter().map(|(name, text)| {
+        let text: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
+        format!("{name}\n  {}\n", text.join("\n  "))
+    });
+    let shown: String = shown.collect();
     expect![[r#"
         agent-orchestrator-run@upgrader.timer.d/10-fleet.conf
           [Timer]
