@@ -2,7 +2,7 @@
 
 mod story;
 
-use agent_orchestrator::policy::observation::Exit;
+use agent_orchestrator::policy::observation::{Exit, Observation};
 use agent_orchestrator::policy::request::{Reason, Reply};
 use story::Story;
 
@@ -297,4 +297,21 @@ fn another_agent_program_in_the_pane_is_replaced_and_a_shell_is_not() {
     story.pass_s(5);
     assert_eq!(story.pane("one").run, 1);
     assert_eq!(story.pane("two").run, 2);
+}
+
+#[test]
+fn who_alone_could_be_asked_and_could_not_be_started_is_asked_again() {
+    let (alone, _) = THREE.split_once("[[agent]]\nname = \"two\"").expect("a second agent");
+    let mut story = Story::new(alone);
+    story.pass_s(5);
+    shows(&mut story, "one", "You've hit your session limit · resets 4:30am");
+    story.pass_s(5);
+    story.dies("one", Exit::Code(1));
+    story.missing.insert("one".to_owned(), "cannot read `x.md`".to_owned());
+    story.pass_s(40 * 60);
+    assert!(!story.pane("one").alive, "{}", story.told());
+    story.missing.clear();
+    story.turn(vec![Observation::PromptsChanged]);
+    story.pass_s(6 * 60);
+    assert!(story.pane("one").alive, "{}", story.told());
 }

@@ -6,7 +6,7 @@ use super::action::Action;
 use super::event::EventKind;
 use super::limit::{ANSWER_PROOF, Hold, Limit, PROBE_TEXT, WARN_PROBES};
 use super::message::Purpose;
-use super::now::Moment;
+use super::now::{Moment, Now};
 use super::state::Session;
 use super::{Supervisor, Turn, with};
 
@@ -38,7 +38,7 @@ impl Supervisor {
         if due.mono > turn.now.mono {
             return turn.due(due.mono);
         }
-        if let Some(canary) = self.next_canary(limit) {
+        if let Some(canary) = self.next_canary(limit, turn.now) {
             return self.probe(at, &canary, turn);
         }
         let wait = self.fleet.watchdog.limit_probe_fallback;
@@ -50,7 +50,7 @@ impl Supervisor {
 
     /// Chooses who is asked to go on: the one that has shown the banner longest and has a conversation; when nobody of
     /// the account runs, one that is to run is started as the probe.
-    fn next_canary(&self, limit: &Limit) -> Option<String> {
+    fn next_canary(&self, limit: &Limit, now: Now) -> Option<String> {
         let of_account = self.fleet.agents.iter().filter(|agent| {
             self.is_of(&agent.name, limit) && self.wanted(&agent.name) && !limit.passed_over.contains(&agent.name)
         });
@@ -63,7 +63,7 @@ impl Supervisor {
                 Session::Running { ready: true } if state.attention.is_none() && !drafted => {
                     running.push((limit.shown.get(&agent.name).copied(), &agent.name));
                 }
-                Session::Absent | Session::Dead { .. } if state.asked && state.blocked.is_none() => {
+                Session::Absent | Session::Dead { .. } if state.asked && !state.is_blocked(now) => {
                     dead = dead.or(Some(&agent.name));
                 }
                 Session::Absent
@@ -110,7 +110,7 @@ impl Supervisor {
                         | Session::Stopping { then_start: true }
                 );
                 let runs = matches!(state.session, Session::Running { .. });
-                state.attention.is_none() && (runs || (started_as_probe && state.blocked.is_none()))
+                state.attention.is_none() && (runs || (started_as_probe && !state.is_blocked(turn.now)))
             });
         let over = turn.now.since(since) >= CANARY_MAX;
         if usable && !over {

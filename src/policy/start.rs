@@ -18,6 +18,12 @@ impl Over {
 }
 
 impl AgentState {
+    /// Says whether a start would be refused again: nothing has changed, and the time of the next try has not come.
+    pub(super) fn is_blocked(&self, now: Now) -> bool {
+        let is_mended = self.blocked.as_ref().is_none_or(|blocked| blocked.again);
+        !is_mended && self.retry.is_some_and(|retry| retry.mono > now.mono)
+    }
+
     /// Lets what is blocked be tried now, because a person asks; back-off holds.
     pub fn try_again(&mut self, now: Now) {
         let Some(blocked) = &mut self.blocked else { return };
