@@ -26,7 +26,7 @@ impl Desk {
         let folder = tempfile::tempdir().expect("a temp folder");
         let paths = Paths::new(&folder.path().join("agents.toml"), &folder.path().join("logs")).expect("paths");
         let paths = Rc::new(Paths { runtime: folder.path().to_path_buf(), ..paths });
-        std::fs::create_dir(folder.path().join("launch")).expect("a folder");
+        std::fs::create_dir_all(paths.launch_folder("worker")).expect("a folder");
         let reactor = Reactor::new().expect("epoll");
         let socket = EventSocket::new(&reactor, &paths).expect("a socket");
         Self { paths, reactor, socket, _folder: folder }

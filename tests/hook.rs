@@ -28,7 +28,7 @@ struct Desk {
 impl Desk {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::create_dir(folder.path().join("launch")).unwrap();
+        std::fs::create_dir_all(folder.path().join("launch/worker")).unwrap();
         std::fs::create_dir_all(folder.path().join("home/.claude")).unwrap();
         let socket = UnixDatagram::bind(folder.path().join("events")).unwrap();
         socket.set_read_timeout(Some(WAIT_MAX)).unwrap();
@@ -229,7 +229,7 @@ fn a_server_is_followed_and_takes_messages_until_its_program_ends() {
     assert_eq!(desk.told(), [Told::Working, Told::Conversation { id: "ses_1".into() }]);
 
     let post = Post { message: 7, conversation: "ses_1".into(), text: "line one\n\"two\"".into() };
-    let mailbox = desk.at("launch/worker.post");
+    let mailbox = desk.at("launch/worker/launch.post");
     UnixDatagram::unbound().unwrap().send_to(&post.datagram().unwrap(), &mailbox).unwrap();
     let (mut prompt, _) = server.accept().unwrap();
     let (head, body) = request(&mut prompt);

@@ -5,6 +5,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use nix::sys::stat::{Mode, umask};
 use sha2::{Digest, Sha256};
 
 /// The config of the host's own fleet: its sessions are units of systemd. Every other fleet is ad hoc.
@@ -103,7 +104,34 @@ impl Paths {
 
     /// The launch file of an agent's next start.
     pub fn launch_file(&self, agent: &str) -> PathBuf {
-        self.runtime.join("launch").join(format!("{agent}.json"))
+        self.launch_folder(agent).join("launch.json")
+    }
+
+    /// All that an agent and its supervisor hand to each other in files; under systemd no other agent sees it.
+    pub fn launch_folder(&self, agent: &str) -> PathBuf {
+        self.runtime.join("launch").join(agent)
+    }
+
+    /// Makes the folder of an agent's launch file; under systemd its group may write there, in which an agent with a
+    /// user of its own is as well.
+    ///
+    /// # Errors
+    /// When it cannot be made, or is somebody else's.
+    pub fn make_launch_folder(&self, agent: &str) -> anyhow::Result<()> {
+        let folder = self.launch_folder(agent);
+        if self.manager == Manager::AdHoc {
+            return private_folder(&folder);
+        }
+        // The set-group-id bit comes from the folder above, which no service may set by itself.
+        let before = umask(Mode::S_IRWXO);
+        let made = std::fs::DirBuilder::new().mode(0o770).create(&folder);
+        umask(before);
+        match made {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                Err(error).with_context(|| format!("cannot make folder `{}`", folder.display()))
+            }
+            Ok(()) | Err(_) => Ok(()),
+        }
     }
 
     /// Says that an agent's unit was stopped by somebody's order; removed when that has been taken in.

@@ -24,6 +24,7 @@ pub const PROMPT_BYTES_MAX: u64 = 1 << 20;
 /// One line that names what is missing or wrong; a launch file of an earlier start stays as it was.
 pub fn prepare(fleet: &Fleet, paths: &Paths, agent: &str, start: &Start) -> Result<(), String> {
     let agent = fleet.agent(agent).ok_or_else(|| format!("no agent `{agent}` in the config"))?;
+    paths.make_launch_folder(&agent.name).map_err(|error| format!("{error:#}"))?;
     let line = match &agent.kind {
         Kind::Service { command } => (CommandLine { text: command.clone(), env: BTreeMap::new() }, Vec::new()),
         Kind::Loop { .. } | Kind::Persistent(_) | Kind::Task(_) => agent_command(fleet, paths, agent, start)?,

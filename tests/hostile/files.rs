@@ -62,8 +62,8 @@ fn any_event_log_is_shown() {
 fn any_launch_file_is_refused_with_a_reason() {
     ends("launch files", || {
         let folder = tempfile::tempdir().expect("a temp folder");
-        std::fs::create_dir_all(folder.path().join("launch")).expect("made");
-        let path = folder.path().join("launch/x.json");
+        std::fs::create_dir_all(folder.path().join("launch/x")).expect("made");
+        let path = folder.path().join("launch/x/launch.json");
         let texts = [
             Vec::new(),
             b"{}".to_vec(),

@@ -95,6 +95,7 @@ impl Driver {
 
     pub fn write_launch(&self, launch: &Launch) {
         let text = serde_json::to_string(launch).unwrap();
+        self.paths.make_launch_folder(&launch.agent).unwrap();
         std::fs::write(self.paths.launch_file(&launch.agent), text).unwrap();
     }
 

@@ -122,7 +122,7 @@ impl Teller {
 
     /// Where messages come in for the program that is followed.
     fn mailbox(&self) -> PathBuf {
-        self.socket.with_file_name("launch").join(format!("{}.post", self.sender.agent))
+        self.socket.with_file_name("launch").join(&self.sender.agent).join("launch.post")
     }
 }
 

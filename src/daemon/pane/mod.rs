@@ -195,9 +195,9 @@ fn read(launch_file: &Path) -> anyhow::Result<Launch> {
     serde_json::from_slice(&text).with_context(|| format!("cannot understand launch file `{name}`"))
 }
 
-/// Returns the agent's tmux socket; the launch file lies in a folder beside the sockets' (`daemon::paths`).
+/// Returns the agent's tmux socket; the launch file's folder lies in one beside the sockets' (`daemon::paths`).
 fn socket(launch_file: &Path, launch: &Launch) -> anyhow::Result<PathBuf> {
-    let runtime = launch_file.parent().and_then(Path::parent);
+    let runtime = launch_file.ancestors().nth(3);
     let runtime =
         runtime.with_context(|| format!("launch file `{}` lies in no runtime folder", launch_file.display()))?;
     Ok(runtime.join("tmux").join(&launch.agent))

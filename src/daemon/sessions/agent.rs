@@ -170,7 +170,7 @@ impl Agent {
 
     pub fn paste(&mut self, message: MessageId, text: &str, context: &mut Context) {
         let agent = self.name.clone();
-        let file = context.paths.runtime.join("launch").join(format!("{agent}.{message}.paste"));
+        let file = context.paths.launch_folder(&agent).join(format!("{message}.paste"));
         let asked = self.ask(context, |client, pane, now| {
             let path = file.to_str().context("the runtime folder's name is not valid UTF-8")?.to_owned();
             let file = write_text(file, text)?;

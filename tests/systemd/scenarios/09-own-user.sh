@@ -41,7 +41,7 @@ promise "she cannot read the others' files" not inside carol cat /var/lib/agent-
 promise "nor write their folders" not inside carol touch /srv/fleet/ada/x
 promise "nor reach their terminals" not inside carol tmux -S /run/agent-orchestrator/tmux/ada send-keys x
 promise "nor take their sockets away" not inside carol rm -f /run/agent-orchestrator/tmux/ada
-promise "nor replace their launch files" not inside carol sh -c 'echo > /run/agent-orchestrator/launch/ada.json'
+promise "nor see what the supervisor hands them" test "$(inside carol ls /run/agent-orchestrator/launch)" = carol
 promise "nor ask the supervisor" not inside carol agent-orchestrator status
 
 first=$(pid_of carol)
