@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::daemon::start;
+use crate::daemon::{paths::HOST_CONFIG, start};
 use stop::{Outcome, Stop};
 
 pub mod attach;
@@ -151,14 +151,18 @@ pub fn main() -> ExitCode {
         Err(_) if hook::is_asked() => return ExitCode::SUCCESS,
         Err(error) => error.exit(),
     };
+    let place = config.as_deref().unwrap_or_else(|| fleet_file::default());
     let ended = match (&verb, &config) {
         (Verb::Init(_), Some(_)) => Err(init::config_given().into()),
-        _ => run(verb, config.as_deref().unwrap_or_else(|| fleet_file::default())),
+        _ => run(verb, place),
     };
     match ended {
         Ok(()) | Err(Stop::ReaderGone) => ExitCode::SUCCESS,
         Err(Stop::Told(code)) => ExitCode::from(code),
-        Err(Stop::Failed(failure)) => {
+        Err(Stop::Failed(mut failure)) => {
+            if place == Path::new(HOST_CONFIG) && failure.error.contains("ermission denied") {
+                failure = failure.hint("`sudo agent-orchestrator …` acts as the fleet's own user");
+            }
             eprint!("{failure}");
             ExitCode::from(failure.code)
         }

@@ -78,7 +78,7 @@ fn open(path: &Path) -> io::Result<(File, u64)> {
         .read(true)
         .append(true)
         .create(true)
-        .mode(0o600)
+        .mode(0o640)
         .custom_flags(nix::libc::O_NONBLOCK)
         .open(path)?;
     let bytes = file.metadata()?.len();

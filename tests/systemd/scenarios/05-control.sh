@@ -26,6 +26,9 @@ useradd --no-create-home stranger 2>/dev/null
 usermod --append --groups agent-orchestrator member
 as() { setpriv --reuid="$1" --regid="$1" --init-groups -- "${@:2}"; }
 promise "a member of the group operates" as member agent-orchestrator send ada --queue hello-from-member
+promise "reads what happened" as member agent-orchestrator events
+attach_hint() { grep -q 'sudo agent-orchestrator' <(as member agent-orchestrator attach ada 2>&1); }
+promise "and is told the line that attaches" attach_hint
 promise "root does" agent-orchestrator status
 promise "a stranger reaches nothing" not as stranger agent-orchestrator status
 done_with
