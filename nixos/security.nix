@@ -11,13 +11,20 @@ let
   fleet = import ./fleet.nix { inherit lib cfg; };
 
   # Only what is made gets these; what a person made stays as it is.
-  madeFor = mode: {
+  madeFor = mode: user: {
     d = {
       mode = ":${mode}";
-      user = ":${cfg.user}";
+      user = ":${user}";
       group = ":${cfg.group}";
     };
   };
+  byFleet = mode: madeFor mode cfg.user;
+  # What an agent with a user of its own makes there, the supervisor's git may read.
+  ofSession =
+    session:
+    lib.nameValuePair (fleet.dirOf session) (
+      if session.user == null then byFleet "0750" else madeFor "2750" session.user
+    );
 in
 {
   config = lib.mkIf cfg.enable {
@@ -39,19 +46,16 @@ in
             )
           )
         );
-    systemd.tmpfiles.settings.agent-orchestrator = {
-      ${cfg.projectDir} = madeFor "0750";
-    }
-    // lib.optionalAttrs (cfg.homeDir != homeDir.default) { ${cfg.homeDir} = madeFor "0700"; }
-    // lib.optionalAttrs (cfg.logDir != logDir.default) { ${cfg.logDir} = madeFor "3770"; }
-    // lib.listToAttrs (
-      map (folder: lib.nameValuePair folder (madeFor "0750")) (
-        # Below a home it is that person's to make.
-        builtins.filter (folder: !fleet.isHome folder) (
-          map fleet.dirOf (builtins.filter (session: session.user == null) fleet.sessions)
-        )
+    systemd.tmpfiles.settings.agent-orchestrator =
+      # Below a home it is that person's to make.
+      lib.listToAttrs (
+        map ofSession (builtins.filter (session: !fleet.isHome (fleet.dirOf session)) fleet.sessions)
       )
-    );
+      // {
+        ${cfg.projectDir} = byFleet "0750";
+      }
+      // lib.optionalAttrs (cfg.homeDir != homeDir.default) { ${cfg.homeDir} = byFleet "0700"; }
+      // lib.optionalAttrs (cfg.logDir != logDir.default) { ${cfg.logDir} = byFleet "3770"; };
 
     # The package's rule: start, stop and restart of session units, for this user.
     security.polkit = {

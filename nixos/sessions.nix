@@ -47,7 +47,10 @@ let
   serviceConfig =
     session:
     fleet.identity
-    // lib.optionalAttrs (session.user != null) { User = lib.mkDefault session.user; }
+    // lib.optionalAttrs (session.user != null) {
+      User = lib.mkDefault session.user;
+      Group = lib.mkDefault config.users.users.${session.user}.group;
+    }
     // folders session
     // fleet.environmentFiles [ session.environmentFile ]
     // lib.optionalAttrs (session.credentials != { }) {

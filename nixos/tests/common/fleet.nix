@@ -47,31 +47,56 @@
       prompt = "begin";
       enable = false;
     };
+    cid = {
+      dir = "cid";
+      prompt = "begin";
+      enable = false;
+    };
+    carol = {
+      user = "carol";
+      dir = "carol";
+      prompt = "begin";
+      enable = false;
+      environmentFile = "/etc/agent-orchestrator/carol.env";
+      # The origin that she pushes to.
+      readWritePaths = [ "/srv/fleet/carol.git" ];
+    };
+    dave = {
+      user = "dave";
+      dir = "dave";
+      prompt = "begin";
+      enable = false;
+      environmentFile = "/etc/agent-orchestrator/dave.env";
+    };
     talker = {
       dir = "talker";
       prompt = "begin";
       enable = false;
     };
-    builder = {
-      dir = "builder";
-      prompt = "begin";
-      enable = false;
-      readWritePaths = [
-        "/srv/one"
-        "/srv/two"
-      ];
-    };
-    adversary = {
-      dir = "adversary";
-      prompt = "begin";
-      enable = false;
-      readWritePaths = [
-        "/srv/one"
-        "/srv/two"
-      ];
-    };
-  };
+  }
+  # Of the loops: clones below /srv/one and /srv/two, whose origins they push to.
+  //
+    builtins.mapAttrs
+      (_: folders: {
+        dir = builtins.head folders;
+        prompt = "begin";
+        enable = false;
+        readWritePaths = folders;
+      })
+      {
+        builder = [
+          "/srv/one"
+          "/srv/two"
+        ];
+        adversary = [
+          "/srv/one"
+          "/srv/two"
+        ];
+        builder-2 = [ "/srv/two" ];
+        adversary-2 = [ "/srv/two" ];
+      };
   web = {
+    environmentFile = "/etc/agent-orchestrator/web.env";
     enable = true;
     hostName = "oc.example.net";
     # Not an address of the machine, as a tailnet's before it is up.

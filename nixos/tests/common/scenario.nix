@@ -15,6 +15,7 @@
     {
       imports = [
         ../../module.nix
+        ./users.nix
         extra
       ];
       services.agentOrchestrator = import ./fleet.nix // {

@@ -2,7 +2,12 @@
 { lib }:
 let
   configure = import ./evaluate.nix { inherit lib; };
-  evaluate = services: configure [ { services.agentOrchestrator = services; } ];
+  evaluate =
+    services:
+    configure [
+      ../common/users.nix
+      { services.agentOrchestrator = services; }
+    ];
   render = import ./render.nix { inherit lib; };
   fleets = lib.mapAttrs (_: evaluate) (import ./fleets.nix);
 

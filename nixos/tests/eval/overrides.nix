@@ -52,15 +52,14 @@ in
       in
       {
         inherit (off.systemd) services packages;
-        inherit (off.users) users groups;
+        user = off.users.users ? agent-orchestrator;
         inherit (off.security.polkit) extraConfig;
         etc = off.environment.etc;
       };
     expected = {
       services = { };
       packages = [ ];
-      users = { };
-      groups = { };
+      user = false;
       extraConfig = "";
       etc = { };
     };
@@ -115,7 +114,10 @@ in
         changed = configure [
           {
             services.agentOrchestrator = withExample { agents.orchestrator.user = "alice"; };
-            users.users.alice.home = "/home/alice";
+            users.users.alice = {
+              home = "/home/alice";
+              group = "users";
+            };
           }
         ];
       in
@@ -125,6 +127,7 @@ in
       };
     expected = {
       User = "alice";
+      Group = "users";
       home = "/home/alice";
       ProtectHome = "tmpfs";
       BindPaths = [ "-/home/alice" ];

@@ -134,7 +134,7 @@ unitFiles "service" (unit: section "Service" (serviceSection unit)) systemd.serv
   "etc/agent-orchestrator/agents.toml" = services.agentOrchestrator.configFile.source.text;
   "etc/polkit-1/rules.d/10-nixos.rules" = config.security.polkit.extraConfig;
   "etc/sysusers.d/agent-orchestrator.conf" = lib.concatStrings (
-    lib.mapAttrsToList account config.users.users
+    lib.mapAttrsToList account (lib.filterAttrs (_: user: user.isSystemUser) config.users.users)
   );
   "etc/tmpfiles.d/00-nixos.conf" = lib.concatMapStrings (rule: "${rule}\n") systemd.tmpfiles.rules;
   "etc/tmpfiles.d/agent-orchestrator.conf" = lib.concatStrings (

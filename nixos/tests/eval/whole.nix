@@ -11,10 +11,10 @@ let
       inherit system;
       modules = [
         ../../module.nix
+        ../common/users.nix
         {
           services.agentOrchestrator = configuration;
           nixpkgs.config.allowUnfree = true;
-          users.users.alice.isNormalUser = true;
           # As little of a machine as NixOS accepts.
           boot.loader.grub.enable = false;
           fileSystems."/" = {

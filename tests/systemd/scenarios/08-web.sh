@@ -1,6 +1,12 @@
 # The web part: on loopback with its secrets, behind a proxy on one address that comes late, events without delay.
 . "$(dirname "$0")/lib.sh"
 address=100.64.0.5
+# The package's proxy is given an address and a port; the NixOS module's asks for a password besides.
+port=8080 login=()
+if [[ ${SCENARIO_UNITS:-} == module ]]; then
+    port=80 login=(--user me:open)
+    printf 'me:{PLAIN}open\n' >/etc/agent-orchestrator/htpasswd
+fi
 simple_fleet ada
 # A stand-in for `opencode serve`: an event each half second, and an upgrade that echoes.
 cat >/usr/local/bin/opencode <<'SERVER'
@@ -34,7 +40,7 @@ chmod 755 /usr/local/bin/opencode
 printf 'OPENCODE_SERVER_PASSWORD=opensesame\n' >/etc/agent-orchestrator/web.env
 chmod 600 /etc/agent-orchestrator/web.env
 promise "the web part starts" systemctl start agent-orchestrator-web
-get() { curl --silent --show-error --max-time "$1" "http://$2" 2>&1; }
+get() { curl "${login[@]}" --silent --show-error --max-time "$1" "http://$2" 2>&1; }
 gives() { [[ $(get 2 "$1") == opensesame ]]; }
 promise "it listens on loopback, with its environment file" within 5 gives 127.0.0.1:4096/
 promise "which its user cannot read itself" not as_fleet cat /etc/agent-orchestrator/web.env
@@ -43,24 +49,33 @@ kill -KILL "$pid"
 within 5 not kill -0 "$pid"
 promise "killed, it is started again, whatever it left in /tmp" within 10 gives 127.0.0.1:4096/
 
-share=$(dirname "$(dirname "$(readlink -f "$(command -v agent-orchestrator)")")")/share/agent-orchestrator
-/usr/sbin/sysctl --quiet --load="$share/sysctl.conf" || cannot "the kernel's settings are read-only"
-sed "s/listen .*;/listen $address:8080;/" "$share/nginx.conf" >/etc/nginx/conf.d/agent-orchestrator.conf
+# use_package: the package's proxy and kernel settings; the module's are in place.
+use_package() {
+    local share
+    share=$(dirname "$(dirname "$(readlink -f "$(command -v agent-orchestrator)")")")/share/agent-orchestrator
+    /usr/sbin/sysctl --quiet --load="$share/sysctl.conf" || cannot "the kernel's settings are read-only"
+    sed "s/listen .*;/listen $address:$port;/" "$share/nginx.conf" >/etc/nginx/conf.d/agent-orchestrator.conf
+}
+[[ ${SCENARIO_UNITS:-} == module ]] || use_package
 rm -f /etc/nginx/sites-enabled/default
 promise "the proxy starts before its address is there" systemctl start nginx
 ip address add "$address/32" dev lo
-promise "and is reached once it is" within 5 gives "$address:8080/"
+promise "and is reached once it is" within 5 gives "$address:$port/"
 refuses() { [[ $(get 2 "$1") == *'ould not connect'* ]]; }
-promise "it refuses loopback" refuses 127.0.0.1:8080/
+if [[ ${SCENARIO_UNITS:-} == module ]]; then
+    promise "nobody gets in without the password" test "$(curl --silent --output /dev/null --write-out '%{http_code}' "http://$address:$port/")" = 401
+fi
+promise "it refuses loopback" refuses 127.0.0.1:$port/
 ip address add 100.64.0.6/32 dev lo
-promise "and every other address" refuses 100.64.0.6:8080/
-first_event() { [[ $(timeout 1 curl --silent --no-buffer "http://$address:8080/event" | head -n 1) == "data: 1" ]]; }
+promise "and every other address" refuses 100.64.0.6:$port/
+first_event() { [[ $(timeout 1 curl "${login[@]}" --silent --no-buffer "http://$address:$port/event" | head -n 1) == "data: 1" ]]; }
 promise "an event passes at once, not with the end of the stream" first_event
-several() { (($(timeout 3 curl --silent --no-buffer "http://$address:8080/event" | grep -c data) >= 4)); }
+several() { (($(timeout 3 curl "${login[@]}" --silent --no-buffer "http://$address:$port/event" | grep -c data) >= 4)); }
 promise "and so do the next" several
 websocket() {
-    exec 7<>"/dev/tcp/$address/8080" || return 1
-    printf 'GET /pty HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n' >&7
+    exec 7<>"/dev/tcp/$address/$port" || return 1
+    printf '%s\r\n' 'GET /pty HTTP/1.1' 'Host: x' 'Upgrade: websocket' 'Connection: Upgrade' \
+        "Authorization: Basic $(printf me:open | base64)" '' >&7
     local line
     read -r -t 3 line <&7 && [[ $line == *101* ]] || return 1
     while read -r -t 3 line <&7 && [[ $line != $'\r' ]]; do :; done

@@ -7,9 +7,8 @@ for user in carol dave; do
     chown "$user:" "/var/lib/$user/key"
     echo "TOKEN=of-$user" >"/etc/agent-orchestrator/$user.env"
     chmod 600 "/etc/agent-orchestrator/$user.env"
-    mkdir -p "/etc/systemd/system/$(session "$user").d"
     printf '[Service]\n%s\n' "User=$user" "Group=$user" "EnvironmentFile=/etc/agent-orchestrator/$user.env" \
-        "ReadWritePaths=/var/lib/$user" >"/etc/systemd/system/$(session "$user").d/20-user.conf"
+        "ReadWritePaths=/var/lib/$user" | drop_in "$(session "$user")" 20-user
 done
 echo ada-key >/var/lib/agent-orchestrator/home/key
 chown agent-orchestrator: /var/lib/agent-orchestrator/home/key

@@ -89,6 +89,13 @@ AGENT
     chmod 755 /srv/fleet/agent.sh
 }
 
+# drop_in UNIT NAME: standard input is a drop-in of the administrator's. On NixOS the module has made what it says.
+drop_in() {
+    if [[ ${SCENARIO_UNITS:-} == module ]]; then cat >/dev/null && return; fi
+    mkdir -p "/etc/systemd/system/$1.d"
+    cat >"/etc/systemd/system/$1.d/$2.conf"
+}
+
 # simple_fleet [AGENT...]: agents that echo what is typed, each in a folder of its own.
 simple_fleet() {
     local agent
@@ -136,8 +143,8 @@ inside() {
 
 start_fleet() { systemctl start "$supervisor"; }
 
-# loop_fleet DIR: a builder and an adversary (the demo's stand-ins) that work two phases over a local origin.
-loop_fleet() {
+# loop_repository DIR: an origin with the plans of two phases, a clone for each agent, and the roles' prompts.
+loop_repository() {
     local dir=$1 agent id
     install -d -o agent-orchestrator -g agent-orchestrator "$dir"
     as_fleet git init --quiet --bare --initial-branch=main "$dir/origin.git"
@@ -155,14 +162,19 @@ loop_fleet() {
     as_fleet git -C "$dir/builder" commit --quiet -m plans
     as_fleet git -C "$dir/builder" push --quiet origin main
     as_fleet git -C "$dir/adversary" pull --quiet origin main
-    for agent in builder adversary; do
-        # What they may write besides their clones: the origin that they push to.
-        mkdir -p "/etc/systemd/system/$(session "$agent").d"
-        printf '[Service]\nReadWritePaths=%s/origin.git\n' "$dir" >"/etc/systemd/system/$(session "$agent").d/20-origin.conf"
-    done
     agent-orchestrator init "$dir/new" >/dev/null
     mv "$dir/new/prompts" "$dir/prompts"
     rm -r "$dir/new"
+}
+
+# loop_fleet DIR: a builder and an adversary (the demo's stand-ins) that work two phases over a local origin.
+loop_fleet() {
+    local dir=$1 agent
+    loop_repository "$dir"
+    for agent in builder adversary; do
+        # What they may write besides their clones: the origin that they push to.
+        printf '[Service]\nReadWritePaths=%s/origin.git\n' "$dir" | drop_in "$(session "$agent")" 20-origin
+    done
     write_config <<CONFIG
 [defaults]
 session_prefix = "demo-"

@@ -2,3 +2,4 @@
 set -e
 systemctl stop agent-orchestrator.target agent-orchestrator.slice
 rm -rf /var/lib/agent-orchestrator/[a-gi-z]* /var/log/agent-orchestrator/* /run/agent-orchestrator/{tmux,launch}/*
+journalctl --quiet --rotate --vacuum-time=1s
