@@ -1,6 +1,7 @@
 """Judges an evaluation: failed tests, agents.toml by the program itself, the rendered tree and the README's options."""
 
 import argparse
+import hashlib
 import json
 import pathlib
 import shutil
@@ -11,6 +12,7 @@ import tempfile
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 RENDERED = ROOT / "nixos/tests/rendered"
 README = ROOT / "README.md"
+SOURCES = "sources.sha256"
 BEGIN, END = "<!-- begin: options -->\n", "<!-- end: options -->\n"
 
 
@@ -43,6 +45,14 @@ def accepted(results: dict, program: pathlib.Path) -> bool:
     return good
 
 
+def scripts(results: dict) -> bool:
+    """Compiles the scripts of the virtual machines as their tests have them."""
+    for name, text in results["scripts"].items():
+        compile(text, name, "exec")
+    print(f"virtual machines: {len(results['scripts'])} scripts compile")
+    return True
+
+
 def there(folder: pathlib.Path) -> dict[str, str]:
     """The files of a rendered tree; links as the evaluation writes them."""
     found = {}
@@ -52,6 +62,22 @@ def there(folder: pathlib.Path) -> dict[str, str]:
         elif path.is_file():
             found[str(path.relative_to(folder))] = path.read_text(encoding="utf-8")
     return found
+
+
+def sources() -> str:
+    """Stands for all that the rendered tree depends on."""
+    patterns = [
+        "nixos/*.nix",
+        "nixos/options/*.nix",
+        "nixos/tests/common/*.nix",
+        "nixos/tests/eval/*.nix",
+        "src/units/*.rules",
+        "src/units/*.tmpfiles.conf",
+    ]
+    digest = hashlib.sha256()
+    for path in sorted(path for pattern in patterns for path in ROOT.glob(pattern)):
+        digest.update(f"{path.relative_to(ROOT)}\n".encode() + path.read_bytes())
+    return digest.hexdigest() + "\n"
 
 
 def write(folder: pathlib.Path, files: dict[str, str]) -> None:
@@ -67,6 +93,7 @@ def write(folder: pathlib.Path, files: dict[str, str]) -> None:
 
 def rendered(results: dict, anew: bool) -> bool:
     expected = {f"{tree}/{name}": text for tree, files in results["rendered"].items() for name, text in files.items()}
+    expected[SOURCES] = sources()
     if anew:
         write(RENDERED, expected)
     found = there(RENDERED)
@@ -103,13 +130,19 @@ def options(results: dict, anew: bool) -> bool:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--write", action="store_true")
-    parser.add_argument("results", type=pathlib.Path)
-    parser.add_argument("program", type=pathlib.Path)
+    parser.add_argument("--not-evaluated", action="store_true", help="only say whether rendered/ may be old")
+    parser.add_argument("results", type=pathlib.Path, nargs="?")
+    parser.add_argument("program", type=pathlib.Path, nargs="?")
     arguments = parser.parse_args()
+    if arguments.not_evaluated:
+        if (RENDERED / SOURCES).read_text(encoding="utf-8") != sources():
+            print("note: nixos/tests/rendered/ may be old: what it is made from has changed since")
+        return
     results = json.loads(arguments.results.read_text(encoding="utf-8"))
     judged = [
         tests(results),
         accepted(results, arguments.program),
+        scripts(results),
         rendered(results, arguments.write),
         options(results, arguments.write),
     ]

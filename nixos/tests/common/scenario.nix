@@ -9,6 +9,7 @@
 {
   name = "agent-orchestrator-${lib.concatStringsSep "-" scenarios}";
   globalTimeout = 1200;
+  passthru = { inherit scenarios; };
 
   nodes.machine =
     { pkgs, ... }:

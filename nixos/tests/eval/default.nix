@@ -37,8 +37,11 @@ let
     }
   ) (import ./wrong.nix { inherit lib; });
 
+  flake = import ./flake.nix { inherit lib configure; };
+
   tests =
     wrong
+    // flake.tests
     // import ./every.nix {
       inherit
         lib
@@ -81,6 +84,7 @@ in
   # What a checker of agents.toml is given, and what a Debian machine boots.
   configs = lib.mapAttrs (_: text) fleets;
   rendered = lib.mapAttrs (_: render) { inherit (fleets) machine changed; };
+  inherit (flake) scripts;
   # What the README tells.
   options = import ./options.nix { inherit lib; };
 }

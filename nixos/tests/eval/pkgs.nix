@@ -34,8 +34,10 @@ lib.genAttrs [
   "gzip"
   "opencode"
   "openssh"
+  "perl"
   "procps"
   "systemd"
+  "tmux"
   "which"
 ] package
 // {
@@ -66,6 +68,7 @@ lib.genAttrs [
       value;
     generate = name: content: built name { text = import ./toml.nix { inherit lib; } content; };
   };
+  writeShellScriptBin = name: text: package name // { inherit text; };
   runCommand =
     name: environment: script:
     built name (environment // { inherit script; });

@@ -8,7 +8,6 @@ let
     mkOption {
       inherit type default;
     };
-  required = type: mkOption { inherit type; };
   texts = option (types.listOf types.str) [ ];
   unitName = types.strMatching "[a-zA-Z0-9@%:_.-]+[.](service|socket|target|path|timer|slice)";
   units = option (types.listOf unitName) [ ];
@@ -103,7 +102,10 @@ in
     environment = {
       etc = map' (
         types.submodule {
-          options.source = required types.path;
+          options = {
+            source = option types.path "/etc/text";
+            text = option (types.nullOr types.lines) null;
+          };
         }
       );
       systemPackages = option (types.listOf types.package) [ ];
@@ -134,6 +136,9 @@ in
         settings = map' (types.attrsOf (types.attrsOf tmpfile));
       };
     };
+    # Of tests only.
+    specialisation = map' types.unspecified;
+    virtualisation = map' types.unspecified;
     users = {
       users = map' user;
       groups = map' (types.submodule { options.members = texts; });

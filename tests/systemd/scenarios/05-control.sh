@@ -18,7 +18,7 @@ promise "it may restart another" inside cid agent-orchestrator restart bob
 promise "it may not move a phase" not inside cid agent-orchestrator phase next
 promise "nor end the fleet" not inside cid agent-orchestrator down
 promise "for that is a person's" says 'only a person'
-promise "it cannot cast off its unit" not inside cid env -i /usr/bin/setsid "$(command -v agent-orchestrator)" down
+promise "it cannot cast off its unit" not inside cid env -i "$(command -v setsid)" "$(command -v agent-orchestrator)" down
 promise "and is still refused" says 'only a person'
 
 useradd --no-create-home member 2>/dev/null

@@ -1,0 +1,165 @@
+# The flake's outputs with a stand-in for nixpkgs: every name in flake.nix, package.nix and checks.nix is looked at.
+{ lib, configure }:
+let
+  derivation =
+    name: rest:
+    {
+      type = "derivation";
+      inherit name;
+      outPath = "/nix/store/00000000000000000000000000000000-${name}";
+      meta.mainProgram = name;
+    }
+    // rest;
+
+  buildRustPackage =
+    arguments:
+    derivation arguments.pname (
+      arguments
+      // {
+        inherit arguments;
+        overrideAttrs = change: buildRustPackage (arguments // change arguments);
+      }
+    );
+
+  # A test is a module, as runNixOSTest takes it.
+  runNixOSTest =
+    test:
+    let
+      evaluated = import test { inherit lib; };
+    in
+    derivation evaluated.name { inherit evaluated; };
+
+  pkgs =
+    import ./pkgs.nix { inherit lib; }
+    // lib.genAttrs [
+      "clippy"
+      "deadnix"
+      "makeBinaryWrapper"
+      "nixfmt"
+      "nixfmt-tree"
+      "python3"
+      "rust-analyzer"
+      "rustfmt"
+      "statix"
+    ] (name: derivation name { })
+    // {
+      inherit lib;
+      callPackage = lib.callPackageWith pkgs;
+      mkShell = derivation "shell";
+      rustPlatform = { inherit buildRustPackage; };
+      stdenv.hostPlatform.system = "x86_64-linux";
+      testers = { inherit runNixOSTest; };
+      writeShellScriptBin = name: text: derivation name { inherit text; };
+      writeText = name: text: derivation name { inherit text; };
+    };
+
+  nixpkgs = {
+    inherit lib;
+    legacyPackages = lib.genAttrs [ "x86_64-linux" "aarch64-linux" ] (_: pkgs);
+  };
+  outputs = (import ../../../flake.nix).outputs {
+    inherit nixpkgs;
+    self = outputs;
+  };
+  here = lib.mapAttrs (_: forSystem: forSystem.x86_64-linux) (
+    lib.filterAttrs (_: output: output ? x86_64-linux) outputs
+  );
+  package = here.packages.default.arguments;
+  machines = lib.filterAttrs (name: _: lib.hasPrefix "vm-" name) here.checks;
+in
+{
+  # The scripts of the virtual machines, for a compiler of Python.
+  scripts = lib.mapAttrs (_: machine: machine.evaluated.testScript) machines;
+
+  tests = {
+    "test flake: outputs" = {
+      expr = lib.attrNames outputs;
+      expected = [
+        "apps"
+        "checks"
+        "devShells"
+        "formatter"
+        "nixosModules"
+        "overlays"
+        "packages"
+      ];
+    };
+    "test flake: both systems" = {
+      expr = map lib.attrNames [
+        outputs.packages
+        outputs.checks
+        outputs.apps
+      ];
+      expected = lib.genList (_: [
+        "aarch64-linux"
+        "x86_64-linux"
+      ]) 3;
+    };
+    "test flake: `nix run` and `nix run .#demo`" = {
+      expr = lib.mapAttrs (_: app: baseNameOf app.program) here.apps;
+      expected = {
+        default = "agent-orchestrator";
+        demo = "agent-orchestrator-demo";
+      };
+    };
+    "test flake: the module is found without it" = {
+      expr = outputs.nixosModules.default;
+      expected = ../../module.nix;
+    };
+    "test flake: the overlay adds the program" = {
+      expr = (outputs.overlays.default pkgs pkgs).agent-orchestrator.name;
+      expected = "agent-orchestrator";
+    };
+    "test flake: one virtual machine for each scenario" = {
+      expr = lib.sort lib.lessThan (
+        lib.concatMap (machine: machine.evaluated.passthru.scenarios) (lib.attrValues machines)
+      );
+      expected = lib.sort lib.lessThan (
+        map (lib.removeSuffix ".sh") (
+          builtins.filter (name: name != "lib.sh" && name != "module-begin.sh") (
+            lib.attrNames (builtins.readDir ../../../tests/systemd/scenarios)
+          )
+        )
+      );
+    };
+    "test flake: the virtual machines are what the module accepts" = {
+      expr = lib.concatMap (
+        machine:
+        map (one: one.message) (
+          builtins.filter (one: !one.assertion) (configure [ machine.evaluated.nodes.machine ]).assertions
+        )
+      ) (lib.attrValues machines);
+      expected = [ ];
+    };
+    "test flake: lints look at the same source" = {
+      expr = map (check: here.checks.${check}.checkPhase) [
+        "clippy"
+        "rustfmt"
+      ];
+      expected = [
+        "cargo clippy --offline --all-targets -- -D warnings"
+        "cargo fmt --check"
+      ];
+    };
+    "test package: version and words are Cargo's" = {
+      expr = {
+        inherit (package) version;
+        inherit (package.meta) description mainProgram;
+      };
+      expected = {
+        inherit ((lib.importTOML ../../../Cargo.toml).package) version description;
+        mainProgram = "agent-orchestrator";
+      };
+    };
+    "test package: what it runs is on its path" = {
+      expr = map (program: lib.hasInfix program.outPath package.postFixup) [
+        pkgs.git
+        pkgs.tmux
+      ];
+      expected = [
+        true
+        true
+      ];
+    };
+  };
+}
