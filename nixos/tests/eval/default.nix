@@ -1,5 +1,9 @@
 # All tests of the module that need nothing but nixpkgs' `lib`: how many there are, what failed, and what they looked at.
-{ lib }:
+{
+  lib,
+  # The README's configuration.nix.
+  readme ? null,
+}:
 let
   configure = import ./evaluate.nix { inherit lib; };
   evaluate =
@@ -9,7 +13,14 @@ let
       { services.agentOrchestrator = services; }
     ];
   render = import ./render.nix { inherit lib; };
-  fleets = lib.mapAttrs (_: evaluate) (import ./fleets.nix);
+  fleets =
+    lib.mapAttrs (_: evaluate) (import ./fleets.nix)
+    // lib.optionalAttrs (readme != null) {
+      readme = configure [
+        readme
+        { users.users.alice.isNormalUser = true; }
+      ];
+    };
 
   text = config: config.services.agentOrchestrator.configFile.source.text;
   toml = config: fromTOML (text config);

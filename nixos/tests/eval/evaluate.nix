@@ -2,6 +2,8 @@
 { lib }:
 modules:
 (lib.evalModules {
+  # As a flake's configuration passes them on.
+  specialArgs.inputs.agent-orchestrator.nixosModules.default = ../../module.nix;
   modules = [
     ../../module.nix
     ./stand-ins.nix
