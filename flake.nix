@@ -14,8 +14,9 @@
       forAllSystems = build: lib.genAttrs systems (system: build nixpkgs.legacyPackages.${system});
     in
     {
-      packages = forAllSystems (pkgs: {
-        default = pkgs.callPackage ./nixos/package.nix { };
+      packages = forAllSystems (pkgs: rec {
+        agent-orchestrator = pkgs.callPackage ./nixos/package.nix { };
+        default = agent-orchestrator;
       });
 
       overlays.default = final: _: {

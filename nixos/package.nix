@@ -40,9 +40,6 @@ rustPlatform.buildRustPackage {
 
   nativeBuildInputs = [ makeBinaryWrapper ];
 
-  # src/build.rs links at a fixed address; the compiler's wrapper would ask for the opposite.
-  hardeningDisable = [ "pie" ];
-
   nativeCheckInputs = [
     git
     python3

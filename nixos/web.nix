@@ -49,10 +49,9 @@ in
         locations."/" = {
           proxyPass = "http://127.0.0.1:${toString web.port}";
           proxyWebsockets = true;
+          recommendedProxySettings = true;
           # Events are passed on as they come; an agent that thinks sends none for long.
           extraConfig = ''
-            proxy_set_header Host $host;
-            proxy_set_header X-Forwarded-For $remote_addr;
             proxy_buffering off;
             proxy_request_buffering off;
             proxy_cache off;

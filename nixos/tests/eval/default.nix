@@ -93,7 +93,10 @@ in
   count = builtins.length (builtins.attrNames tests);
   failed = lib.runTests tests;
   # What a checker of agents.toml is given, and what a Debian machine boots.
-  configs = lib.mapAttrs (_: text) fleets;
+  configs = lib.mapAttrs (_: config: {
+    text = text config;
+    inherit (config.services.agentOrchestrator.configFile) script;
+  }) fleets;
   rendered = lib.mapAttrs (_: render) { inherit (fleets) machine changed; };
   inherit (flake) scripts;
   # What the README tells.

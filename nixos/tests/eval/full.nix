@@ -159,6 +159,10 @@ in
       TasksMax = 4096;
     };
   };
+  "test full: systemd is asked for the calendar without its zone" = {
+    expr = lib.hasInfix "systemd-analyze calendar 'Mon..Fri *-*-* 02:30:00' >" full.services.agentOrchestrator.configFile.script;
+    expected = true;
+  };
   "test full: users and groups" = {
     expr = {
       user = full.users.users.agent-orchestrator.group;

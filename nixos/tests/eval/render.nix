@@ -88,6 +88,21 @@ let
       )
     ) units;
 
+  # As nginx's module of NixOS has it, as far as it concerns a proxy.
+  place = path: location: ''
+      location ${path} {
+        proxy_pass ${location.proxyPass};
+        proxy_http_version 1.1;
+    ${lib.optionalString location.proxyWebsockets ''
+      proxy_set_header Upgrade $http_upgrade;
+      proxy_set_header Connection $connection_upgrade;
+    ''}${lib.optionalString location.recommendedProxySettings ''
+      proxy_set_header Host $host;
+      proxy_set_header X-Real-IP $remote_addr;
+      proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+      proxy_set_header X-Forwarded-Proto $scheme;
+    ''}${location.extraConfig}  }
+  '';
   host = name: virtualHost: ''
     server {
     ${
@@ -98,20 +113,7 @@ let
         auth_basic secured;
         auth_basic_user_file ${virtualHost.basicAuthFile};
       ''
-    }${
-      lib.concatStrings (
-        lib.mapAttrsToList (path: location: ''
-          location ${path} {
-            proxy_pass ${location.proxyPass};
-            ${lib.optionalString location.proxyWebsockets ''
-              proxy_http_version 1.1;
-              proxy_set_header Upgrade $http_upgrade;
-              proxy_set_header Connection $connection_upgrade;
-            ''}
-          ${location.extraConfig}}
-        '') virtualHost.locations
-      )
-    }}
+    }${lib.concatStrings (lib.mapAttrsToList place virtualHost.locations)}}
   '';
 
   tmpfile =

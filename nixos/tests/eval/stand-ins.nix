@@ -67,6 +67,7 @@ let
     options = {
       proxyPass = option (types.nullOr types.str) null;
       proxyWebsockets = option types.bool false;
+      recommendedProxySettings = option types.bool false;
       extraConfig = option types.lines "";
     };
   };
