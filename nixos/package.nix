@@ -46,6 +46,10 @@ rustPlatform.buildRustPackage {
     tmux
   ];
 
+  preCheck = ''
+    export HOME=$(mktemp -d)
+  '';
+
   postInstall = ''
     install -Dm444 -t $out/lib/systemd/system src/units/*.{service,timer,target,slice}
     substituteInPlace $out/lib/systemd/system/*.service --replace-quiet @bindir@ $out/bin

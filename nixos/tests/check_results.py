@@ -26,6 +26,23 @@ def tests(results: dict) -> bool:
     return not results["failed"]
 
 
+def build(config: dict, program: pathlib.Path) -> tuple[int, str]:
+    """Does what a build of a system does; returns its status and what it says."""
+    with tempfile.TemporaryDirectory() as folder:
+        source, out = pathlib.Path(folder) / "source", pathlib.Path(folder) / "out"
+        source.write_text(config["text"], encoding="utf-8")
+        path = f"{program.resolve().parent}:{os.environ['PATH']}"
+        ended = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", config["script"]],
+            cwd=folder,
+            env=os.environ | {"source": str(source), "out": str(out), "PATH": path},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return ended.returncode or int(not out.exists()), ended.stdout + ended.stderr
+
+
 def accepted(results: dict, program: pathlib.Path) -> bool:
     """Builds every agents.toml as the module has it built: the program and systemd look at it."""
     if not program.exists():
@@ -36,23 +53,17 @@ def accepted(results: dict, program: pathlib.Path) -> bool:
         return True
     good = True
     for name, config in results["configs"].items():
-        with tempfile.TemporaryDirectory() as folder:
-            source, out = pathlib.Path(folder) / "source", pathlib.Path(folder) / "out"
-            source.write_text(config["text"], encoding="utf-8")
-            path = f"{program.resolve().parent}:{os.environ['PATH']}"
-            built = subprocess.run(
-                ["bash", "-euo", "pipefail", "-c", config["script"]],
-                cwd=folder,
-                env=os.environ | {"source": str(source), "out": str(out), "PATH": path},
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-            if built.returncode or not out.exists():
-                print(f"agents.toml of the fleet `{name}` is not accepted:\n{built.stdout}{built.stderr}")
-                good = False
+        status, said = build(config, program)
+        if status:
+            print(f"agents.toml of the fleet `{name}` is not accepted:\n{said}")
+            good = False
+    for name, config in results["refused"].items():
+        status, said = build(config, program)
+        if not status or config["said"] not in said:
+            print(f"not refused with `{name}`: {said}")
+            good = False
     if good:
-        print(f"agents.toml: {len(results['configs'])} accepted")
+        print(f"agents.toml: {len(results['configs'])} accepted, {len(results['refused'])} refused")
     return good
 
 

@@ -23,6 +23,10 @@ let
     };
 
   text = config: config.services.agentOrchestrator.configFile.source.text;
+  build = config: {
+    text = text config;
+    inherit (config.services.agentOrchestrator.configFile) script;
+  };
   toml = config: fromTOML (text config);
   agent = config: name: lib.findFirst (one: one.name == name) null (toml config).agent;
   session = config: name: config.systemd.services."agent-orchestrator-session@${name}";
@@ -48,11 +52,13 @@ let
     }
   ) (import ./wrong.nix { inherit lib; });
 
+  options = import ./options.nix { inherit lib; };
   flake = import ./flake.nix { inherit lib configure; };
 
   tests =
     wrong
     // flake.tests
+    // options.tests
     // import ./every.nix {
       inherit
         lib
@@ -93,12 +99,21 @@ in
   count = builtins.length (builtins.attrNames tests);
   failed = lib.runTests tests;
   # What a checker of agents.toml is given, and what a Debian machine boots.
-  configs = lib.mapAttrs (_: config: {
-    text = text config;
-    inherit (config.services.agentOrchestrator.configFile) script;
-  }) fleets;
+  configs = lib.mapAttrs (_: build) fleets;
+  # What must not get into a system, with the words that the build says.
+  refused = lib.mapAttrs (said: change: build (evaluate (withExample change)) // { inherit said; }) {
+    "unknown key `bogus`" = {
+      settings.watchdog.bogus = 1;
+    };
+    "active_re" = {
+      backends.claude.settings.active_re = "(";
+    };
+    "Failed to parse calendar" = {
+      agents.orchestrator.wake.schedule = lib.mkForce "99:99";
+    };
+  };
   rendered = lib.mapAttrs (_: render) { inherit (fleets) machine changed; };
   inherit (flake) scripts;
   # What the README tells.
-  options = import ./options.nix { inherit lib; };
+  options = options.told;
 }

@@ -49,6 +49,8 @@ let
         (flat option.type.description);
     default = default option;
     description = plain (option.description.text or option.description);
+    # What a person sees who looks for what to write.
+    isShown = option ? default || option ? defaultText || option ? example || option.readOnly or false;
   };
 
   # What an agent and a service have in common is told once, and so are limits and what the only loop has.
@@ -77,5 +79,18 @@ let
           below option
       ) tree
     );
+  all = below evaluated.options.services.agentOrchestrator;
 in
-builtins.filter (option: isTold option.name) (below evaluated.options.services.agentOrchestrator)
+{
+  # Those of the README's table.
+  told = builtins.filter (option: isTold option.name) all;
+
+  tests = {
+    "test options: each has a description, and a default or an example" = {
+      expr = map (option: option.name) (
+        builtins.filter (option: option.description == "" || !option.isShown) all
+      );
+      expected = [ ];
+    };
+  };
+}
