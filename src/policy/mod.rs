@@ -20,6 +20,7 @@ pub mod fleet;
 pub mod handoff;
 mod health;
 pub mod input_box;
+mod kept;
 pub mod known_screen;
 pub mod launch;
 pub mod limit;
@@ -163,6 +164,7 @@ impl Supervisor {
             self.decide_commands(&mut turn);
             self.decide_sessions(&mut turn);
             self.weigh_drifts(&mut turn);
+            self.weigh_kept(&mut turn);
             self.decide_limits(&mut turn);
             self.decide_known_screens(&mut turn);
             self.decide_deliveries(&mut turn);
@@ -197,6 +199,7 @@ impl Supervisor {
         let fleet = Arc::clone(&self.fleet);
         self.take_fleet(&fleet, turn.now);
         self.doubt_typed();
+        self.doubt_kept();
         turn.act(Action::Record(note(turn.now, EventKind::SupervisorStarted, "supervisor started")));
         self.mark_again(turn);
     }

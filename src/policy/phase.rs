@@ -261,6 +261,7 @@ impl Supervisor {
         let of_loop = |purpose: &Purpose| matches!(purpose, Purpose::Ping(ping) if ping.in_loop == a_loop.name);
         for agent in self.state.agents.values_mut() {
             agent.queue.retain(|message| !of_loop(&message.purpose));
+            agent.kept.retain(|message| !of_loop(&message.purpose));
         }
     }
 

@@ -35,6 +35,10 @@ impl Supervisor {
     pub(super) fn receipt(&mut self, name: &str, prompt: &str, turn: &mut Turn) {
         let texts = self.places.texts.clone();
         let Some(state) = self.state.agents.get_mut(name) else { return };
+        if let Some(place) = state.kept.iter().position(|message| is_prompt(message, name, prompt, &texts)) {
+            state.kept.remove(place);
+            return;
+        }
         let Some(message) = state.queue.first() else { return };
         let under_way = match message.progress {
             Progress::Queued => false,
@@ -79,7 +83,12 @@ impl Supervisor {
         let works =
             live.heard.works().unwrap_or(false) || live.look.as_ref().is_some_and(|look| shows_work(&look.readings));
         // The program's own commands are no prompts.
-        if works || message.text.trim_start().starts_with('/') {
+        if message.text.trim_start().starts_with('/') {
+            return false;
+        }
+        if works {
+            let message = message.clone();
+            state.keep(message);
             return false;
         }
         let due = since.mono + RECEIPT_MAX;

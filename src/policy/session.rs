@@ -194,6 +194,7 @@ impl Supervisor {
             matches!(purpose, Purpose::Kickoff { .. } | Purpose::Probe | Purpose::Resume | Purpose::Answer { .. })
         };
         state.queue.retain(|message| !of_run(&message.purpose));
+        state.queue_kept();
         for message in &mut state.queue {
             match message.progress {
                 Progress::Queued => {}

@@ -83,6 +83,9 @@ pub struct AgentState {
     pub fresh: bool,
     /// Messages that wait, the next one first.
     pub queue: Vec<Message>,
+    /// Messages that its program has taken and keeps for after its turn; their receipts are missing.
+    #[serde(default)]
+    pub kept: Vec<Message>,
     /// Its account is open again, and it follows then.
     #[serde(default)]
     pub release: Option<Moment>,
@@ -341,6 +344,7 @@ impl AgentState {
             resumed: false,
             fresh: false,
             queue: Vec::new(),
+            kept: Vec::new(),
             answers: BTreeMap::new(),
             release: None,
             old_banner: None,
@@ -404,7 +408,7 @@ impl AgentState {
         if let Some(last) = &mut self.last_exit {
             last.at = last.at.rebased(now);
         }
-        for message in &mut self.queue {
+        for message in self.queue.iter_mut().chain(&mut self.kept) {
             message.queued = message.queued.rebased(now);
             if message.progress != Progress::Queued {
                 message.repeat();

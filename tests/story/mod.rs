@@ -4,6 +4,7 @@
 
 pub mod fleets;
 mod host;
+pub mod telling;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;

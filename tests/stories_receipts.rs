@@ -1,0 +1,231 @@
+//! Messages to agents that tell of what arrives, each as a script of moments.
+
+mod story;
+
+use agent_orchestrator::policy::agent_event::{AgentEvent, Posted, Source, Told};
+use agent_orchestrator::policy::observation::{Exit, Observation};
+use agent_orchestrator::policy::request::Reply;
+use story::Story;
+use story::telling::{LONG, PAIR, idle, pair, stream, with_interface};
+
+#[test]
+fn a_message_has_arrived_when_its_receipt_has() {
+    let mut story = pair();
+    let sent = story.send("one", LONG, 60);
+    story.pass_s(1);
+    assert!(matches!(story.replies[&sent], Reply::Done { .. }));
+    assert_eq!(story.pane("one").taken, [LONG]);
+    let told = story.told();
+    assert!(told.contains("message m1 delivered"), "{told}");
+}
+
+#[test]
+fn a_text_that_was_swallowed_is_typed_once_more_with_a_mark() {
+    let mut story = pair();
+    story.pane("one").tells = false;
+    let sent = story.send("one", LONG, 60);
+    // A dialog came up with the key and took the text with it.
+    story.pass_s(5);
+    story.pane("one").taken.clear();
+    story.pane("one").tells = true;
+    assert!(!story.replies.contains_key(&sent), "an empty box proves nothing where receipts are given");
+    story.pass_s(20);
+    let told = story.told();
+    assert!(told.contains("and the agent does not tell that it came: once more"), "{told}");
+    assert_eq!(story.pane("one").taken, [format!("(possibly repeated) {LONG}")]);
+    assert!(matches!(story.replies[&sent], Reply::Done { .. }), "{told}");
+}
+
+#[test]
+fn while_a_turn_runs_the_box_is_believed() {
+    let mut story = Story::new(&PAIR.replace("supports_resume", "queues_while_busy = true\nsupports_resume"));
+    story.pass_s(10);
+    story.tell("one", Told::Receipt { text: "earlier".to_owned() });
+    story.tell("one", Told::Working);
+    let sent = story.send("one", LONG, 60);
+    story.pass_s(3);
+    assert!(matches!(story.replies[&sent], Reply::Done { .. }), "the program queues it and tells of it later");
+    story.tell("one", Told::Receipt { text: LONG.to_owned() });
+    assert_eq!(story.pane("one").taken.len(), 1);
+}
+
+/// A program that keeps for later what comes in its turn, and is in one.
+fn in_a_turn() -> Story {
+    let mut story = Story::new(&PAIR.replace("supports_resume", "queues_while_busy = true\nsupports_resume"));
+    story.pass_s(10);
+    story.tell("one", Told::Receipt { text: "earlier".to_owned() });
+    story.tell("one", Told::Working);
+    story.ask(story::send_queued("one", LONG));
+    story.pass_s(3);
+    assert_eq!(story.pane("one").taken, [LONG]);
+    story
+}
+
+#[test]
+fn what_a_dying_program_had_kept_is_delivered_to_the_next_one() {
+    let mut story = in_a_turn();
+    story.dies("one", Exit::Code(1));
+    story.pass_s(20);
+    assert_eq!(story.pane("one").taken, [LONG], "the next program gets it: it never reached the conversation");
+
+    let mut story = in_a_turn();
+    story.tell("one", idle());
+    story.tell("one", Told::Receipt { text: LONG.to_owned() });
+    story.tell("one", Told::Working);
+    story.dies("one", Exit::Code(1));
+    story.pass_s(20);
+    assert!(story.pane("one").taken.is_empty(), "it was submitted before");
+
+    let mut story = in_a_turn();
+    story.kill_supervisor();
+    story.dies("one", Exit::Code(1));
+    story.wake();
+    story.pass_s(20);
+    assert_eq!(story.pane("one").taken, [format!("(possibly repeated) {LONG}")], "nobody listened meanwhile");
+}
+
+#[test]
+fn what_a_person_took_back_is_told_and_not_typed_again() {
+    let mut story = in_a_turn();
+    story.told();
+    story.tell("one", idle());
+    story.pass_s(15);
+    assert!(story.told().contains("message m1 was taken and has not been submitted since the turn ended"));
+    story.dies("one", Exit::Code(1));
+    story.pass_s(20);
+    assert!(story.pane("one").taken.is_empty());
+}
+
+#[test]
+fn a_program_that_falls_silent_is_believed_by_its_box_from_then_on() {
+    let mut story = pair();
+    story.pane("one").tells = false;
+    let first = story.send("one", LONG, 60);
+    story.pass_s(30);
+    assert_eq!(story.pane("one").taken.len(), 2, "typed once more, marked");
+    assert!(matches!(story.replies[&first], Reply::Done { .. }));
+    let second = story.send("one", "another one of these long texts", 60);
+    story.pass_s(5);
+    assert!(matches!(story.replies[&second], Reply::Done { .. }));
+    assert_eq!(story.pane("one").taken.len(), 3, "and never again");
+}
+
+#[test]
+fn a_prompt_of_another_start_or_another_text_is_no_receipt() {
+    let mut story = pair();
+    story.pane("one").tells = false;
+    story.pane("one").swallows = 3;
+    let sent = story.send("one", LONG, 60);
+    story.pass_s(1);
+    story.tell("one", Told::Receipt { text: "something else".to_owned() });
+    let event =
+        AgentEvent { source: Source::ClaudeHook, time: story.now.wall, told: Told::Receipt { text: LONG.to_owned() } };
+    story.turn(vec![Observation::Told { agent: "one".to_owned(), run: 7, event }]);
+    assert!(!story.replies.contains_key(&sent));
+    story.tell("one", Told::Receipt { text: format!("  {}\n", LONG.replace(' ', "\n")) });
+    assert!(matches!(story.replies[&sent], Reply::Done { .. }), "blanks and line ends do not count");
+}
+
+#[test]
+fn a_message_goes_to_the_interface_where_there_is_one() {
+    let mut story = with_interface();
+    let typed = story.send("one", "typed as long as nothing is heard", 60);
+    story.pass_s(5);
+    assert!(matches!(story.replies[&typed], Reply::Done { .. }));
+    stream(&mut story, "one", idle());
+    stream(&mut story, "one", Told::Conversation { id: "ses_1".to_owned() });
+    story.pane("one").input = "a person's draft".to_owned();
+    story.output("one");
+    story.pass_s(5);
+    story.told();
+    let sent = story.send("one", LONG, 60);
+    story.pass_s(1);
+    let told = story.told();
+    assert!(told.contains(&format!("host: ses_1 of one is handed m2: {LONG}")), "{told}");
+    assert!(!story.replies.contains_key(&sent), "not yet");
+    stream(&mut story, "one", Told::Posted { message: 2, outcome: Posted::Taken });
+    assert!(matches!(story.replies[&sent], Reply::Done { .. }));
+    assert_eq!(story.pane("one").input, "a person's draft", "which is in nobody's way");
+}
+
+#[test]
+fn what_the_interface_does_not_take_is_typed() {
+    let mut story = with_interface();
+    stream(&mut story, "one", idle());
+    stream(&mut story, "one", Told::Conversation { id: "ses_1".to_owned() });
+    story.pane("one").tells = true;
+    story.send("one", LONG, 60);
+    story.pass_s(1);
+    let refusal = Told::Posted { message: 1, outcome: Posted::Refused("status 404".to_owned()) };
+    stream(&mut story, "one", refusal);
+    story.pass_s(5);
+    assert_eq!(story.pane("one").taken, [LONG], "without a mark: it surely did not arrive");
+
+    let mut story = with_interface();
+    stream(&mut story, "one", idle());
+    stream(&mut story, "one", Told::Conversation { id: "ses_1".to_owned() });
+    story.pane("one").tells = true;
+    story.send("one", LONG, 60);
+    story.pass_s(30);
+    assert_eq!(story.pane("one").taken, [format!("(possibly repeated) {LONG}")], "nobody has answered");
+}
+
+#[test]
+fn a_turn_that_runs_and_a_question_keep_a_message_from_the_interface() {
+    let mut story = with_interface();
+    stream(&mut story, "one", Told::Conversation { id: "ses_1".to_owned() });
+    stream(&mut story, "one", Told::Working);
+    story.send("one", LONG, 600);
+    for _ in 0..20 {
+        story.output("one");
+        story.pass_s(1);
+    }
+    assert!(!story.told().contains("is handed"), "the turn runs");
+    stream(&mut story, "one", idle());
+    story.pass_s(2);
+    assert!(story.told().contains("is handed"));
+}
+
+#[test]
+fn a_supervisor_that_is_killed_anywhere_delivers_once_or_marks_the_repeat() {
+    let marked = format!("(possibly repeated) {LONG}");
+    let mut kills = 0;
+    for place in 0..12 {
+        let mut story = pair();
+        story.kill_after(place);
+        story.ask(story::send_queued("one", LONG));
+        story.pass_s(3);
+        let killed = story.supervisor.is_none();
+        if killed {
+            kills += 1;
+            story.wake();
+        }
+        // A turn of its own begins and ends meanwhile: that it gives receipts is known before the text is seen.
+        story.tell("one", Told::Working);
+        story.tell("one", idle());
+        story.pass_s(60);
+        let taken = story.pane("one").taken.clone();
+        let (whole, repeated) =
+            (taken.iter().filter(|text| **text == LONG).count(), taken.iter().filter(|text| **text == marked).count());
+        assert!(whole <= 1 && repeated <= 1 && whole + repeated >= 1, "killed before action {place}: {taken:?}");
+        assert!(story.saved.agents["one"].queue.is_empty(), "killed before action {place}: {}", story.told());
+        assert!(killed || taken == [LONG], "{taken:?}");
+    }
+    assert!(kills > 4, "only {kills} kills: the test shows little");
+}
+
+#[test]
+fn a_receipt_that_nobody_heard_is_not_waited_for() {
+    let mut story = pair();
+    story.pane("one").tells = false;
+    story.ask(story::send_queued("one", LONG));
+    story.pass(std::time::Duration::from_millis(350));
+    assert_eq!(story.pane("one").taken, [LONG], "submitted");
+    story.kill_supervisor();
+    story.pass_s(30);
+    story.wake();
+    story.tell("one", idle());
+    story.pass_s(60);
+    assert_eq!(story.pane("one").taken, [LONG], "its receipt came while there was no supervisor: the box is believed");
+    assert!(story.saved.agents["one"].queue.is_empty());
+}
