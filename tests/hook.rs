@@ -1,8 +1,10 @@
 //! `hook` as the agents' programs start it: what reaches the event socket, and what nobody notices.
 #![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "runs the program; a test may panic")]
 
+mod loopback;
+
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
@@ -11,7 +13,7 @@ use std::time::Duration;
 use agent_orchestrator::protocol::event::{
     DATAGRAM_BYTES_MAX, Post, Posted, SECRET_BYTES, SENDER_VARIABLE, SOCKET_VARIABLE, Sender, Source, Told, read,
 };
-use serde_json::Value;
+use loopback::{STREAM_HEAD, answer, chunk, request};
 
 /// The longest that a test waits for anything.
 const WAIT_MAX: Duration = Duration::from_secs(20);
@@ -158,32 +160,6 @@ fn the_status_line_is_the_persons_own_or_says_how_full_all_is() {
     assert_eq!(line(&desk), "of the project\n");
 }
 
-/// Reads a request's head and as much of a body as it names.
-fn request(stream: &mut TcpStream) -> (String, Value) {
-    stream.set_read_timeout(Some(WAIT_MAX)).unwrap();
-    let mut bytes = Vec::new();
-    let mut byte = [0];
-    while !bytes.ends_with(b"\r\n\r\n") {
-        stream.read_exact(&mut byte).unwrap();
-        bytes.extend(byte);
-    }
-    let head = String::from_utf8(bytes).unwrap();
-    let length = head.lines().find_map(|line| line.strip_prefix("Content-Length: ")).map(|text| text.parse().unwrap());
-    let mut body = vec![0; length.unwrap_or(0)];
-    stream.read_exact(&mut body).unwrap();
-    (head, serde_json::from_slice(&body).unwrap_or_default())
-}
-
-fn answer(stream: &mut TcpStream, status: &str, body: &str) {
-    let head = format!("HTTP/1.1 {status}\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n");
-    stream.write_all((head + body).as_bytes()).unwrap();
-}
-
-fn chunk(stream: &mut TcpStream, event: &str) {
-    let text = format!("data: {event}\n\n");
-    stream.write_all(format!("{:x}\r\n{text}\r\n", text.len()).as_bytes()).unwrap();
-}
-
 /// A follower whose starter is a shell that waits for its input to end.
 struct Followed {
     shell: Child,
@@ -217,8 +193,7 @@ fn a_server_is_followed_and_takes_messages_until_its_program_ends() {
     let (head, _) = request(&mut events);
     assert!(head.starts_with("GET /event HTTP/1.1\r\n"), "{head}");
     assert!(head.contains("\r\nAuthorization: Basic b3BlbmNvZGU6c2VjcmV0\r\n"), "{head}");
-    let stream_head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
-    events.write_all(stream_head.as_bytes()).unwrap();
+    events.write_all(STREAM_HEAD.as_bytes()).unwrap();
     let (mut sessions, _) = server.accept().unwrap();
     assert!(request(&mut sessions).0.starts_with("GET /session/status "));
     answer(&mut sessions, "200 OK", "{}");
@@ -247,7 +222,7 @@ fn a_server_is_followed_and_takes_messages_until_its_program_ends() {
     drop(events);
     let (mut again, _) = server.accept().unwrap();
     assert!(request(&mut again).0.starts_with("GET /event "), "a stream that ends is taken up again");
-    again.write_all(stream_head.as_bytes()).unwrap();
+    again.write_all(STREAM_HEAD.as_bytes()).unwrap();
     let (mut sessions, _) = server.accept().unwrap();
     request(&mut sessions);
     answer(&mut sessions, "200 OK", r#"{"ses_1":{"type":"busy"}}"#);

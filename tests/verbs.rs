@@ -11,6 +11,9 @@ mod control;
 mod death;
 #[path = "verbs/edits.rs"]
 mod edits;
+#[path = "verbs/followed.rs"]
+mod followed;
+mod loopback;
 #[path = "verbs/phases.rs"]
 mod phases;
 #[path = "verbs/send.rs"]

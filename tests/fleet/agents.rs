@@ -118,3 +118,19 @@ input_re = '^> ?(?P<text>.*)$'
 active_re = 'esc to interrupt'
 ready_max = 20
 "#;
+
+/// A backend whose program serves as opencode does: the test is its server, at the port that stands in `arguments.txt`.
+pub const SERVED_BACKEND: &str = r#"
+[backend.served]
+bin = 'exec bash "$HOME/served.sh"'
+prompt_delivery = 'ping'
+events = 'opencode'
+input_re = '^> ?(?P<text>.*)$'
+ready_max = 20
+"#;
+
+/// [`BOX`] that writes its arguments to `arguments.txt`; every test fleet has it in its home.
+pub const SERVED: &str = r#"
+printf '%s\n' "$*" >> arguments.txt
+. "$HOME/box.sh"
+"#;

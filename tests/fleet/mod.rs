@@ -110,7 +110,9 @@ impl TestFleet {
             std::fs::create_dir_all(made).unwrap();
         }
         std::fs::write(root.join("home").join("box.sh"), agents::BOX).unwrap();
-        std::fs::write(root.join("home").join("teller.sh"), agents::TELLER).unwrap();
+        for (name, text) in [("teller.sh", agents::TELLER), ("served.sh", agents::SERVED)] {
+            std::fs::write(root.join("home").join(name), text).unwrap();
+        }
         Self { project, root, run, began: Cell::new(0), seen: Cell::new(0), _folder: folder }
     }
 
