@@ -315,3 +315,46 @@ fn who_alone_could_be_asked_and_could_not_be_started_is_asked_again() {
     story.pass_s(6 * 60);
     assert!(story.pane("one").alive, "{}", story.told());
 }
+
+#[test]
+fn banners_that_differ_put_no_probe_off_and_are_no_refusal_of_one() {
+    let mut story = Story::new(THREE);
+    story.pass_s(5);
+    shows(&mut story, "one", "You've hit your limit. Try again later.");
+    shows(&mut story, "two", "You've hit your weekly limit. Try again later.");
+    for _ in 0..10 {
+        story.output("one");
+        story.pass_s(15);
+        story.output("two");
+        story.pass_s(15);
+    }
+    story.told();
+    story.pass_s(3);
+    let told = story.told();
+    assert_eq!(story.pane("one").taken.len(), 1, "asked after 300 s though both have written since: {told}");
+    assert!(!told.contains("still held"), "its own banner from before is no answer: {told}");
+    works(&mut story, "one", 12);
+    assert!(story.saved.limits.is_empty());
+    story.pass_s(30);
+    story.pane("two").dialog = true;
+    story.output("two");
+    story.pass_s(10);
+    assert!(story.saved.limits.is_empty(), "the other's own banner is an old one: {}", story.told());
+}
+
+#[test]
+fn an_end_of_a_hold_that_could_not_be_told_is_told_once() {
+    let mut story = Story::new(THREE);
+    story.pass_s(5);
+    for minute in [10, 20, 30] {
+        let banner = format!("You've hit your session limit · resets 4:{minute}am");
+        shows(&mut story, "two", &banner);
+        shows(&mut story, "one", &banner);
+        story.pane("two").input = "a person's draft".to_owned();
+        story.pass_s(600 - 10);
+        works(&mut story, "one", 12);
+        assert!(story.saved.limits.is_empty(), "{}", story.told());
+    }
+    let waiting = story.saved.agents["two"].queue.len();
+    assert_eq!(waiting, 1, "{:?}", story.saved.agents["two"].queue);
+}

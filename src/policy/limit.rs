@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::action::Action;
 use super::event::EventKind;
 use super::fleet::Watchdog;
-use super::message::Purpose;
+use super::message::{Message, Progress, Purpose};
 use super::now::{Moment, Now};
 use super::reading::{Meaning, Reading};
 use super::reset_time::{self, Form};
@@ -77,6 +77,9 @@ pub struct Limit {
     pub doubts: usize,
     /// The agents that show the banner, since when.
     pub shown: BTreeMap<String, Moment>,
+    /// What each of them showed last: the banners of several agents may differ, and only a change tells something new.
+    #[serde(default)]
+    pub banners: BTreeMap<String, String>,
     /// The agents that were seen without work since the hold began: if they work, the account is open.
     pub rested: BTreeSet<String>,
     /// Agents that were canary since the last probe time and could not be asked.
@@ -116,6 +119,7 @@ impl Limit {
             Hold::Probing { .. } => Hold::Flat { until: now.moment() },
         };
         self.shown.clear();
+        self.banners.clear();
         self.rested.clear();
         self.passed_over.clear();
     }
@@ -221,13 +225,14 @@ impl Supervisor {
         self.weigh_banner(at, name, &line, turn);
         let limit = &mut self.state.limits[at];
         limit.shown.entry(name.to_owned()).or_insert(turn.now.moment());
+        limit.banners.insert(name.to_owned(), line);
         limit.rested.insert(name.to_owned());
     }
 
     /// Lets a banner on a held account's screen change the hold: the canary's refusal, or one that names more.
     fn weigh_banner(&mut self, at: usize, name: &str, line: &str, turn: &mut Turn) {
         let limit = &self.state.limits[at];
-        let fresh = limit.newest != line;
+        let fresh = limit.newest != line && limit.banners.get(name).is_none_or(|shown| shown != line);
         let asked = match &limit.hold {
             Hold::Probing { canary, since } if canary == name => Some(turn.now.since(*since)),
             Hold::Probing { .. } | Hold::Named { .. } | Hold::Flat { .. } => None,
@@ -276,6 +281,7 @@ impl Supervisor {
             probes: 0,
             doubts: 0,
             shown: BTreeMap::new(),
+            banners: BTreeMap::new(),
             rested: BTreeSet::new(),
             passed_over: BTreeSet::new(),
         };
@@ -399,9 +405,12 @@ impl Supervisor {
             let shown = limit.shown.contains_key(&name);
             let Some(state) = self.state.agents.get_mut(&name) else { continue };
             state.release = Some(Moment { mono: turn.now.mono + wait, wall: turn.now.wall + wait });
-            state.queue.retain(|message| message.purpose != Purpose::Probe);
+            // A word of an earlier end that still waits says the same.
+            let is_said_anew =
+                |message: &Message| message.purpose == Purpose::Resume && message.progress == Progress::Queued;
+            state.queue.retain(|message| message.purpose != Purpose::Probe && !is_said_anew(message));
             if shown {
-                state.old_banner = Some(limit.newest.clone());
+                state.old_banner = Some(limit.banners.get(&name).unwrap_or(&limit.newest).clone());
             }
             if shown && matches!(state.session, Session::Running { .. }) {
                 self.queue(&name, Purpose::Resume, RESUME_TEXT.to_owned(), turn.now);
