@@ -165,9 +165,12 @@ fn what_the_interface_does_not_take_is_typed() {
     stream(&mut story, "one", idle());
     stream(&mut story, "one", Told::Conversation { id: "ses_1".to_owned() });
     story.pane("one").tells = true;
-    story.send("one", LONG, 60);
-    story.pass_s(30);
+    story.pass_s(60);
+    story.send("one", LONG, 600);
+    story.told();
+    story.pass_s(18);
     assert_eq!(story.pane("one").taken, [format!("(possibly repeated) {LONG}")], "nobody has answered");
+    assert!(story.told().contains("m1 was handed over, and the program does not answer: it is typed"));
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::action::Action;
 use super::agent_event::{Posted, Source};
+use super::event::EventKind;
 use super::fleet::Teller;
 use super::live::Obstacle;
 use super::message::{Outcome, Progress};
@@ -62,10 +63,11 @@ impl Supervisor {
         if due > turn.now.mono {
             return turn.due(due);
         }
-        if let Some(message) = self.state.agents.get_mut(name).and_then(|state| state.queue.first_mut()) {
-            message.repeat();
-        }
+        let Some(message) = self.state.agents.get_mut(name).and_then(|state| state.queue.first_mut()) else { return };
+        message.repeat();
+        let text = format!("message {} was handed over, and the program does not answer: it is typed", message.id);
         self.types_from_now(name);
+        turn.act(Action::Record(self.about(name, EventKind::Unconfirmed, &text, turn.now)));
     }
 
     fn types_from_now(&mut self, name: &str) {
