@@ -157,3 +157,22 @@ fn a_wait_that_was_given_up_begins_a_new_silence() {
     story.pass_s(200);
     assert_eq!(story.pane("one").run, 2);
 }
+
+#[test]
+fn a_wait_that_ended_in_a_hold_has_its_grace_afterwards() {
+    let mut story = Story::new(WATCHED);
+    story.pass_s(5);
+    shows(&mut story, "one", "● I wait.\nWAITING-UNTIL: 2026-06-13T04:10:00Z");
+    shows(&mut story, "two", "You've hit your session limit · resets 4:30am");
+    story.pass_s(31 * 60);
+    shows(&mut story, "two", "esc to interrupt");
+    for _ in 0..4 {
+        story.output("two");
+        story.pass_s(3);
+    }
+    assert!(story.saved.limits.is_empty(), "the account is open");
+    story.pass_s(120);
+    assert_eq!(story.pane("one").run, 1, "its time came while nobody let it work");
+    story.pass_s(120);
+    assert_eq!(story.pane("one").run, 2);
+}

@@ -97,8 +97,10 @@ impl Supervisor {
         self.keep_rest(name, rest, turn);
         let waits = self.agents.get(name).and_then(|live| live.waiting);
         let (due, why) = if let Some(waits) = waits {
-            let due = waits.over(&self.fleet.watchdog, turn.now);
-            let late = turn.now.mono.since(due) + self.fleet.watchdog.stall_grace;
+            let over = waits.over(&self.fleet.watchdog, turn.now);
+            let late = turn.now.mono.since(over) + self.fleet.watchdog.stall_grace;
+            // What kept it from going on at its time, a hold or a dialog, may have ended only now.
+            let due = over.max(rest + self.fleet.watchdog.stall_grace);
             (due, format!("past its WAITING-UNTIL by {} s", late.as_secs()))
         } else {
             let Some(stall_idle) = self.backend_of(name).map(|backend| backend.stall_idle) else { return };
