@@ -5,7 +5,7 @@ mod story;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use agent_orchestrator::policy::observation::Exit;
+use agent_orchestrator::policy::observation::{Exit, Observation, SessionSeen};
 use agent_orchestrator::policy::request::Request;
 use story::Story;
 
@@ -255,4 +255,23 @@ fn a_kickoff_that_is_typed_reaches_the_newest_run_wherever_the_supervisor_is_kil
         let kickoffs = taken.iter().filter(|text| text.contains("kickoff-x-worker.txt")).count();
         assert!((1..=2).contains(&kickoffs), "{actions}: {taken:?}");
     }
+}
+
+#[test]
+fn a_resumed_conversation_is_kept_when_its_session_vanishes_out_of_sight() {
+    let keys = "supports_resume = true\nnew_id_flag = \"--id {id}\"\nsubmit_key";
+    let fleet = ONE.replacen("submit_key", keys, 1).replace("watch = \"heal\"", "watch = \"heal\"\nresume = true");
+    let mut story = Story::new(&fleet);
+    story.pass_s(700);
+    let id = story.saved.agents["worker"].conversation.clone();
+    story.dies("worker", Exit::Code(1));
+    story.pass_s(700);
+    assert!(id.is_some() && story.saved.agents["worker"].resumed);
+    let why = "no answer".to_owned();
+    story.turn(vec![Observation::Session { agent: "worker".to_owned(), seen: SessionSeen::Unknown { why } }]);
+    story.panes.clear();
+    story.pass_s(60);
+    let told = story.told();
+    assert_eq!(story.pane("worker").run, 3, "{told}");
+    assert_eq!(story.saved.agents["worker"].conversation, id, "it had been resumed long ago");
 }

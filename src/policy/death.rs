@@ -81,7 +81,9 @@ impl Supervisor {
             return;
         }
         let ran = matches!(state.session, Session::Running { .. }).then_some(state.since);
-        let could_not_resume = state.resumed && ran.is_none_or(|began| turn.now.since(began) < RESUME_PROOF);
+        // What could not be asked, or was about to be replaced, had run before.
+        let began = matches!(state.session, Session::Starting | Session::Running { .. }).then_some(state.since);
+        let could_not_resume = state.resumed && began.is_some_and(|began| turn.now.since(began) < RESUME_PROOF);
         state.fresh |= could_not_resume;
         let (exit, at) = (death.exit, turn.now.moment());
         state.last_exit = Some(LastExit { exit, at, screen: death.screen.clone() });
