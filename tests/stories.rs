@@ -101,3 +101,15 @@ fn down_ends_everything_then_the_supervisor_and_is_not_remembered() {
     story.pass_s(1);
     assert!(story.pane("builder").alive);
 }
+
+#[test]
+fn ages_go_on_over_a_reboot() {
+    let mut story = Story::new(PAIR);
+    story.pass_s(100_000);
+    story.kill_supervisor();
+    story.reboot();
+    story.wake();
+    story.pass_s(60);
+    let picture = story.supervisor.as_ref().expect("a supervisor").picture(story.now);
+    assert!((100_000..100_120).contains(&picture.loops[0].age_s), "{} s", picture.loops[0].age_s);
+}

@@ -86,7 +86,7 @@ impl Supervisor {
     fn origin_back(&mut self, in_loop: &str, turn: &mut Turn) {
         let Some(state) = self.state.loops.get_mut(in_loop) else { return };
         if let Some(trouble) = state.trouble.take() {
-            let text = format!("the origin can be read again after {} s", turn.now.since(trouble.since).as_secs());
+            let text = format!("the origin can be read again after {} s", turn.now.since_ever(trouble.since).as_secs());
             turn.act(Action::Record(self.about_loop(in_loop, EventKind::OriginBack, &text, turn.now)));
         }
     }

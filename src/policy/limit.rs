@@ -392,7 +392,7 @@ impl Supervisor {
         let text = format!(
             "account {} is open again after {} s: {by} works",
             limit.account,
-            turn.now.since(limit.since).as_secs()
+            turn.now.since_ever(limit.since).as_secs()
         );
         let event = self.about(by, EventKind::LimitLifted, &text, turn.now);
         turn.act(Action::Record(with(event, "account", limit.account.clone())));

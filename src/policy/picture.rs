@@ -48,7 +48,7 @@ impl Supervisor {
         let trouble = state
             .trouble
             .as_ref()
-            .map(|trouble| format!("{} (for {} s)", trouble.why, now.since(trouble.since).as_secs()));
+            .map(|trouble| format!("{} (for {} s)", trouble.why, now.since_ever(trouble.since).as_secs()));
         Some(LoopPicture {
             name: a_loop.name.clone(),
             phase: state.phase.clone(),
@@ -56,7 +56,7 @@ impl Supervisor {
             phases: a_loop.phases.iter().map(|phase| phase.id.clone()).collect(),
             plan: position.map(|at| a_loop.phases[at].plan.clone()),
             state: word.to_owned(),
-            age_s: now.since(state.complete.unwrap_or(state.since)).as_secs(),
+            age_s: now.since_ever(state.complete.unwrap_or(state.since)).as_secs(),
             rounds: state.rounds,
             head: state.head.clone(),
             trouble: gone.or(trouble),
@@ -254,13 +254,13 @@ impl Supervisor {
             let screen = last.screen.as_ref().map(|path| format!(", last screen in {}", path.display()));
             sources.push(Source {
                 name: "last exit".to_owned(),
-                age_s: Some(now.since(last.at).as_secs()),
+                age_s: Some(now.since_ever(last.at).as_secs()),
                 says: format!("{}{}", last.exit, screen.unwrap_or_default()),
             });
         }
         if let Some(limit) = self.limit_of(name) {
             let says = format!("account {} is held since {} showed: {}", limit.account, limit.source, limit.banner);
-            sources.push(Source { name: "limit".to_owned(), age_s: Some(now.since(limit.since).as_secs()), says });
+            sources.push(Source { name: "limit".to_owned(), age_s: Some(now.since_ever(limit.since).as_secs()), says });
         }
         if let Some(rest) = live.and_then(|live| live.rest) {
             let says = "at rest".to_owned();
@@ -294,7 +294,7 @@ impl Supervisor {
             Progress::Typed { .. } => "is typed, not submitted".to_owned(),
             Progress::Submitted { presses, .. } => format!("is submitted ({presses} times), not confirmed"),
         };
-        let age = now.since(message.queued).as_secs();
+        let age = now.since_ever(message.queued).as_secs();
         format!("{} ({age} s): {state}: {}", message.id, shortened(&message.text))
     }
 
