@@ -57,7 +57,9 @@ impl Supervisor {
         match &waiter.waits_for {
             WaitsFor::Up(names) => self.up_outcome(names, turn.now),
             WaitsFor::Down(names) => self.down_outcome(names),
-            WaitsFor::Run(_) | WaitsFor::Wake(_) => None,
+            WaitsFor::Run(name) | WaitsFor::Wake(name) => {
+                (!self.state.agents.contains_key(name)).then(|| self.no_such(name))
+            }
             WaitsFor::End => {
                 let names: Vec<String> = self.state.agents.keys().cloned().collect();
                 self.down_outcome(&names)

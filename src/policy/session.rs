@@ -24,6 +24,7 @@ impl Supervisor {
         let was = state.session.clone();
         live.finding = false;
         live.found |= !matches!(seen, SessionSeen::Unknown { .. });
+        live.stop_failed.take_if(|_| matches!(seen, SessionSeen::Running { .. } | SessionSeen::Absent));
         if first && live.found {
             live.found_at = Some(turn.now.mono);
         }
