@@ -146,9 +146,9 @@ fn detail(agent: &AgentPicture) -> String {
 pub fn tone(state: &str) -> Tone {
     match state {
         "working" => Tone::Good,
-        "starting" | "stopping" | "back-off" | "limited" => Tone::Passing,
-        "attention" | "fatal" | "dead" | "misconfigured" | "unknown" => Tone::Bad,
-        "stopped" | "finished" | "disabled" | "absent" => Tone::Faint,
+        "starting" | "restarting" | "stopping" | "back-off" | "limited" => Tone::Passing,
+        "attention" | "dead" | "misconfigured" | "unknown" => Tone::Bad,
+        "stopped" | "finished" | "disabled" => Tone::Faint,
         _ => Tone::Usual,
     }
 }

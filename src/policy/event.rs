@@ -1,4 +1,4 @@
-//! What is told: to the event log, the journal and, later, the operator's command.
+//! What is told: to the event log, the journal and the operator's command.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};

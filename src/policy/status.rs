@@ -69,8 +69,8 @@ pub struct AgentPicture {
     pub model: String,
     /// `none`, `heal`, `heal+stall`.
     pub watch: String,
-    /// One word of: starting, working, idle, running, attention, dead, back-off, stopped, finished, disabled,
-    /// misconfigured, unknown, waiting, stopping, absent.
+    /// One word of: starting, working, idle, waiting, limited, attention, running, back-off, restarting, stopping,
+    /// stopped, dead, finished, disabled, misconfigured, unknown.
     pub state: String,
     /// What more there is to say: until when, why, by whom.
     pub detail: Option<String>,
