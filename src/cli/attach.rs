@@ -60,10 +60,11 @@ pub fn run(config: &Path, arguments: &Arguments) -> Outcome {
     Err(anyhow::Error::from(error).context("cannot run `tmux`").into())
 }
 
-/// Returns the session of `name`: by the supervisor, which also knows what the config no longer names, else by the file.
+/// Returns the session of `name`: by the supervisor, which also knows what the config no longer names, else by the file
+/// or the last one that was in force.
 fn session(config: &Path, name: &str) -> Outcome<String> {
     let Some(picture) = client::picture(config)? else {
-        return Ok(FleetFile::read(config)?.session(name)?.to_owned());
+        return Ok(FleetFile::read_or_ask(config)?.session(name)?.to_owned());
     };
     match picture.agents.iter().find(|agent| agent.name == name) {
         Some(agent) => Ok(agent.session.clone()),

@@ -122,13 +122,13 @@ pub fn must_supervise(config: &Path, wanted: &[String]) -> Outcome<Picture> {
     Err(no_supervisor(config).into())
 }
 
-/// Proves that the supervisor, or without one the config, knows all of `wanted`.
+/// Proves that the supervisor, or without one the config that it would go by, knows all of `wanted`.
 ///
 /// # Errors
-/// Exit code 2 for a name that is not known; 1 when there is no usable config.
+/// Exit code 2 for a name that is not known; 1 when there is no usable config and was none.
 pub fn must_know(config: &Path, wanted: &[String]) -> Outcome {
     if picture_with(config, wanted)?.is_none() {
-        names::all_known(wanted, &FleetFile::read(config)?.names())?;
+        names::all_known(wanted, &FleetFile::read_or_ask(config)?.names())?;
     }
     Ok(())
 }

@@ -135,6 +135,8 @@ fn a_broken_config_hides_neither_events_nor_logs_nor_the_agents() {
     assert!(fleet.run(&["events"]).good().contains("config is not usable"));
     assert!(fleet.run(&["logs", "one"]).good().contains("an agent in"));
     assert!(fleet.run(&["explain", "one"]).good().starts_with("one: "));
+    assert_eq!(fleet.run(&["attach", "one"]).bad(1).lines().next(), Some("error: `attach` needs a terminal"));
+    assert!(fleet.run(&["send", "one", "--queue", "later"]).good().contains("is kept"));
     for verb in [&["up"][..], &["check"]] {
         let error = fleet.run(verb);
         assert_eq!(error.code, 1, "{verb:?}: {error:?}");
