@@ -25,7 +25,12 @@ fn a_reader_that_does_not_read_stays_unconfirmed_visible_and_within_bounds() {
     story.pass_s(5);
     story.pane("worker").swallows = u32::MAX;
     let answer = story.send("worker", "hello there", 30);
-    story.pass_s(4000);
+    story.told();
+    for _ in 0..4000 {
+        story.output("worker");
+        story.pass_s(1);
+    }
+    assert_eq!(story.told().matches("stands unsent").count(), 1, "it is told once");
     let (reason, _) = failed(&story.replies[&answer]);
     assert_eq!(reason, Reason::Unconfirmed);
     let swallowed = u32::MAX - story.pane("worker").swallows;

@@ -147,10 +147,6 @@ impl Supervisor {
             (Progress::Submitted { since, presses, shown: false }, Some(InputBox::Holds(_))) => {
                 message.progress = Progress::Submitted { since: *since, presses: *presses, shown: true };
             }
-            (Progress::Submitted { presses, .. }, Some(InputBox::Holds(_))) if *presses == PRESSES_QUICK => {
-                let text = format!("message {} stands unsent in the input box", message.id);
-                turn.act(Action::Record(self.about(name, EventKind::Unconfirmed, &text, turn.now)));
-            }
             (
                 Progress::Queued
                 | Progress::Pasting { .. }
@@ -409,7 +405,12 @@ impl Supervisor {
         let step = if presses < PRESSES_QUICK { AGAIN * presses } else { self.fleet.watchdog.signal_interval };
         if stands && presses < PRESSES_MAX && since.mono + step <= turn.now.mono {
             if looked == turn.now.mono {
-                return self.press(name, presses + 1, turn);
+                self.press(name, presses + 1, turn);
+                if presses == PRESSES_QUICK {
+                    let text = format!("a message stands unsent in the input box after {presses} submit keys");
+                    turn.act(Action::Record(self.about(name, EventKind::Unconfirmed, &text, turn.now)));
+                }
+                return;
             }
             // A person may have gone on typing behind the text since the last look.
             return self.look(name, turn);
