@@ -4,7 +4,7 @@ mod story;
 
 use std::time::Duration;
 
-use agent_orchestrator::policy::observation::{Observation, SessionSeen};
+use agent_orchestrator::policy::observation::{Exit, Observation, SessionSeen};
 use chrono::TimeDelta;
 use story::Story;
 
@@ -175,4 +175,24 @@ fn a_wait_that_ended_in_a_hold_has_its_grace_afterwards() {
     assert_eq!(story.pane("one").run, 1, "its time came while nobody let it work");
     story.pass_s(120);
     assert_eq!(story.pane("one").run, 2);
+}
+
+#[test]
+fn who_works_before_its_restart_keeps_its_conversation() {
+    let keys = "supports_resume = true\nnew_id_flag = \"--id {id}\"\nsubmit_key";
+    let resuming = WATCHED.replacen("submit_key", keys, 1).replace("heal+stall\"", "heal+stall\"\nresume = true");
+    let mut story = Story::new(&resuming);
+    story.pass_s(310);
+    assert_eq!(story.pane("one").run, 2, "stalled");
+    let id = story.saved.agents["one"].conversation.clone();
+    while story.saved.agents["one"].restart.is_none() {
+        story.pass(Duration::from_millis(100));
+    }
+    "esc to interrupt".clone_into(&mut story.pane("one").above);
+    story.output("one");
+    story.pass_s(5);
+    assert_eq!((story.pane("one").run, &story.saved.agents["one"].restart), (2, &None), "it waits for its back-off");
+    story.dies("one", Exit::Code(1));
+    story.pass_s(60);
+    assert!(id.is_some() && story.saved.agents["one"].conversation == id);
 }

@@ -30,6 +30,7 @@ impl Supervisor {
                 && matches!(state.restart, Some(Cause::Stall | Cause::Fatal))
             {
                 state.restart = None;
+                state.fresh = false;
             }
             return;
         }
