@@ -88,7 +88,7 @@ impl Supervisor {
         }
         let limit = &mut self.state.limits[at];
         limit.hold = Hold::Probing { canary: canary.to_owned(), since: turn.now.moment() };
-        let (account, number) = (limit.account.clone(), limit.probes + 1);
+        let (account, number) = (limit.account.clone(), limit.probes.saturating_add(1));
         let text = format!("account {account}: probe {number} asks {canary} to go on");
         let event = self.about(canary, EventKind::LimitProbe, &text, turn.now);
         turn.act(Action::Record(with(event, "account", account)));
@@ -126,7 +126,7 @@ impl Supervisor {
         let wait = if usable { flat } else { Duration::ZERO };
         limit.hold = Hold::Flat { until: Moment { mono: turn.now.mono + wait, wall: turn.now.wall + wait } };
         if usable {
-            limit.probes += 1;
+            limit.probes = limit.probes.saturating_add(1);
             limit.passed_over.clear();
             let loud = limit.probes == WARN_PROBES;
             self.tell_refusal(canary, &account, loud, turn);

@@ -172,7 +172,8 @@ impl Supervisor {
             if handoff.claim_pattern.regex().is_match(&commit.subject) {
                 state.claimed = true;
             } else if handoff.review_pattern.regex().is_match(&commit.subject) {
-                state.rounds += u32::from(state.claimed && !passes(&commit.subject));
+                let is_round = state.claimed && !passes(&commit.subject);
+                state.rounds = state.rounds.saturating_add(u32::from(is_round));
                 state.claimed = false;
             }
         }

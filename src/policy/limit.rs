@@ -296,7 +296,7 @@ impl Supervisor {
     /// Takes in that the canary was refused: the hold goes on by the fresh banner.
     fn refused(&mut self, at: usize, canary: &str, line: &str, turn: &mut Turn) {
         let limit = &mut self.state.limits[at];
-        limit.probes += 1;
+        limit.probes = limit.probes.saturating_add(1);
         limit.passed_over.clear();
         let loud = limit.probes == WARN_PROBES;
         let account = limit.account.clone();
