@@ -8,71 +8,7 @@ use std::time::Duration;
 use agent_orchestrator::policy::observation::{Exit, Observation, SessionSeen};
 use agent_orchestrator::policy::request::Request;
 use story::Story;
-
-const PAIR: &str = r#"
-[defaults]
-session_prefix = "x-"
-log_dir = "logs"
-backend = "box"
-watch = "heal"
-[backend.box]
-bin = "agent"
-prompt_delivery = "exec"
-input_re = '^>(?: (?P<text>.*))?$'
-active_re = "esc to interrupt"
-submit_key = "Enter"
-[backend.other]
-bin = "other"
-prompt_delivery = "exec"
-[loop]
-roles_dir = "prompts"
-[[loop.phases]]
-id = "p1"
-plan = "plan-1.md"
-status = "STATUS-1.md"
-[[loop.phases]]
-id = "p2"
-plan = "plan-2.md"
-status = "STATUS-2.md"
-[loop.handoff]
-repo = "builder"
-claim_pings = "adversary"
-review_pings = "builder"
-[loop.on_complete]
-run = "job"
-trigger_file = "go"
-[[agent]]
-name = "builder"
-kind = "loop"
-role = "builder"
-[[agent]]
-name = "adversary"
-kind = "loop"
-role = "adversary"
-[[agent]]
-name = "job"
-kind = "task"
-prompt = "x"
-"#;
-
-const ONE: &str = r#"
-[defaults]
-session_prefix = "x-"
-log_dir = "logs"
-[backend.box]
-bin = "agent"
-prompt_delivery = "exec"
-input_re = '^>(?: (?P<text>.*))?$'
-submit_key = "Enter"
-[backend.blind]
-bin = "blind"
-prompt_delivery = "exec"
-[[agent]]
-name = "worker"
-backend = "box"
-watch = "heal"
-prompt = "work"
-"#;
+use story::fleets::{PAIR_AND_JOB, WORKER};
 
 /// More actions than any verb takes.
 const ACTIONS_MAX: usize = 40;
@@ -105,7 +41,7 @@ fn killed_in(fleet: &str, actions: usize, act: &dyn Fn(&mut Story)) -> Story {
 #[test]
 fn a_kill_between_any_two_actions_after_a_death_ends_with_a_running_agent() {
     for actions in 0..ACTIONS_MAX {
-        let story = killed_in(ONE, actions, &|story| story.dies("worker", Exit::Code(1)));
+        let story = killed_in(WORKER, actions, &|story| story.dies("worker", Exit::Code(1)));
         assert!(story.panes.get("worker").is_some_and(|pane| pane.alive), "{actions}: {}", story.state_of("worker"));
     }
 }
@@ -114,7 +50,7 @@ fn a_kill_between_any_two_actions_after_a_death_ends_with_a_running_agent() {
 fn a_kill_between_any_two_actions_of_a_stop_leaves_nothing() {
     for actions in 0..ACTIONS_MAX {
         for is_dead in [false, true] {
-            let text = ONE.replace("watch = \"heal\"", "watch = \"none\"");
+            let text = WORKER.replace("watch = \"heal\"", "watch = \"none\"");
             let story = killed_in(&text, actions, &|story| {
                 if is_dead {
                     story.dies("worker", Exit::Code(1));
@@ -132,7 +68,7 @@ fn a_kill_between_any_two_actions_of_a_stop_leaves_nothing() {
 #[test]
 fn a_kill_between_any_two_actions_of_a_restart_ends_with_one_newer_run() {
     for actions in 0..ACTIONS_MAX {
-        let story = killed_in(ONE, actions, &|story| {
+        let story = killed_in(WORKER, actions, &|story| {
             restart(story, "worker");
         });
         assert!(story.panes["worker"].run >= 2, "{actions}: run {}", story.panes["worker"].run);
@@ -143,7 +79,7 @@ fn a_kill_between_any_two_actions_of_a_restart_ends_with_one_newer_run() {
 #[test]
 fn a_kill_between_any_two_actions_of_a_phase_move_ends_with_both_agents_in_the_new_phase() {
     for actions in 0..ACTIONS_MAX {
-        let story = killed_in(PAIR, actions, &|story| {
+        let story = killed_in(PAIR_AND_JOB, actions, &|story| {
             story.push("done", &[("STATUS-1.md", Some("## DONE\n"))]);
         });
         for agent in ["builder", "adversary"] {
@@ -162,7 +98,7 @@ fn a_kill_between_any_two_actions_of_the_end_leaves_the_marker_and_one_run_of_th
             story.disk.insert("/p/logs/go".into(), String::new());
             story.push("done", &[("STATUS-1.md", Some("## DONE\n")), ("STATUS-2.md", Some("## DONE\n"))]);
         };
-        let mut story = killed_in(PAIR, actions, &done);
+        let mut story = killed_in(PAIR_AND_JOB, actions, &done);
         assert!(story.marker.is_some(), "{actions}: there is no SEQUENCE-COMPLETE");
         assert!(
             !story.disk.contains_key(std::path::Path::new("/p/logs/go")),
@@ -181,10 +117,10 @@ fn a_kill_between_any_two_actions_of_the_end_leaves_the_marker_and_one_run_of_th
 
 #[test]
 fn a_kill_between_any_two_actions_of_going_on_after_the_end_removes_the_marker() {
-    let appended =
-        PAIR.replace("[loop.handoff]", "[[loop.phases]]\nid = \"p3\"\nplan = \"x\"\nstatus = \"S3\"\n[loop.handoff]");
+    let appended = PAIR_AND_JOB
+        .replace("[loop.handoff]", "[[loop.phases]]\nid = \"p3\"\nplan = \"x\"\nstatus = \"S3\"\n[loop.handoff]");
     for actions in 0..ACTIONS_MAX {
-        let mut story = Story::new(PAIR);
+        let mut story = Story::new(PAIR_AND_JOB);
         story.push("done", &[("STATUS-1.md", Some("## DONE\n")), ("STATUS-2.md", Some("## DONE\n"))]);
         story.pass_s(5);
         assert!(story.marker.is_some());
@@ -201,7 +137,7 @@ fn a_kill_between_any_two_actions_of_going_on_after_the_end_removes_the_marker()
 
 #[test]
 fn what_was_typed_before_the_supervisor_was_away_is_looked_at_before_it_is_submitted() {
-    let mut story = Story::new(ONE);
+    let mut story = Story::new(WORKER);
     story.pass_s(5);
     queue(&mut story, "worker", "go on");
     assert_eq!(story.pane("worker").input, "go on");
@@ -220,7 +156,7 @@ fn what_was_typed_before_the_supervisor_was_away_is_looked_at_before_it_is_submi
 
 #[test]
 fn what_still_stands_typed_after_the_supervisor_was_away_is_submitted_once() {
-    let mut story = Story::new(ONE);
+    let mut story = Story::new(WORKER);
     story.pass_s(5);
     queue(&mut story, "worker", "go on");
     story.kill_supervisor();
@@ -233,14 +169,14 @@ fn what_still_stands_typed_after_the_supervisor_was_away_is_submitted_once() {
 #[test]
 fn a_death_is_counted_once_though_the_supervisor_is_killed_in_the_restart() {
     for actions in 0..ACTIONS_MAX {
-        let story = killed_in(ONE, actions, &|story| story.dies("worker", Exit::Code(1)));
+        let story = killed_in(WORKER, actions, &|story| story.dies("worker", Exit::Code(1)));
         assert_eq!(story.saved.agents["worker"].deaths.len(), 1, "{actions}");
     }
 }
 
 #[test]
 fn a_kickoff_that_is_typed_reaches_the_newest_run_wherever_the_supervisor_is_killed() {
-    let text = ONE.replace("\"exec\"", "\"ping\"");
+    let text = WORKER.replace("\"exec\"", "\"ping\"");
     for actions in 0..ACTIONS_MAX {
         let mut story = Story::asleep(&text);
         story.kill_before = Some(actions);
@@ -260,7 +196,7 @@ fn a_kickoff_that_is_typed_reaches_the_newest_run_wherever_the_supervisor_is_kil
 #[test]
 fn a_resumed_conversation_is_kept_when_its_session_vanishes_out_of_sight() {
     let keys = "supports_resume = true\nnew_id_flag = \"--id {id}\"\nsubmit_key";
-    let fleet = ONE.replacen("submit_key", keys, 1).replace("watch = \"heal\"", "watch = \"heal\"\nresume = true");
+    let fleet = WORKER.replacen("submit_key", keys, 1).replace("watch = \"heal\"", "watch = \"heal\"\nresume = true");
     let mut story = Story::new(&fleet);
     story.pass_s(700);
     let id = story.saved.agents["worker"].conversation.clone();

@@ -8,71 +8,7 @@ use std::time::Duration;
 use agent_orchestrator::policy::observation::{Exit, Observation};
 use agent_orchestrator::policy::request::{Override, Reason, Reply, Request};
 use story::Story;
-
-const PAIR: &str = r#"
-[defaults]
-session_prefix = "x-"
-log_dir = "logs"
-backend = "box"
-watch = "heal"
-[backend.box]
-bin = "agent"
-prompt_delivery = "exec"
-input_re = '^>(?: (?P<text>.*))?$'
-active_re = "esc to interrupt"
-submit_key = "Enter"
-[backend.other]
-bin = "other"
-prompt_delivery = "exec"
-[loop]
-roles_dir = "prompts"
-[[loop.phases]]
-id = "p1"
-plan = "plan-1.md"
-status = "STATUS-1.md"
-[[loop.phases]]
-id = "p2"
-plan = "plan-2.md"
-status = "STATUS-2.md"
-[loop.handoff]
-repo = "builder"
-claim_pings = "adversary"
-review_pings = "builder"
-[loop.on_complete]
-run = "job"
-trigger_file = "go"
-[[agent]]
-name = "builder"
-kind = "loop"
-role = "builder"
-[[agent]]
-name = "adversary"
-kind = "loop"
-role = "adversary"
-[[agent]]
-name = "job"
-kind = "task"
-prompt = "x"
-"#;
-
-const ONE: &str = r#"
-[defaults]
-session_prefix = "x-"
-log_dir = "logs"
-[backend.box]
-bin = "agent"
-prompt_delivery = "exec"
-input_re = '^>(?: (?P<text>.*))?$'
-submit_key = "Enter"
-[backend.blind]
-bin = "blind"
-prompt_delivery = "exec"
-[[agent]]
-name = "worker"
-backend = "box"
-watch = "heal"
-prompt = "work"
-"#;
+use story::fleets::{PAIR_AND_JOB, WORKER};
 
 fn failure(story: &Story, answer: u64) -> (Reason, String) {
     match &story.replies[&answer] {
@@ -98,7 +34,7 @@ fn queue(story: &mut Story, name: &str, text: &str) -> u64 {
 
 #[test]
 fn a_task_that_ended_while_nobody_looked_is_not_run_again_by_a_bare_up() {
-    let mut story = Story::new(&PAIR.replace("watch = \"heal\"", "watch = \"none\""));
+    let mut story = Story::new(&PAIR_AND_JOB.replace("watch = \"heal\"", "watch = \"none\""));
     story.up(&["job"]);
     story.pass_s(5);
     story.kill_supervisor();
@@ -114,7 +50,7 @@ fn a_task_that_ended_while_nobody_looked_is_not_run_again_by_a_bare_up() {
 
 #[test]
 fn a_second_restart_in_the_middle_of_the_first_is_answered_by_the_same_start() {
-    let mut story = Story::new(ONE);
+    let mut story = Story::new(WORKER);
     story.pass_s(5);
     story.slow.insert("worker".to_owned());
     let first = restart(&mut story, "worker");
@@ -134,7 +70,7 @@ fn a_one_off_model_is_for_the_start_that_was_asked_for_only() {
         let model = Override { model: Some("big".to_owned()), backend: None };
         story.ask(verb("worker".to_owned(), BTreeMap::from([("worker".to_owned(), model)])))
     };
-    let mut story = Story::new(ONE);
+    let mut story = Story::new(WORKER);
     story.pass_s(5);
     with_model(&mut story, |name, overrides| Request::Up { names: vec![name], overrides });
     story.pass_s(100);
@@ -158,7 +94,7 @@ fn a_one_off_model_is_for_the_start_that_was_asked_for_only() {
 
 #[test]
 fn up_says_why_a_loop_cannot_start_when_its_phase_is_not_known() {
-    let mut story = Story::asleep(PAIR);
+    let mut story = Story::asleep(PAIR_AND_JOB);
     story.disk.insert("/p/logs/state/phase-idx".into(), "17".to_owned());
     story.wake();
     let answers = [story.up(&["builder"]), story.up(&[])];
@@ -171,7 +107,7 @@ fn up_says_why_a_loop_cannot_start_when_its_phase_is_not_known() {
 
 #[test]
 fn up_says_when_an_agent_in_a_crash_loop_is_tried_again() {
-    let mut story = Story::new(ONE);
+    let mut story = Story::new(WORKER);
     story.pass_s(5);
     for wait_s in [1, 2, 3, 5, 5] {
         story.dies("worker", Exit::Code(7));
@@ -189,7 +125,7 @@ fn up_says_when_an_agent_in_a_crash_loop_is_tried_again() {
 #[test]
 fn a_file_that_came_is_found_by_up_and_by_restart() {
     for ask in [(|story| story.up(&[])) as fn(&mut Story) -> u64, |story| restart(story, "worker")] {
-        let mut story = Story::asleep(ONE);
+        let mut story = Story::asleep(WORKER);
         story.missing.insert("worker".to_owned(), "cannot read `/p/x.md`".to_owned());
         story.wake();
         story.pass_s(5);
@@ -205,7 +141,7 @@ fn a_file_that_came_is_found_by_up_and_by_restart() {
 
 #[test]
 fn a_file_that_came_is_taken_up_at_once_also_by_an_agent_that_died_long_ago() {
-    let mut story = Story::new(ONE);
+    let mut story = Story::new(WORKER);
     story.pass_s(5);
     story.dies("worker", Exit::Code(1));
     story.pass_s(5000);
@@ -221,28 +157,28 @@ fn a_file_that_came_is_taken_up_at_once_also_by_an_agent_that_died_long_ago() {
 
 #[test]
 fn an_edit_of_the_status_file_or_the_inboxes_of_the_current_phase_is_taken_up() {
-    let mut story = Story::new(PAIR);
-    story.push("done, elsewhere", &[("STATUS-ONE.md", Some("## DONE\n")), ("A.md", Some("look"))]);
+    let mut story = Story::new(PAIR_AND_JOB);
+    story.push("done, elsewhere", &[("STATUS-WORKER.md", Some("## DONE\n")), ("A.md", Some("look"))]);
     story.pass_s(5);
     assert_eq!(story.saved.loops[""].phase.as_deref(), Some("p1"));
-    let edited = PAIR
+    let edited = PAIR_AND_JOB
         .replace("inboxes", "#")
         .replace("review_pings = \"builder\"", "review_pings = \"builder\"\ninboxes = [\"A.md\", \"B.md\"]");
     story.edit(&edited);
     story.pass_s(5);
     assert_eq!(story.pane("adversary").taken.len(), 1, "the inbox was there already and is told now");
-    story.edit(&edited.replace("STATUS-1.md", "STATUS-ONE.md"));
+    story.edit(&edited.replace("STATUS-1.md", "STATUS-WORKER.md"));
     story.pass_s(5);
     assert_eq!(story.saved.loops[""].phase.as_deref(), Some("p2"));
 }
 
 #[test]
 fn an_edit_while_git_reads_does_not_stop_the_handoff() {
-    let mut story = Story::new(PAIR);
+    let mut story = Story::new(PAIR_AND_JOB);
     story.pass_s(5);
     story.git_hangs = true;
     story.push("claim(p1): lost in the middle of an edit", &[]);
-    story.edit(&PAIR.replace("repo = \"builder\"", "repo = \"adversary\""));
+    story.edit(&PAIR_AND_JOB.replace("repo = \"builder\"", "repo = \"adversary\""));
     story.git_hangs = false;
     story.push("claim(p1): the next one", &[]);
     story.pass_s(5);
@@ -252,7 +188,7 @@ fn an_edit_while_git_reads_does_not_stop_the_handoff() {
 
 #[test]
 fn a_head_that_was_passed_before_it_was_told_is_read_once() {
-    let mut story = Story::new(PAIR);
+    let mut story = Story::new(PAIR_AND_JOB);
     story.pass_s(5);
     story.commits.push(("c1".to_owned(), "claim(p1): one".to_owned()));
     story.commits.push(("c2".to_owned(), "claim(p1): two".to_owned()));
@@ -264,7 +200,7 @@ fn a_head_that_was_passed_before_it_was_told_is_read_once() {
 
 #[test]
 fn a_full_queue_loses_no_claim() {
-    let mut story = Story::new(PAIR);
+    let mut story = Story::new(PAIR_AND_JOB);
     story.pass_s(5);
     story.pane("adversary").dialog = true;
     story.output("adversary");
@@ -282,7 +218,7 @@ fn a_full_queue_loses_no_claim() {
 
 #[test]
 fn queues_of_long_texts_stay_below_what_a_state_file_may_be() {
-    let mut story = Story::new(PAIR);
+    let mut story = Story::new(PAIR_AND_JOB);
     story.pass_s(5);
     let long = "\"\\ ".repeat(150_000);
     let mut refused = 0;
@@ -303,7 +239,7 @@ fn queues_of_long_texts_stay_below_what_a_state_file_may_be() {
 
 #[test]
 fn a_ping_that_may_have_arrived_says_so_also_when_another_one_joins_it() {
-    let mut story = Story::new(PAIR);
+    let mut story = Story::new(PAIR_AND_JOB);
     story.pass_s(5);
     story.pane("adversary").swallows = u32::MAX;
     story.push("claim(p1): one", &[]);
@@ -324,7 +260,7 @@ fn a_ping_that_may_have_arrived_says_so_also_when_another_one_joins_it() {
 
 #[test]
 fn a_down_whose_asker_goes_away_comes_to_its_end() {
-    let mut story = Story::new(PAIR);
+    let mut story = Story::new(PAIR_AND_JOB);
     story.pass_s(5);
     story.slow.extend(["builder".to_owned(), "adversary".to_owned()]);
     let answer = story.down(&[]);
@@ -339,33 +275,33 @@ fn a_down_whose_asker_goes_away_comes_to_its_end() {
 
 #[test]
 fn a_task_that_becomes_a_persistent_agent_is_started() {
-    let text = ONE.replace("prompt = \"work\"", "prompt = \"work\"\nkind = \"task\"");
+    let text = WORKER.replace("prompt = \"work\"", "prompt = \"work\"\nkind = \"task\"");
     let mut story = Story::new(&text);
     story.pass_s(5);
     assert!(story.panes.is_empty());
-    story.edit(ONE);
+    story.edit(WORKER);
     story.pass_s(5);
     assert!(story.pane("worker").alive);
 }
 
 #[test]
 fn a_loop_that_an_edit_takes_away_for_a_while_keeps_its_phase() {
-    let mut story = Story::new(PAIR);
+    let mut story = Story::new(PAIR_AND_JOB);
     story.push("done", &[("STATUS-1.md", Some("## DONE\n"))]);
     story.pass_s(5);
     assert_eq!(story.saved.loops[""].phase.as_deref(), Some("p2"));
-    story.edit(ONE);
+    story.edit(WORKER);
     story.pass_s(5);
     story.kill_supervisor();
     story.wake();
-    story.edit(PAIR);
+    story.edit(PAIR_AND_JOB);
     story.pass_s(5);
     assert_eq!(story.saved.loops[""].phase.as_deref(), Some("p2"), "never back");
 }
 
 #[test]
 fn many_phases_with_one_done_status_file_end_nobody() {
-    let mut text = ONE.to_owned();
+    let mut text = WORKER.to_owned();
     text.push_str("[loop]\ndone_source = \"worktree\"\n");
     for number in 0..100 {
         let phase = format!("[[loop.phases]]\nid = \"p{number}\"\nplan = \"plan\"\nstatus = \"STATUS.md\"\n");
@@ -381,7 +317,7 @@ fn many_phases_with_one_done_status_file_end_nobody() {
 
 #[test]
 fn a_text_that_somebody_goes_on_typing_behind_is_not_submitted() {
-    let mut story = Story::new(ONE);
+    let mut story = Story::new(WORKER);
     story.pass_s(5);
     story.pane("worker").swallows = 6;
     queue(&mut story, "worker", "go on where you stopped");
@@ -398,7 +334,7 @@ fn a_text_that_somebody_goes_on_typing_behind_is_not_submitted() {
 
 #[test]
 fn a_submit_key_that_tmux_does_not_know_is_tried_within_bounds() {
-    let mut story = Story::new(&ONE.replace("backend = \"box\"", "backend = \"blind\""));
+    let mut story = Story::new(&WORKER.replace("backend = \"box\"", "backend = \"blind\""));
     story.pass_s(5);
     story.keys_fail = true;
     let answer = story.send("worker", "go on", 1000);
@@ -411,7 +347,7 @@ fn a_submit_key_that_tmux_does_not_know_is_tried_within_bounds() {
 
 #[test]
 fn answers_are_sentences() {
-    let mut story = Story::new(&PAIR.replace("backend = \"box\"", "backend = \"other\""));
+    let mut story = Story::new(&PAIR_AND_JOB.replace("backend = \"box\"", "backend = \"other\""));
     story.pass_s(5);
     let answer = story.phase_set("p2");
     assert!(matches!(&story.replies[&answer], Reply::Done { lines } if lines == &["phase is now p2"]));

@@ -5,6 +5,7 @@
 pub mod fleets;
 mod host;
 pub mod telling;
+pub mod woken;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
