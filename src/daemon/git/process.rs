@@ -105,7 +105,7 @@ impl Process {
             }
         };
         let input = child.stdin.take().map(|pipe| (pipe, order.input));
-        let process = Self {
+        let mut process = Self {
             what: order.what,
             end,
             input,
@@ -118,7 +118,11 @@ impl Process {
             began: now,
             last_sign: now,
         };
-        process.register(reactor, id)?;
+        if let Err(error) = process.register(reactor, id) {
+            process.kill(reactor);
+            let _ = process.child.wait();
+            return Err(error);
+        }
         Ok(process)
     }
 

@@ -124,7 +124,14 @@ impl Client {
         for pipe in [input.as_fd(), output.as_fd(), errors.as_fd()] {
             rustix::io::ioctl_fionbio(pipe, true).context("cannot set up the pipes of `tmux`")?;
         }
-        let output = Watched::new(reactor, numbers, output).context("cannot watch `tmux`")?;
+        let output = match Watched::new(reactor, numbers, output) {
+            Ok(output) => output,
+            Err(error) => {
+                let _ = child.kill();
+                let _ = child.wait();
+                return Err(error).context("cannot watch `tmux`");
+            }
+        };
         let queue = VecDeque::from([(Ask::Attach, now + REPLY_MAX)]);
         Ok(Self { child, input, output, errors, parser: Parser::default(), queue })
     }

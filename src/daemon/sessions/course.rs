@@ -203,8 +203,14 @@ impl Agent {
         let mut child = starter.spawn().with_context(|| format!("cannot run `{}`", Path::new(&program).display()))?;
         let Some(errors) = child.stderr.take() else { unreachable!("the child was given a pipe") };
         rustix::io::ioctl_fionbio(&errors, true).context("cannot set up a pipe")?;
-        let end = end_of(&child).context("cannot watch a start")?;
-        let end = Watched::new(&context.reactor, &mut self.numbers, end).context("cannot watch a start")?;
+        let end = end_of(&child).and_then(|end| Watched::new(&context.reactor, &mut self.numbers, end));
+        let end = match end {
+            Ok(end) => end,
+            Err(error) => {
+                self.leaving.push(Leaving::new(&context.reactor, &mut self.numbers, child, context.now));
+                return Err(error).context("cannot watch a start");
+            }
+        };
         let deadline = context.now + start_max;
         self.life = Life::Starting(Starting { run, child, errors, end, deadline, then_stop: false });
         Ok(())
