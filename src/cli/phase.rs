@@ -12,6 +12,7 @@ use crate::protocol::control::{PhaseTarget, Request};
 pub const HELP: &str = "\
 `next` and `set` stop the loop's agents, forget what was pushed for the old phase, clear its SEQUENCE-COMPLETE \
 and start the agents with the new kickoff. With --no-restart the phase is only recorded.
+A phase whose pushed status file says that it is done ends at once: take that line out before you go back to it.
 All of it works without a supervisor as well; then nothing is started.
 
 Exit codes:

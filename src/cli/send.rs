@@ -14,8 +14,8 @@ use crate::protocol::control::{Reason, Request};
 /// What stands below `send --help`.
 pub const HELP: &str = "\
 The text is typed as a whole and submitted, and its arrival is checked.
-When --wait runs out before it could be typed, the message is taken back; with --queue it stays in the queue, and
-without a supervisor it is kept for the next one.
+When --wait runs out before it could be typed, the message is taken back; with --queue it stays in the queue, \
+and without a supervisor it is kept for the next one.
 A person's half-written line in the agent's input box is left alone: the message waits behind it.
 
 Exit codes:

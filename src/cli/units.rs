@@ -15,9 +15,9 @@ use crate::protocol::control::Reason;
 
 /// What stands below `units --help`.
 pub const HELP: &str = "\
-For a host whose fleet is kept by systemd (README, \"Under systemd\"). It writes a drop-in `10-fleet.conf` for each
-agent's session unit (the folders that it may write) and for each timer (its calendar), enables the timers, and removes
-its own files of agents that are gone. Limits and other changes of yours belong into other files of these folders:
+For a host whose fleet is kept by systemd (README, \"Under systemd\"). It writes a drop-in `10-fleet.conf` for each \
+agent's session unit (the folders that it may write) and for each timer (its calendar), enables the timers, and removes \
+its own files of agents that are gone. Limits and other changes of yours belong into other files of these folders: \
 `systemctl edit agent-orchestrator-session@NAME`. To be run again when `dir`, `schedule` or `log_dir` change.
 
 Exit codes:

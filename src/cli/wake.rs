@@ -8,7 +8,7 @@ use crate::protocol::control::Request;
 
 /// What stands below `wake --help`.
 pub const HELP: &str = "\
-The text is that of `wake.prompt_file` as it is now. A busy agent is not disturbed: the wake waits and is typed when
+The text is that of `wake.prompt_file` as it is now. A busy agent is not disturbed: the wake waits and is typed when \
 it is idle, and no second one waits behind it. While the agent's sequence is complete, wakes rest.
 Without a supervisor the wake is kept, and queued as soon as one starts. Made for timers; `wake.interval` needs none.
 

@@ -13,9 +13,9 @@ use super::stop::Outcome;
 
 /// What stands below `install --help`.
 pub const HELP: &str = "\
-For a host with systemd 254 or newer that is not managed by Nix; to be run as root. It copies this program, the unit
-files, the polkit rule and the user's and folders' descriptions below PREFIX, makes the user and the folders, and starts
-nothing. To be run again after an upgrade; running agents are not touched.
+For a host with systemd 254 or newer that is not managed by Nix; to be run as root. It copies this program, the \
+unit files, the polkit rule and the user's and folders' descriptions below PREFIX, makes the user and the folders, and \
+starts nothing. To be run again after an upgrade; running agents are not touched.
 
 Exit codes:
   0  installed
