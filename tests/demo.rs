@@ -30,6 +30,7 @@ impl Lab {
         let mut command = Command::new(env!("CARGO_BIN_EXE_agent-orchestrator"));
         command.arg("demo").args(arguments).env("TMPDIR", self.folder.path());
         command.env("XDG_RUNTIME_DIR", self.folder.path().join("run")).env("HOME", "/nonexistent");
+        command.env("GIT_AUTHOR_NAME", "somebody");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
 

@@ -18,9 +18,19 @@ const CHILD_MAX: Duration = Duration::from_secs(20);
 /// The most that is kept of what a child prints, bytes; the rest is read and dropped.
 const OUTPUT_SIZE_MAX: usize = 1 << 20;
 
-/// Variables that would make `git` look elsewhere than in the folder it is run in.
-const GIT_VARIABLES: [&str; 6] =
-    ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR", "GIT_PREFIX"];
+/// Variables that would make `git` look elsewhere than in the folder it is run in, or write for somebody else.
+const GIT_VARIABLES: [&str; 10] = [
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_COMMON_DIR",
+    "GIT_PREFIX",
+    "GIT_AUTHOR_NAME",
+    "GIT_AUTHOR_EMAIL",
+    "GIT_COMMITTER_NAME",
+    "GIT_COMMITTER_EMAIL",
+];
 
 /// Runs `git` in `dir`, independent of the caller's own configuration, and returns what it prints.
 ///
