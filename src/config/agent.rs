@@ -189,8 +189,9 @@ fn watch(reader: &Reader<'_>) -> Watch {
 fn backend(reader: &Reader<'_>, around: &Around<'_>, agent: &str) -> (String, Result<Backend, String>) {
     let Some(found) = reader.filled("backend") else {
         let mistake = Mistake::error(&reader.path("backend"), format!("agent `{agent}` has no `backend`"));
-        let known = around.backends.by_name.keys().map(String::as_str);
-        reader.fault(mistake.at(reader.place("name").and_then(|place| place.span)).hint(known_hint("", known)));
+        let known: Vec<String> = around.backends.by_name.keys().map(|name| format!("`{name}`")).collect();
+        let hint = format!("set it here or in `[defaults]`; known are {}", known.join(", "));
+        reader.fault(mistake.at(reader.place("name").and_then(|place| place.span)).hint(hint));
         return (String::new(), Err("no backend".to_owned()));
     };
     if let Some(backend) = around.backends.by_name.get(&found.value) {

@@ -68,7 +68,7 @@ fn preset_layer<'a>(name: &str, presets: &'a Presets) -> Layer<'a> {
 
 /// Returns what helps with an unknown name: the near one, or all of them.
 pub fn known_hint<'a>(name: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
-    if let Some(near) = keys::nearest(name, known.clone()) {
+    if let Some(near) = keys::nearest(name, known.clone()).filter(|_| !name.is_empty()) {
         return format!("did you mean `{near}`?");
     }
     let all: Vec<String> = known.map(|name| format!("`{name}`")).collect();

@@ -75,7 +75,11 @@ pub fn missing(needed: &Needed, text: &str) -> Mistake {
     let word = needed.file_use.word();
     let all: Vec<String> = needed.candidates.iter().map(|path| format!("`{}`", path.display())).collect();
     let (message, hint) = match all.as_slice() {
-        [one] => (format!("{word} {one} is missing"), None),
+        [one] => {
+            let is_made = needed.file_use == FileUse::Folder;
+            let hint = is_made.then(|| "it is made, empty, when the agent is started".to_owned());
+            (format!("{word} {one} is missing"), hint)
+        }
         several => (format!("{word} is missing"), Some(format!("looked for {}", several.join(", ")))),
     };
     let severity = if needed.file_use == FileUse::Folder { Severity::Warning } else { Severity::Error };

@@ -37,7 +37,7 @@ fn unknown_backends_list_the_known_ones() {
           |
         5 | name = "a"
           | ^^^^
-        hint: known are `claude`, `codex`, `gemini`, `opencode`
+        hint: set it here or in `[defaults]`; known are `claude`, `codex`, `gemini`, `opencode`
     "#]]
     .assert_eq(&render(&parse(text).mistakes, text, Path::new("agents.toml")));
 }
