@@ -110,7 +110,8 @@ fn troubles_stand_above_the_table_and_why_behind_each_agent() {
     let mut gone = in_loop("web");
     (gone.position, gone.state) = (0, "unknown".to_owned());
     shown.loops.push(gone);
-    shown.loops.push(LoopPicture { phase: None, ..in_loop("empty") });
+    shown.loops.push(LoopPicture { phase: None, phases: Vec::new(), ..in_loop("empty") });
+    shown.loops.push(LoopPicture { phase: None, ..in_loop("new") });
     let mut dead = agent("assistant", "back-off", 5);
     (dead.recent_deaths, dead.last_exit) = (2, Some("exit status 1".to_owned()));
     dead.detail = Some("again in 4s".to_owned());
@@ -127,6 +128,7 @@ fn troubles_stand_above_the_table_and_why_behind_each_agent() {
           trouble: the origin cannot be reached since 3m
         phase web: p1 [?/2] plan=plans/p1.md (unknown, 3m)
         phase empty: none configured
+        phase new: none begun yet
 
         NAME          KIND  BACKEND  MODEL  STATE      FOR  MSGS  DETAIL
         assistant     loop  claude   opus   back-off   5s   -     again in 4s, 2 deaths in 10m, exit status…

@@ -102,7 +102,10 @@ fn header(picture: &Picture, paint: Paint) -> Vec<String> {
 /// Renders the lines of one loop: where it is, and what is wrong.
 pub fn loop_lines(of: &LoopPicture, paint: Paint) -> Vec<String> {
     let name = if of.name.is_empty() { "phase".to_owned() } else { format!("phase {}", of.name) };
-    let Some(phase) = &of.phase else { return vec![format!("{name}: none configured")] };
+    let Some(phase) = &of.phase else {
+        let why = if of.phases.is_empty() { "none configured" } else { "none begun yet" };
+        return vec![format!("{name}: {why}")];
+    };
     let position = if of.position == 0 { "?".to_owned() } else { of.position.to_string() };
     let plan = of.plan.as_ref().map(|plan| format!(" plan={plan}")).unwrap_or_default();
     let rounds = if of.rounds == 0 { String::new() } else { format!(", {} reviews not passed", of.rounds) };
