@@ -223,3 +223,14 @@ fn a_refused_agent_that_nobody_watches_is_left_alone() {
     story.pass_s(3600);
     assert_eq!(story.pane("worker").taken.len(), 0);
 }
+
+#[test]
+fn a_screen_that_stands_is_looked_at_again_when_the_rules_change() {
+    let mut story = begin();
+    shows(&mut story, "Context used: 97 %");
+    story.pass_s(60);
+    assert_eq!(story.told(), "", "no rule knows it");
+    story.edit(&FLEET.replace("context left: \\d%", "Context used: 9\\d %"));
+    story.pass_s(5);
+    assert!(story.told().contains("shows `Context used: 97 %` and is told `/compact`"));
+}

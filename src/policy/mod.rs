@@ -255,6 +255,7 @@ impl Supervisor {
         }
         let before = std::mem::replace(&mut self.fleet, Arc::clone(fleet));
         self.take_fleet(fleet, turn.now);
+        self.forget_looks(&before);
         for agent in fleet.agents.iter().filter(|agent| !agent.is_task()) {
             let was_task = before.agent(&agent.name).is_some_and(Agent::is_task);
             if let Some(state) = self.state.agents.get_mut(&agent.name).filter(|_| was_task) {

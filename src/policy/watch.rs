@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::action::Action;
 use super::delivery::QUIET;
-use super::fleet::Backend;
+use super::fleet::{Backend, Fleet};
 use super::live::{Look, Obstacle};
 use super::now::Mono;
 use super::reading::{Meaning, Reading};
@@ -34,6 +34,20 @@ impl Supervisor {
             live.looking = true;
             live.unseen = None;
             turn.act(Action::Look { agent: name.to_owned() });
+        }
+    }
+
+    /// Forgets the looks at agents whose screens were read otherwise in the fleet `before`: each is looked at again.
+    pub(super) fn forget_looks(&mut self, before: &Fleet) {
+        for agent in &self.fleet.agents {
+            let backend_before = before.agent(&agent.name).and_then(|before| before.backend.as_ref().ok());
+            let is_same = match (backend_before, &agent.backend) {
+                (Some(before), Ok(after)) => before.screen == after.screen,
+                (None, _) | (_, Err(_)) => true,
+            };
+            if let Some(live) = self.agents.get_mut(&agent.name).filter(|_| !is_same) {
+                live.look = None;
+            }
         }
     }
 
