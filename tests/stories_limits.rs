@@ -358,3 +358,16 @@ fn an_end_of_a_hold_that_could_not_be_told_is_told_once() {
     let waiting = story.saved.agents["two"].queue.len();
     assert_eq!(waiting, 1, "{:?}", story.saved.agents["two"].queue);
 }
+
+#[test]
+fn explain_says_that_a_message_waits_for_the_account() {
+    let mut story = Story::new(THREE);
+    story.pass_s(5);
+    shows(&mut story, "one", "You've hit your session limit · resets 8am");
+    story.pass_s(5);
+    story.ask(story::send_queued("two", "go on"));
+    story.pass_s(1);
+    let explanation = story.supervisor.as_ref().and_then(|supervisor| supervisor.explain("two", story.now));
+    let pending = explanation.map(|explanation| explanation.pending.join("; ")).unwrap_or_default();
+    assert!(pending.contains("waits: account box is held by a usage limit: go on"), "{pending}");
+}

@@ -196,3 +196,28 @@ fn who_works_before_its_restart_keeps_its_conversation() {
     story.pass_s(60);
     assert!(id.is_some() && story.saved.agents["one"].conversation == id);
 }
+
+#[test]
+fn status_tells_for_how_long_the_state_has_lasted_that_it_names() {
+    let mut story = silent_for(100);
+    let shown = |story: &Story, name: &str| {
+        let picture = story.supervisor.as_ref().expect("a supervisor").picture(story.now);
+        let agent = picture.agents.into_iter().find(|agent| agent.name == name).expect("an agent");
+        format!("{} for {} s", agent.state, agent.age_s)
+    };
+    story.pane("one").above = "(1 s, esc to interrupt)".to_owned();
+    story.output("one");
+    story.pass_s(20);
+    assert_eq!(shown(&story, "one"), "working for 19 s", "not since it was started");
+    story.pane("one").above = "done".to_owned();
+    story.output("one");
+    story.pass_s(40);
+    assert_eq!(shown(&story, "one"), "idle for 39 s");
+    story.pane("two").above = "You've hit your usage limit".to_owned();
+    story.output("two");
+    story.pass_s(10);
+    assert_eq!(
+        (shown(&story, "one"), shown(&story, "two")),
+        ("limited for 9 s".to_owned(), "limited for 9 s".to_owned())
+    );
+}

@@ -61,6 +61,7 @@ impl Supervisor {
             live.unseen = None;
             live.working = None;
             live.rest = None;
+            live.busy = None;
             live.excused = false;
             live.waiting = None;
             live.strange = None;

@@ -40,6 +40,8 @@ pub(super) struct AgentLive {
     pub working: Option<Mono>,
     /// Since when it has been at rest.
     pub rest: Option<Mono>,
+    /// Since when it has not; `None` also where its work began with its session.
+    pub busy: Option<Mono>,
     /// Something else than itself kept it from working when that was last decided.
     pub excused: bool,
     /// When it first wrote something that has not been looked at.

@@ -1,5 +1,7 @@
 //! Draws the picture that `status` shows, and what `explain` tells.
 
+use std::time::Duration;
+
 use super::Supervisor;
 use super::death::HEALTHY;
 use super::fleet::{Agent, Kind, Loop};
@@ -10,6 +12,9 @@ use super::now::Now;
 use super::state::{AgentState, PhaseStatus, Session};
 use super::status::{AgentPicture, Explanation, LoopPicture, Picture, Source};
 use super::watch::shows_work;
+
+/// A state: in one word, how long it has lasted where that is not its session's age, what more there is to say.
+type Words = (&'static str, Option<Duration>, Option<String>);
 
 impl Supervisor {
     /// Returns what `status` shows; who answers fills in what only the daemon knows
@@ -64,7 +69,7 @@ impl Supervisor {
     }
 
     fn agent_picture(&self, agent: Option<&Agent>, name: &str, state: &AgentState, now: Now) -> AgentPicture {
-        let (word, detail) = self.state_words(agent, name, state, now);
+        let (word, lasted, detail) = self.state_words(agent, name, state, now);
         let model = self.model_in_force(name);
         let backend = state.backend.clone().or_else(|| agent.map(|agent| agent.backend_name.clone()));
         let dash = |text: Option<String>| text.filter(|text| !text.is_empty()).unwrap_or_else(|| "-".to_owned());
@@ -77,7 +82,7 @@ impl Supervisor {
             watch: agent.map_or("-", |agent| agent.watch.word()).to_owned(),
             state: word.to_owned(),
             detail,
-            age_s: now.since(state.since).as_secs(),
+            age_s: lasted.unwrap_or_else(|| now.since(state.since)).as_secs(),
             pending: state.queue.len(),
             recent_deaths: state.deaths.iter().filter(|death| now.since(**death) < HEALTHY).count(),
             drifts: state.drifts,
@@ -85,44 +90,35 @@ impl Supervisor {
         }
     }
 
-    /// Returns the state in one word, and what more there is to say.
-    fn state_words(
-        &self,
-        agent: Option<&Agent>,
-        name: &str,
-        state: &AgentState,
-        now: Now,
-    ) -> (&'static str, Option<String>) {
+    fn state_words(&self, agent: Option<&Agent>, name: &str, state: &AgentState, now: Now) -> Words {
         let blocked = state.blocked.as_ref();
         let why = || blocked.map(|blocked| blocked.why.clone());
         match &state.session {
-            Session::Unknown { why } => ("unknown", Some(why.clone())),
-            Session::Preparing { .. } | Session::Starting => ("starting", None),
-            Session::Stopping { then_start: true } => ("restarting", None),
-            Session::Stopping { then_start: false } => ("stopping", None),
-            Session::Running { ready: false } => ("starting", Some("not ready yet".to_owned())),
+            Session::Unknown { why } => ("unknown", None, Some(why.clone())),
+            Session::Preparing { .. } | Session::Starting => ("starting", None, None),
+            Session::Stopping { then_start: true } => ("restarting", None, None),
+            Session::Stopping { then_start: false } => ("stopping", None, None),
+            Session::Running { ready: false } => ("starting", None, Some("not ready yet".to_owned())),
             Session::Running { ready: true } => self.running_words(agent, name, now, why()),
-            Session::Absent | Session::Dead { .. } => self.resting_words(agent, name, state, now),
+            Session::Absent | Session::Dead { .. } => {
+                let (word, detail) = self.resting_words(agent, name, state, now);
+                (word, None, detail)
+            }
         }
     }
 
-    fn running_words(
-        &self,
-        agent: Option<&Agent>,
-        name: &str,
-        now: Now,
-        blocked: Option<String>,
-    ) -> (&'static str, Option<String>) {
+    fn running_words(&self, agent: Option<&Agent>, name: &str, now: Now, blocked: Option<String>) -> Words {
         let detail = blocked.map(|why| format!("cannot be restarted: {why}"));
         if agent.is_none_or(|agent| matches!(agent.kind, Kind::Service { .. })) {
-            return ("running", detail);
+            return ("running", None, detail);
         }
         let attention = self.state.agents.get(name).and_then(|state| state.attention.as_ref());
         if let Some(attention) = attention {
-            return ("attention", Some(attention.why.clone()));
+            return ("attention", Some(now.since_ever(attention.since)), Some(attention.why.clone()));
         }
         if let Some(held) = self.held_words(name, now) {
-            return ("limited", Some(held));
+            let lasted = self.limit_of(name).map(|limit| now.since_ever(limit.since));
+            return ("limited", lasted, Some(held));
         }
         // What the newest look showed stands for people until the program writes again.
         let is_overruled = self.agents.get(name).is_some_and(|live| live.heard.overruled);
@@ -130,12 +126,27 @@ impl Supervisor {
         let live = self.agents.get(name).filter(|live| live.rest.is_none());
         let look = live.and_then(|live| live.look.as_ref());
         if self.is_working(name, now) || look.is_some_and(|look| shows_work(&look.readings)) {
-            return ("working", detail);
+            return ("working", self.worked(name, now), detail);
         }
+        let rested = self.rested(name, now);
         match self.waits_until(name).filter(|until| *until > now.wall) {
-            Some(until) => ("waiting", Some(format!("until {}", local(until, now)))),
-            None => ("idle", detail),
+            Some(until) => ("waiting", rested, Some(format!("until {}", local(until, now)))),
+            None => ("idle", rested, detail),
         }
+    }
+
+    /// Returns how long an agent has been at work, where it has not been so from its start on.
+    fn worked(&self, name: &str, now: Now) -> Option<Duration> {
+        let live = self.agents.get(name)?;
+        // What it just wrote may be work before a look has shown so.
+        let since = if live.rest.is_some() { live.unseen.or(live.output) } else { live.busy };
+        since.map(|since| now.mono.since(since))
+    }
+
+    /// Returns how long an agent has been at rest, as far as that is known.
+    fn rested(&self, name: &str, now: Now) -> Option<Duration> {
+        let rest = self.agents.get(name).and_then(|live| live.rest).map(|rest| now.mono.since(rest));
+        rest.or_else(|| Some(now.since(self.state.agents.get(name)?.idle?)))
     }
 
     /// Says until when an agent is held, if it is.
@@ -275,27 +286,31 @@ impl Supervisor {
 
     fn pending_line(&self, name: &str, message: &Message, now: Now) -> String {
         let state = match &message.progress {
-            Progress::Queued => {
-                let first = self.state.agents.get(name).and_then(|state| state.queue.first());
-                let look = self.agents.get(name).and_then(|live| live.look.as_ref());
-                match look
-                    .and_then(|look| look.obstacle.as_ref())
-                    .filter(|_| first.is_some_and(|first| first.id == message.id))
-                {
-                    Some(obstacle) => format!("waits: {obstacle}"),
-                    None if matches!(message.purpose, Purpose::Wake | Purpose::Answer { .. }) => {
-                        "waits until the agent is idle".to_owned()
-                    }
-                    None => "waits for its turn".to_owned(),
-                }
-            }
+            Progress::Queued => self.why_it_waits(name, message),
             Progress::Posted { .. } => "is handed to its program, not answered".to_owned(),
             Progress::Pasting { .. } => "is being typed".to_owned(),
             Progress::Typed { .. } => "is typed, not submitted".to_owned(),
+            Progress::Submitted { presses: 1, .. } => "is submitted, not confirmed".to_owned(),
             Progress::Submitted { presses, .. } => format!("is submitted ({presses} times), not confirmed"),
         };
         let age = now.since_ever(message.queued).as_secs();
         format!("{} ({age} s): {state}: {}", message.id, shortened(&message.text))
+    }
+
+    fn why_it_waits(&self, name: &str, message: &Message) -> String {
+        if let Some(limit) = self.limit_of(name).filter(|_| !self.is_canary(name)) {
+            return format!("waits: account {} is held by a usage limit", limit.account);
+        }
+        let is_first = self.state.agents.get(name).and_then(|state| state.queue.first());
+        let is_first = is_first.is_some_and(|first| first.id == message.id);
+        let look = self.agents.get(name).and_then(|live| live.look.as_ref());
+        match look.and_then(|look| look.obstacle.as_ref()).filter(|_| is_first) {
+            Some(obstacle) => format!("waits: {obstacle}"),
+            None if matches!(message.purpose, Purpose::Wake | Purpose::Answer { .. }) => {
+                "waits until the agent is idle".to_owned()
+            }
+            None => "waits for its turn".to_owned(),
+        }
     }
 
     fn next_lines(&self, name: &str, state: &AgentState, now: Now) -> Vec<String> {

@@ -51,9 +51,12 @@ impl Supervisor {
     pub(super) fn note_rest(&mut self, name: &str, works: bool, since: Mono) {
         let (Some(state), Some(live)) = (self.state.agents.get_mut(name), self.agents.get_mut(name)) else { return };
         if works {
-            live.rest = None;
+            if live.rest.take().is_some() || live.busy.is_none() {
+                live.busy = Some(since);
+            }
             state.idle = None;
         } else if live.rest.is_none() {
+            live.busy = None;
             live.rest = Some(state.idle.map_or(since, |idle| idle.mono));
         }
     }
