@@ -4,6 +4,7 @@ mod story;
 
 use std::time::Duration;
 
+use agent_orchestrator::policy::observation::Exit;
 use agent_orchestrator::policy::request::{Reason, Reply, Request};
 use story::Story;
 use story::fleets::{ONE, failed};
@@ -164,4 +165,20 @@ fn a_paste_that_failed_and_came_about_is_not_pasted_again() {
     story.pass_s(10);
     assert_eq!(story.pane("worker").taken, ["hello there"]);
     assert!(matches!(story.replies[&answer], Reply::Done { .. }));
+}
+
+#[test]
+fn who_sent_to_an_agent_that_dies_over_it_hears_that_it_may_have_arrived() {
+    let mut story = Story::new(&ONE.replace("watch = \"heal\"", "watch = \"none\""));
+    story.pass_s(5);
+    story.pane("worker").hangs = true;
+    let typed = story.send("worker", "quit", 30);
+    story.pass_s(2);
+    let queued = story.send("worker", "and then", 30);
+    story.dies("worker", Exit::Code(3));
+    story.pass_s(1);
+    let (reason, error) = failed(&story.replies[&typed]);
+    assert_eq!(reason, Reason::Unconfirmed);
+    assert!(error.contains("typed into `worker`, and nothing has proved"), "{error}");
+    assert_eq!(failed(&story.replies[&queued]).0, Reason::NotRunning, "never typed, and taken back");
 }

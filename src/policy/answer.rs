@@ -68,8 +68,8 @@ impl Supervisor {
                 let (agent, message, until) = (agent.clone(), *message, *until);
                 let session = &self.state.agents.get(&agent)?.session;
                 if let Some(reply) = not_running(&agent, session) {
-                    self.withdraw(&agent, message, turn);
-                    return Some(reply);
+                    let is_untouched = self.withdraw(&agent, message, turn);
+                    return Some(if is_untouched { reply } else { unproven(&agent, message) });
                 }
                 if until > turn.now.mono {
                     turn.due(until);
@@ -100,7 +100,7 @@ impl Supervisor {
                 {
                     lines.push(format!("{name} has run (run {}) and finished: {exit}", state.run));
                 }
-                Session::Dead { .. } if !state.asked => errors.push(format!("{name} has ended")),
+                Session::Dead { exit } if !state.asked => errors.push(format!("{name} has ended: {exit}")),
                 session @ (Session::Absent | Session::Dead { .. } | Session::Running { .. }) => {
                     let runs = matches!(session, Session::Running { .. });
                     let blocked = state.blocked.as_ref().filter(|blocked| !blocked.again || state.retry.is_some());
@@ -177,11 +177,7 @@ impl Supervisor {
         let obstacle =
             self.agents.get(agent).and_then(|live| live.look.as_ref()).and_then(|look| look.obstacle.clone());
         if !self.withdraw(agent, message, turn) {
-            return failed(
-                Reason::Unconfirmed,
-                format!("message {message} was typed into `{agent}`, and nothing has proved yet that it arrived"),
-                Some("it stays in the queue; `explain` shows it".to_owned()),
-            );
+            return unproven(agent, message);
         }
         if let Some(account) = self.limit_of(agent).map(|limit| limit.account.clone()) {
             let hint =
@@ -221,6 +217,15 @@ pub(super) fn not_running(name: &str, session: &Session) -> Option<Reply> {
             Some(format!("`up {name}` starts it; `send --queue` leaves the message for its next start")),
         )),
     }
+}
+
+/// Returns the answer for a message that has been typed: it cannot be taken back.
+fn unproven(agent: &str, message: MessageId) -> Reply {
+    failed(
+        Reason::Unconfirmed,
+        format!("message {message} was typed into `{agent}`, and nothing has proved yet that it arrived"),
+        Some("it stays in the queue; `explain` shows it".to_owned()),
+    )
 }
 
 /// Returns the answer for something that was not done.
