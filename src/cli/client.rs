@@ -35,7 +35,8 @@ pub enum Patience {
     Endless,
 }
 
-/// Sends `request` to the supervisor of `config` and returns its answer, or `None` when there is no supervisor.
+/// Sends `request` to the supervisor of `config` and returns its answer, or `None` when there is no supervisor; one that
+/// ends over a request that changes nothing is none.
 ///
 /// # Errors
 /// When the socket cannot be reached for another reason than that nobody listens, or the answer does not come.
@@ -55,9 +56,13 @@ pub fn ask(config: &Path, request: &Request, patience: Patience) -> anyhow::Resu
     let mut answer = Vec::new();
     let read = reader.read_until(b'\n', &mut answer);
     if answer.last() != Some(&b'\n') {
-        written.map_err(|error| unanswered(&error)).context("cannot ask the supervisor")?;
-        read.map_err(|error| unanswered(&error))?;
-        return Err(anyhow!("the supervisor ended before it answered\nhint: agent-orchestrator status"));
+        let failed = written.err().or(read.err()).filter(|error| !is_hang_up(error));
+        return match failed {
+            Some(error) => Err(unanswered(&error)).context("cannot ask the supervisor"),
+            // Who looks may as well have come when it was gone.
+            None if only_looks(request) => Ok(None),
+            None => Err(anyhow!("the supervisor ended before it answered\nhint: agent-orchestrator status")),
+        };
     }
     serde_json::from_slice(&answer).map(Some).context(
         "cannot read the supervisor's answer\nhint: it may be of another version: end it with SIGTERM (agents go on), \
@@ -116,7 +121,7 @@ pub fn must_supervise(config: &Path, wanted: &[String]) -> Outcome<Picture> {
     }
     fleet_file::must_exist(config)?;
     // A file that cannot be used is not what is wrong here.
-    if let Ok(fleet) = FleetFile::read(config) {
+    if let Ok(fleet) = FleetFile::read_or_ask(config) {
         names::all_known(wanted, &fleet.names())?;
     }
     Err(no_supervisor(config).into())
@@ -190,6 +195,25 @@ fn open(config: &Path) -> anyhow::Result<Option<UnixStream>> {
         Ok(()) => Ok(Some(UnixStream::from(socket))),
         Err(Errno::ENOENT | Errno::ECONNREFUSED | Errno::ENOTDIR) => Ok(None),
         Err(error) => Err(unanswered(&error.into())).with_context(cannot),
+    }
+}
+
+/// Says whether who was at the other end has ended.
+fn is_hang_up(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe)
+}
+
+/// Says whether a request changes nothing, so that its answer is the same without the supervisor that was asked.
+fn only_looks(request: &Request) -> bool {
+    match request {
+        Request::Status | Request::Explain { .. } | Request::PhaseShow { .. } => true,
+        Request::Up { .. }
+        | Request::Down { .. }
+        | Request::Restart { .. }
+        | Request::Send { .. }
+        | Request::Wake { .. }
+        | Request::Run { .. }
+        | Request::PhaseSet { .. } => false,
     }
 }
 

@@ -35,7 +35,7 @@ impl FleetFile {
     ///
     /// # Errors
     /// When it is not there or describes no fleet.
-    pub fn read(config: &Path) -> Outcome<Self> {
+    fn read(config: &Path) -> Outcome<Self> {
         let (_, parsed) = parse(config)?;
         let Some(fleet) = parsed.fleet else {
             let failure = Failure::new(Reason::Failed, format!("`{}` describes no usable fleet", config.display()));

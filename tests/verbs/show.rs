@@ -1,5 +1,10 @@
 //! `status`, `events`, `logs`, `explain`, `attach`.
 
+use std::io::Read;
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixListener;
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
 
 use super::fleet::{TestFleet, lives, until};
@@ -199,4 +204,20 @@ fn attach_sits_a_person_down_and_their_leaving_ends_nothing() {
         "error: `one` is not running\nhint: `agent-orchestrator up one` starts it; `logs one` shows what it printed\n"
     );
     assert!(fleet.run(&["attach", "onee"]).bad(2).contains("did you mean `one`?"));
+}
+
+#[test]
+fn who_looks_while_the_supervisor_is_killed_sees_what_disk_and_tmux_tell() {
+    let fleet = TestFleet::new(&config(ONE));
+    let socket = fleet.paths().control_socket();
+    std::fs::create_dir_all(socket.parent().unwrap()).unwrap();
+    let dying = UnixListener::bind(&socket).unwrap();
+    let asking = fleet.begin(&["status"]);
+    let mut within = [PollFd::new(dying.as_fd(), PollFlags::POLLIN)];
+    assert_eq!(poll(&mut within, PollTimeout::from(10_000_u16)), Ok(1), "nobody asks");
+    let (mut stream, _) = dying.accept().unwrap();
+    // What is left unread resets the connection.
+    stream.read_exact(&mut [0]).unwrap();
+    drop(stream);
+    assert!(asking.end().good().starts_with("no supervisor (state from disk and tmux)\n"));
 }

@@ -116,6 +116,10 @@ fn after_a_kill_a_broken_config_hides_nothing_and_supervision_goes_on_with_the_l
     assert!(shown.contains("config error: line 1: ") && shown.contains("one"), "{shown}");
     assert!(fleet.run(&["explain", "one"]).good().contains("run 1 runs"));
     fleet.run(&["up"]).bad(1);
+    assert!(fleet.run(&["send", "one", "--queue", "kept"]).good().contains("is kept"));
+    fleet.run(&["send", "one", "now"]).bad(3);
+    fleet.run(&["wake", "nobody"]).bad(2);
+    assert!(fleet.run(&["attach", "one"]).bad(1).contains("needs a terminal"));
     let supervisor = fleet.begin(&["supervise"]);
     fleet.until_state("one", "idle");
     assert!(fleet.status().config_error.is_some());
