@@ -21,7 +21,7 @@ limit_re = 'usage limit reached'
 connect_delay = 1
 ready_max = 10
 [watchdog]
-limit_probe_fallback = 15
+limit_probe_fallback = 12
 CONFIG
     simple_fleet ada
     cat >/srv/fleet/limited.sh <<'PROGRAM'
