@@ -35,10 +35,10 @@ let
         ;
       transformOptions =
         option:
-        option
-        // {
-          visible = option.visible && lib.hasPrefix "services.agentOrchestrator" option.name;
-        };
+        if lib.hasPrefix "services.agentOrchestrator" option.name then
+          option
+        else
+          option // { visible = false; };
       warningsAreErrors = true;
     }).optionsCommonMark;
 
@@ -92,7 +92,7 @@ in
     pkgs.statix
   ] "deadnix --fail . && statix check .";
 
-  evaluation = looksAt "evaluation" [ package pkgs.python3 ] ''
+  evaluation = looksAt "evaluation" [ package pkgs.python3 pkgs.systemd ] ''
     python3 nixos/tests/check_results.py \
       ${pkgs.writeText "results.json" (builtins.toJSON evaluated)} ${lib.getExe package}
   '';
