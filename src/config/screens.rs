@@ -32,7 +32,7 @@ pub const SCREENS: [Screens; 4] = [
         "err-429unified-20s" "err-429unified-240s" "err-429unified-final" "err-500-20s" "err-500-final" "err-529-20s"
         "err-hangup-20s" "err-hangup-240s" "err-hangup-final" "err-midstream_drop-20s"
         "err-midstream_overloaded-final" "exit-after-2-ctrl-c" "finished-turn" "firstrun-offline-preflight-exit"
-        "idle-fresh" "idle-fresh.ansi" "made-background-agent" "made-context-compaction" "made-context-left"
+        "idle-fresh" "idle-fresh.ansi" "limit-continues-2.1.329" "made-background-agent" "made-context-compaction" "made-context-left"
         "made-edit" "made-footer-idle" "made-footer-working" "made-limit-continued" "made-limit-continues"
         "made-limit-date" "made-limit-has-reset" "made-limit-in-footer" "made-limit-menu-other-selected"
         "made-limit-menu-three" "made-limit-model" "made-limit-monthly" "made-limit-of-api" "made-limit-old-5-hour"
