@@ -77,6 +77,20 @@ fn what_a_dying_program_had_kept_is_delivered_to_the_next_one() {
     assert!(story.pane("one").taken.is_empty(), "it was submitted before");
 
     let mut story = in_a_turn();
+    story.tell("one", Told::Receipt { text: LONG.to_owned() });
+    story.dies("one", Exit::Code(1));
+    story.pass_s(20);
+    assert_eq!(story.pane("one").taken, [format!("(possibly repeated) {LONG}")], "told at once, and not begun");
+
+    let mut story = in_a_turn();
+    story.tell("one", Told::Receipt { text: LONG.to_owned() });
+    story.tell("one", idle());
+    story.tell("one", Told::Working);
+    story.dies("one", Exit::Code(1));
+    story.pass_s(20);
+    assert!(story.pane("one").taken.is_empty(), "it was begun when the turn before had ended");
+
+    let mut story = in_a_turn();
     story.kill_supervisor();
     story.dies("one", Exit::Code(1));
     story.wake();

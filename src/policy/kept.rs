@@ -1,7 +1,8 @@
 //! Messages that an agent's program has taken and keeps for after its turn.
 //!
 //! They count as delivered: the input box has shown that the program has them. Their receipts come when the turn has
-//! ended. A program that dies before that takes them with it, and its next start gets them again.
+//! ended (Claude Code 2.1.197) or at once (2.1.329); in neither case are they in the conversation before. A program that
+//! dies before that takes them with it, and its next start gets them again: marked where a receipt leaves room for doubt.
 
 use std::time::Duration;
 
@@ -36,6 +37,12 @@ impl AgentState {
         self.kept.push(message);
     }
 
+    /// Keeps a message whose receipt has come in mid-turn until the turn's end.
+    pub(super) fn keep_until_end(&mut self, mut message: Message) {
+        message.repeat();
+        self.keep(message);
+    }
+
     /// Queues again what the program took with it when it ended.
     pub(super) fn queue_kept(&mut self) {
         for mut message in std::mem::take(&mut self.kept).into_iter().rev() {
@@ -59,9 +66,12 @@ impl Supervisor {
         for name in &names {
             let Some(state) = self.state.agents.get_mut(name).filter(|state| !state.kept.is_empty()) else { continue };
             let Some(ended) = self.agents.get(name).and_then(|live| live.heard.ended()) else { continue };
+            state.kept.retain(|message| message.progress != Progress::Queued);
             let due = ended + SUBMITTED_MAX;
             if due > turn.now.mono {
-                turn.due(due);
+                if !state.kept.is_empty() {
+                    turn.due(due);
+                }
                 continue;
             }
             for message in std::mem::take(&mut state.kept) {

@@ -34,9 +34,13 @@ impl Supervisor {
     /// Takes in that a prompt was submitted.
     pub(super) fn receipt(&mut self, name: &str, prompt: &str, turn: &mut Turn) {
         let texts = self.places.texts.clone();
+        let works = self.agents.get(name).is_some_and(|live| live.heard.works() == Some(true));
         let Some(state) = self.state.agents.get_mut(name) else { return };
         if let Some(place) = state.kept.iter().position(|message| is_prompt(message, name, prompt, &texts)) {
-            state.kept.remove(place);
+            let message = state.kept.remove(place);
+            if works {
+                state.keep_until_end(message);
+            }
             return;
         }
         let Some(message) = state.queue.first() else { return };
@@ -48,6 +52,10 @@ impl Supervisor {
             | Progress::Posted { .. } => true,
         };
         if under_way && is_prompt(message, name, prompt, &texts) {
+            if works {
+                let message = message.clone();
+                state.keep_until_end(message);
+            }
             self.finish(name, Outcome::Confirmed, turn);
         }
     }
