@@ -52,7 +52,12 @@ impl Desk {
 }
 
 fn event(told: Told) -> AgentEvent {
-    AgentEvent { source: Source::ClaudeHook, time: "2026-06-13T04:00:00Z".parse().expect("a time"), told }
+    AgentEvent {
+        source: Source::ClaudeHook,
+        time: "2026-06-13T04:00:00Z".parse().expect("a time"),
+        conversation: None,
+        told,
+    }
 }
 
 #[test]

@@ -2,9 +2,9 @@
 
 mod story;
 
-use agent_orchestrator::policy::agent_event::{Refusal, Told};
+use agent_orchestrator::policy::agent_event::{AgentEvent, Refusal, Source, Told};
 use agent_orchestrator::policy::event::EventKind;
-use agent_orchestrator::policy::observation::Exit;
+use agent_orchestrator::policy::observation::{Exit, Observation};
 use story::Story;
 use story::telling::{BUSY, LONG, PAIR, idle, pair, refused, shows};
 
@@ -177,6 +177,27 @@ fn a_conversation_that_was_told_is_resumed() {
     story.pass_s(5);
     let (_, start) = story.prepared.last().expect("a start");
     assert_eq!(format!("{:?}", start.conversation), "Resumed(\"0199-ab\")");
+}
+
+#[test]
+fn a_program_that_the_agent_starts_in_its_turn_does_not_speak_for_it() {
+    let mut story = pair();
+    story.tell("one", Told::Conversation { id: "own".to_owned() });
+    let tells = |story: &mut Story, of: &str, told: Told| {
+        let run = story.pane("one").run;
+        let conversation = Some(of.to_owned());
+        let event = AgentEvent { source: Source::GeminiHook, time: story.now.wall, conversation, told };
+        story.turn(vec![Observation::Told { agent: "one".to_owned(), run, event }]);
+    };
+    tells(&mut story, "own", Told::Working);
+    tells(&mut story, "nested", Told::Conversation { id: "nested".to_owned() });
+    tells(&mut story, "nested", idle());
+    assert_eq!(story.state_of("one"), "working");
+    assert_eq!(story.saved.agents["one"].conversation.as_deref(), Some("own"));
+    tells(&mut story, "own", idle());
+    story.pass_s(2);
+    tells(&mut story, "cleared", Told::Conversation { id: "cleared".to_owned() });
+    assert_eq!(story.saved.agents["one"].conversation.as_deref(), Some("cleared"), "at rest it may begin another one");
 }
 
 #[test]

@@ -132,8 +132,12 @@ fn a_prompt_of_another_start_or_another_text_is_no_receipt() {
     let sent = story.send("one", LONG, 60);
     story.pass_s(1);
     story.tell("one", Told::Receipt { text: "something else".to_owned() });
-    let event =
-        AgentEvent { source: Source::ClaudeHook, time: story.now.wall, told: Told::Receipt { text: LONG.to_owned() } };
+    let event = AgentEvent {
+        source: Source::ClaudeHook,
+        time: story.now.wall,
+        conversation: None,
+        told: Told::Receipt { text: LONG.to_owned() },
+    };
     story.turn(vec![Observation::Told { agent: "one".to_owned(), run: 7, event }]);
     assert!(!story.replies.contains_key(&sent));
     story.tell("one", Told::Receipt { text: format!("  {}\n", LONG.replace(' ', "\n")) });

@@ -19,6 +19,9 @@ pub struct AgentEvent {
     pub source: Source,
     /// When, by the teller's clock.
     pub time: DateTime<Utc>,
+    /// The conversation that it is about, where that is told with everything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conversation: Option<String>,
     /// What.
     #[serde(flatten)]
     pub told: Told,

@@ -100,6 +100,13 @@ impl Heard {
         }
     }
 
+    /// Says whether an event is of a program that the agent has started in its turn: that has inherited who tells, and
+    /// has a conversation of its own.
+    fn is_of_another(&self, event: &AgentEvent) -> bool {
+        let (Some(of), Some(own)) = (&event.conversation, &self.conversation) else { return false };
+        of != own && self.works() == Some(true)
+    }
+
     /// Returns when its turn ended, where it has told so last.
     pub fn ended(&self) -> Option<Mono> {
         let ended = |doing: &&Doing| matches!(doing.told, Told::Idle { ended: true } | Told::Refused { .. });
@@ -123,6 +130,9 @@ impl Supervisor {
         let at = turn.now.moment();
         let Some(live) = self.agents.get_mut(name).filter(|live| live.heard.run == Some(run)) else { return };
         let heard = &mut live.heard;
+        if heard.is_of_another(event) {
+            return;
+        }
         heard.last.insert(event.source, (at, event.told.line()));
         if event.source.gives_receipts() && !heard.is_mute {
             heard.gives_receipts.get_or_insert(at.mono);

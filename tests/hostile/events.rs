@@ -141,7 +141,7 @@ fn whatever_agents_tell_the_supervisor_goes_on() {
                 let agent = *random.pick(&["builder", "adversary", "nobody", "web"]);
                 let told = some_event(&mut random, &texts);
                 let run = random.next() % 3;
-                let event = AgentEvent { source: *random.pick(&SOURCES), time: now().wall, told };
+                let event = AgentEvent { source: *random.pick(&SOURCES), time: now().wall, conversation: None, told };
                 story.turn(vec![Observation::Told { agent: agent.to_owned(), run, event }]);
                 if random.below(4) == 0 {
                     story.send("builder", texts[random.below(texts.len())], 60);

@@ -211,7 +211,7 @@ impl Story {
     }
 
     pub(super) fn event(&self, agent: &str, run: u64, told: Told) -> Observation {
-        let event = AgentEvent { source: Source::ClaudeHook, time: self.now.wall, told };
+        let event = AgentEvent { source: Source::ClaudeHook, time: self.now.wall, conversation: None, told };
         Observation::Told { agent: agent.to_owned(), run, event }
     }
 

@@ -73,6 +73,6 @@ pub fn with_interface() -> Story {
 
 pub fn stream(story: &mut Story, agent: &str, told: Told) {
     let run = story.pane(agent).run;
-    let event = AgentEvent { source: Source::OpencodeStream, time: story.now.wall, told };
+    let event = AgentEvent { source: Source::OpencodeStream, time: story.now.wall, conversation: None, told };
     story.turn(vec![Observation::Told { agent: agent.to_owned(), run, event }]);
 }

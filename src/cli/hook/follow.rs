@@ -152,6 +152,6 @@ impl Follower<'_> {
             Err(error) => Posted::Unsure(error.to_string()),
         };
         let told = Told::Posted { message, outcome };
-        self.tell([AgentEvent { source: Source::OpencodeStream, time: Utc::now(), told }]);
+        self.tell([AgentEvent { source: Source::OpencodeStream, time: Utc::now(), conversation: None, told }]);
     }
 }

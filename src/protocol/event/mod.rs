@@ -125,6 +125,7 @@ pub fn read(datagram: &[u8]) -> Result<Vec<(Sender, AgentEvent)>, String> {
 
 /// Bounds what a line may hold, whoever wrote it.
 fn cleaned(mut event: AgentEvent) -> AgentEvent {
+    event.conversation.take_if(|id| !is_id(id));
     match &mut event.told {
         Told::Receipt { text } => *text = prompt(text),
         Told::SessionStart { how: text }
@@ -192,7 +193,18 @@ pub fn translate(interface: Interface, handed: &[u8], time: DateTime<Utc>) -> Ve
         Interface::CodexNotify => (Source::CodexNotify, codex::notify(handed)),
         Interface::GeminiHook => (Source::GeminiHook, gemini::hook(handed)),
     };
-    told.into_iter().map(|told| AgentEvent { source, time, told }).collect()
+    let conversation = about(handed);
+    told.into_iter().map(|told| AgentEvent { source, time, conversation: conversation.clone(), told }).collect()
+}
+
+/// Returns the conversation that a hook's words are about.
+fn about(handed: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    struct About {
+        session_id: String,
+    }
+    let About { session_id } = serde_json::from_slice(handed).ok()?;
+    is_id(&session_id).then_some(session_id)
 }
 
 /// Returns the event that names a conversation, where this can be one's id.

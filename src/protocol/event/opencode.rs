@@ -56,7 +56,9 @@ impl Stream {
                 told.extend(self.end_line());
             }
         }
-        told.into_iter().map(|told| AgentEvent { source: Source::OpencodeStream, time, told }).collect()
+        told.into_iter()
+            .map(|told| AgentEvent { source: Source::OpencodeStream, time, conversation: None, told })
+            .collect()
     }
 
     /// Translates the answer to `GET /session/status`: what is so now, for who comes late.
@@ -64,7 +66,7 @@ impl Stream {
         let sessions: BTreeMap<String, Value> = serde_json::from_slice(answer).ok()?;
         let busy = sessions.values().any(|status| status.get("type").is_some_and(|kind| kind != "idle"));
         let told = if busy { Told::Working } else { Told::Idle { ended: false } };
-        Some(AgentEvent { source: Source::OpencodeStream, time, told })
+        Some(AgentEvent { source: Source::OpencodeStream, time, conversation: None, told })
     }
 
     /// Ends a line: a `data` line is kept, an empty one ends the event (WHATWG HTML, 9.2.6).

@@ -292,7 +292,7 @@ fn what_is_told_comes_back_from_its_datagram() {
 #[test]
 fn what_is_no_datagram_of_ours_is_refused() {
     let sender = Sender::of(&[7; SECRET_BYTES], "builder", 3);
-    let event = AgentEvent { source: Source::ClaudeHook, time: time(), told: Told::Working };
+    let event = AgentEvent { source: Source::ClaudeHook, time: time(), conversation: None, told: Told::Working };
     let line = datagram(&sender, std::slice::from_ref(&event));
     assert!(read(&line.repeat(EVENTS_MAX + 1)).expect_err("too many").contains("more than 8 events"));
     assert!(read(&vec![b' '; DATAGRAM_BYTES_MAX + 1]).expect_err("too long").contains("longer than"));
@@ -306,7 +306,7 @@ fn what_is_no_datagram_of_ours_is_refused() {
 fn what_a_line_may_hold_is_bounded_whoever_wrote_it() {
     let sender = Sender::of(&[7; SECRET_BYTES], "builder", 3);
     let told = |told: Told| {
-        let event = AgentEvent { source: Source::ClaudeHook, time: time(), told };
+        let event = AgentEvent { source: Source::ClaudeHook, time: time(), conversation: None, told };
         read(&datagram(&sender, &[event])).expect("a datagram").remove(0).1.told
     };
     let text = format!("\u{1b}[31m{}\n", "x".repeat(2000));
