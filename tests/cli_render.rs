@@ -25,6 +25,7 @@ fn agent(name: &str, state: &str, age_s: u64) -> AgentPicture {
         recent_deaths: 0,
         drifts: 0,
         last_exit: None,
+        conversation: None,
     }
 }
 

@@ -103,7 +103,7 @@ fn every_key_reaches_the_fleet() {
     assert_eq!((builder.session.as_str(), builder.account.as_str()), ("the-builder", "mine"));
     assert_eq!(builder.dir, Path::new("/home/op/builder"));
     assert_eq!((builder.enabled, builder.watch, builder.control), (false, Watch::HealAndStall, Control::Observe));
-    assert_eq!((builder.resume, builder.resume_prompt.as_str()), (true, "Continue."));
+    assert_eq!((builder.resume, builder.resume_prompt.as_str(), builder.clean_log), (true, "Continue.", true));
     assert_eq!(builder.kind, Kind::Loop { in_loop: "main".into(), role: "builder".into() });
     assert_eq!(builder.backend.as_ref().expect("usable").flags, "--permission-mode acceptEdits");
     assert_eq!(agent(&fleet, "adversary").account, "team");

@@ -18,6 +18,8 @@ mod state;
 mod story;
 #[path = "hostile/tmux.rs"]
 mod tmux;
+#[path = "hostile/transcripts.rs"]
+mod transcripts;
 
 use std::time::Duration;
 

@@ -46,6 +46,9 @@ fn backend() -> Backend {
         queues_while_busy: false,
         screen: Arc::default(),
         events: None,
+        transcripts: None,
+        transcripts_dir: String::new(),
+        proven: None,
         answers: BTreeMap::new(),
         answer_pause: Duration::from_secs(600),
         env: [("TOKEN".to_owned(), "t".to_owned())].into(),
@@ -69,6 +72,7 @@ fn agent(name: &str, kind: Kind, root: &Path) -> Agent {
         wake: None,
         schedule: None,
         control: Control::None,
+        clean_log: false,
     }
 }
 

@@ -3,7 +3,7 @@
 mod story;
 
 use agent_orchestrator::policy::observation::{Exit, Observation};
-use agent_orchestrator::policy::request::{Reply, Request};
+use agent_orchestrator::policy::request::Request;
 use story::woken::{FLEET, fleet, outcome, told_of, wakes, work};
 use story::{Story, run, send_queued, wake};
 

@@ -16,7 +16,7 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 const CHILD_MAX: Duration = Duration::from_secs(20);
 
 /// The most that is kept of what a child prints, bytes; the rest is read and dropped.
-const OUTPUT_SIZE_MAX: usize = 1 << 20;
+const OUTPUT_SIZE_MAX: usize = 8 << 20;
 
 /// Variables that would make `git` look elsewhere than in the folder it is run in, or write for somebody else.
 const GIT_VARIABLES: [&str; 10] = [

@@ -2,9 +2,10 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context;
 use nix::errno::Errno;
@@ -77,17 +78,13 @@ impl Tail {
     /// # Errors
     /// As [`Tail::drain`], or when the folder cannot be watched.
     pub fn follow(&mut self, mut take: impl FnMut(&[u8]) -> Outcome) -> Outcome {
-        let signals = signals().context("cannot wait for signals")?;
-        let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK).context("cannot use inotify")?;
+        let waiter = Waiter::of_a_person()?;
         loop {
-            self.watch_folder(&inotify)?;
+            self.watch_folder(&waiter.inotify)?;
             // Again in each round: after a rotation the name means another file.
-            match inotify.add_watch(&self.path, AddWatchFlags::IN_MODIFY) {
-                Ok(_) | Err(Errno::ENOENT) => {}
-                Err(error) => Err(error).with_context(|| format!("cannot watch `{}`", self.path.display()))?,
-            }
+            waiter.watch_file(&self.path)?;
             self.drain(&mut take)?;
-            if !wait(&inotify, &signals)? {
+            if waiter.wait(None)? == Waited::Ended {
                 return Ok(());
             }
         }
@@ -114,25 +111,118 @@ impl Tail {
     }
 }
 
-/// Waits for a change; false when it is time to end.
-fn wait(inotify: &Inotify, signals: &SignalFd) -> anyhow::Result<bool> {
-    let out = io::stdout();
-    let mut waiting = [
-        PollFd::new(inotify.as_fd(), PollFlags::POLLIN),
-        PollFd::new(signals.as_fd(), PollFlags::POLLIN),
-        PollFd::new(out.as_fd(), PollFlags::empty()),
-    ];
-    match poll(&mut waiting, PollTimeout::NONE) {
-        Ok(_) | Err(Errno::EINTR) => {}
-        Err(error) => return Err(error).context("cannot wait"),
+/// Waits for changes of files, and for what ends the waiting.
+#[derive(Debug)]
+pub struct Waiter {
+    inotify: Inotify,
+    end: End,
+}
+
+/// What ends the waiting.
+#[derive(Debug)]
+enum End {
+    /// Ctrl-C or SIGTERM, or that nobody reads standard output any more.
+    Person(SignalFd),
+    /// This process has ended.
+    Process(OwnedFd),
+}
+
+/// What a wait came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Waited {
+    /// Something has changed.
+    Changed,
+    /// The time is over.
+    InVain,
+    /// It is time to end.
+    Ended,
+}
+
+impl Waiter {
+    /// Waits for who called the verb.
+    ///
+    /// # Errors
+    /// When the kernel gives no inotify or signalfd.
+    pub fn of_a_person() -> anyhow::Result<Self> {
+        Self::until(End::Person(signals().context("cannot wait for signals")?))
     }
-    let ended = |index: usize| waiting[index].revents().is_some_and(|flags| !flags.is_empty());
-    if ended(1) || ended(2) {
-        return Ok(false);
+
+    /// Waits until the process of `pidfd` has ended.
+    ///
+    /// # Errors
+    /// When the kernel gives no inotify.
+    pub fn of_a_process(pidfd: OwnedFd) -> anyhow::Result<Self> {
+        Self::until(End::Process(pidfd))
     }
-    match inotify.read_events() {
-        Ok(_) | Err(Errno::EAGAIN | Errno::EINTR) => Ok(true),
-        Err(error) => Err(error).context("cannot read from inotify"),
+
+    fn until(end: End) -> anyhow::Result<Self> {
+        let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK).context("cannot use inotify")?;
+        Ok(Self { inotify, end })
+    }
+
+    /// Watches what is written to a file; one that is absent is not.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn watch_file(&self, path: &Path) -> anyhow::Result<()> {
+        self.watch(path, AddWatchFlags::IN_MODIFY)
+    }
+
+    /// Watches what comes into being in a folder; one that is absent is not.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn watch_folder(&self, path: &Path) -> anyhow::Result<()> {
+        self.watch(path, AddWatchFlags::IN_CREATE | AddWatchFlags::IN_MOVED_TO)
+    }
+
+    fn watch(&self, path: &Path, flags: AddWatchFlags) -> anyhow::Result<()> {
+        match self.inotify.add_watch(path, flags) {
+            Ok(_) | Err(Errno::ENOENT | Errno::ENOTDIR) => Ok(()),
+            Err(error) => Err(error).with_context(|| format!("cannot watch `{}`", path.display())),
+        }
+    }
+
+    /// Waits for a change, at most `longest`.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn wait(&self, longest: Option<Duration>) -> anyhow::Result<Waited> {
+        self.wait_for(longest, true)
+    }
+
+    /// Lets a time pass in which changes are not looked at; false when it is time to end.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn pause(&self, length: Duration) -> anyhow::Result<bool> {
+        Ok(self.wait_for(Some(length), false)? != Waited::Ended)
+    }
+
+    fn wait_for(&self, longest: Option<Duration>, changes: bool) -> anyhow::Result<Waited> {
+        let out = io::stdout();
+        let none = PollFlags::empty();
+        let mut waiting = vec![PollFd::new(self.inotify.as_fd(), if changes { PollFlags::POLLIN } else { none })];
+        match &self.end {
+            End::Person(signals) => {
+                waiting.push(PollFd::new(signals.as_fd(), PollFlags::POLLIN));
+                waiting.push(PollFd::new(out.as_fd(), none));
+            }
+            End::Process(process) => waiting.push(PollFd::new(process.as_fd(), PollFlags::POLLIN)),
+        }
+        let timeout = longest.map_or(PollTimeout::NONE, |longest| longest.try_into().unwrap_or(PollTimeout::MAX));
+        match poll(&mut waiting, timeout) {
+            Ok(0) => return Ok(Waited::InVain),
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(error) => return Err(error).context("cannot wait"),
+        }
+        if waiting.iter().skip(1).any(|each| each.revents().is_some_and(|flags| !flags.is_empty())) {
+            return Ok(Waited::Ended);
+        }
+        match self.inotify.read_events() {
+            Ok(_) | Err(Errno::EAGAIN | Errno::EINTR) => Ok(Waited::Changed),
+            Err(error) => Err(error).context("cannot read from inotify"),
+        }
     }
 }
 

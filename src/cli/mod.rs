@@ -39,6 +39,7 @@ pub mod stop;
 pub mod supervise;
 pub mod table;
 pub mod text;
+pub mod transcript;
 pub mod units;
 pub mod up;
 pub mod wake;
@@ -91,6 +92,9 @@ enum Verb {
     /// Show what an agent printed
     #[command(after_help = logs::HELP)]
     Logs(logs::Arguments),
+    /// Show what an agent and its program said to each other
+    #[command(after_help = transcript::HELP)]
+    Transcript(transcript::Arguments),
     /// Sit down at an agent's terminal
     #[command(after_help = attach::HELP)]
     Attach(attach::Arguments),
@@ -140,6 +144,8 @@ enum Verb {
     #[command(hide = true)]
     Log(inside::LogFile),
     #[command(hide = true)]
+    Keep(inside::LaunchFile),
+    #[command(hide = true)]
     Unblocked(inside::CommandLine),
 }
 
@@ -179,6 +185,7 @@ fn is_of_the_fleet(verb: &Verb) -> bool {
         | Verb::Explain(_)
         | Verb::Events(_)
         | Verb::Logs(_)
+        | Verb::Transcript(_)
         | Verb::Attach(_)
         | Verb::Send(_)
         | Verb::Wake(_)
@@ -197,6 +204,7 @@ fn is_of_the_fleet(verb: &Verb) -> bool {
         | Verb::Stopping(_)
         | Verb::Pane(_)
         | Verb::Log(_)
+        | Verb::Keep(_)
         | Verb::Unblocked(_) => false,
     }
 }
@@ -213,6 +221,7 @@ fn run(verb: Verb, config: &Path) -> Outcome {
         Verb::Explain(arguments) => explain::run(config, &arguments),
         Verb::Events(arguments) => events::run(config, &arguments),
         Verb::Logs(arguments) => logs::run(config, &arguments),
+        Verb::Transcript(arguments) => transcript::run(config, &arguments),
         Verb::Attach(arguments) => attach::run(config, &arguments),
         Verb::Send(arguments) => send::run(config, arguments),
         Verb::Wake(arguments) => wake::run(config, arguments),
@@ -234,6 +243,7 @@ fn run(verb: Verb, config: &Path) -> Outcome {
         Verb::Stopping(file) => inside::stopping(&file),
         Verb::Pane(file) => inside::pane(&file),
         Verb::Log(file) => inside::log(&file),
+        Verb::Keep(file) => transcript::keep::run(&file),
         Verb::Unblocked(command) => inside::unblocked(&command),
     }
 }

@@ -73,6 +73,7 @@ pub fn agent<'a>(
         resume_prompt: reader.filled("resume_prompt").map_or_else(|| RESUME_PROMPT.to_owned(), |found| found.value),
         account: account.unwrap_or_else(|| backend_name.clone()),
         schedule: reader.filled("schedule").map(|found| found.value).filter(|_| matches!(kind, Kind::Task(_))),
+        clean_log: reader.flag("clean_log").unwrap_or(false),
         control: match reader.word("control") {
             Some("observe") => Control::Observe,
             Some("operate") => Control::Operate,
@@ -114,6 +115,7 @@ pub fn service<'a>(layer: Layer<'a>, base: &Base<'_>, notes: &'a Notes, files: &
         wake: None,
         schedule: None,
         control: Control::None,
+        clean_log: false,
         name: name.value,
     };
     Some(AgentDraft {

@@ -114,6 +114,9 @@ fn one(reader: &Reader<'_>, screen: Arc<Rules>) -> Backend {
         answers,
         answer_pause: seconds("answer_pause", 600),
         events: reader.decisive_word("events").and_then(Teller::named),
+        transcripts: reader.word("transcripts").and_then(Teller::named),
+        transcripts_dir: shell("transcripts_dir", ""),
+        proven: option("proven"),
         env: reader.named_texts("env").into_iter().map(|(name, found)| (name.value, found.value)).collect(),
     }
 }

@@ -106,7 +106,7 @@ const fn key(
 }
 
 /// Every key.
-pub const KEYS: [Key; 111] = [
+pub const KEYS: [Key; 115] = [
     key("", "defaults", Form::Table, "required", "names of sessions and folders; defaults of all agents"),
     key("", "watchdog", Form::Table, "-", "cadences and bounds of the supervisor"),
     key("", "notify", Form::Table, "-", "the operator's command"),
@@ -156,6 +156,7 @@ pub const KEYS: [Key; 111] = [
         "`none`",
         "what it may itself ask of the supervisor",
     ),
+    key("agent", "clean_log", Form::Flag, "false", "keep its transcript as `NAME.clean.log` below `log_dir`"),
     key("wake", "prompt_file", Form::Path, "required", "the text that is typed"),
     key("wake", "interval", Form::Seconds(1), "3600 without `schedule`", "kept by the supervisor"),
     key("wake", "schedule", Form::Text, "-", "a systemd calendar; only a timer fires it"),
@@ -232,6 +233,27 @@ pub const KEYS: [Key; 111] = [
         Form::OneOf(&Teller::WORDS),
         "`none`",
         "as which program it is made to tell of itself; `none`: only its screen is read",
+    ),
+    key(
+        "backend",
+        "transcripts",
+        Form::OneOf(&Teller::WORDS),
+        "`none`",
+        "as which program's session files its conversations are read",
+    ),
+    key(
+        "backend",
+        "transcripts_dir",
+        Form::Text,
+        "-",
+        "where they are; with `~` and `${NAME:-VALUE}` at its beginning",
+    ),
+    key(
+        "backend",
+        "proven",
+        Form::Text,
+        "-",
+        "a version that the rules are known for; `check` tells of another series",
     ),
     key("backend", "env", Form::Environment, "-", "environment of the program"),
     key("backend", "account", Form::Name, "the backend's name", "whose usage limits its agents share"),

@@ -23,9 +23,7 @@ pub mod selftest;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use crate::policy::fleet::Fleet;
-
-pub use crate::policy::fleet::Backend;
+pub use crate::policy::fleet::{Agent as FleetAgent, Backend, Fleet};
 pub use backend::known_hint;
 pub use check::typed_texts;
 pub use files::{FileUse, Needed, check_content, files_needed, missing, unreadable};

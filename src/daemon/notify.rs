@@ -137,6 +137,7 @@ mod tests {
             recent_deaths: 0,
             drifts: 0,
             last_exit: None,
+            conversation: None,
         }
     }
 

@@ -194,6 +194,11 @@ impl Paths {
         self.logs.join(format!("{session}.log"))
     }
 
+    /// The transcript of an agent, where it is kept.
+    pub fn clean_log(&self, agent: &str) -> PathBuf {
+        self.logs.join(format!("{agent}.clean.log"))
+    }
+
     /// The last screen of an agent that died.
     pub fn last_screen(&self, agent: &str) -> PathBuf {
         self.state.join("screens").join(format!("{agent}.txt"))

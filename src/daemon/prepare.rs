@@ -10,7 +10,7 @@ use super::wiring;
 use crate::policy::action::{Conversation, Start};
 use crate::policy::fleet::{Agent, Backend, Fleet, Kind, Prompt};
 use crate::policy::launch::{CommandLine, Program, command, fill_text};
-use crate::protocol::launch::{Launch, MARK};
+use crate::protocol::launch::{Kept, Launch, MARK};
 
 /// The frame of a kickoff where the config names none.
 pub const KICKOFF_TEMPLATE: &str = include_str!("../../prompts/kickoff.md");
@@ -38,11 +38,32 @@ pub fn prepare(fleet: &Fleet, paths: &Paths, agent: &str, start: &Start) -> Resu
         command: line.text,
         env: line.env,
         beside,
+        kept: kept(fleet, paths, agent, start),
         log: paths.session_log(&agent.session),
     };
     let path = paths.launch_file(&agent.name);
     let json = serde_json::to_vec(&launch).map_err(|error| format!("cannot write `{}`: {error}", path.display()))?;
     replace(&path, &json)
+}
+
+/// Returns the transcript that is kept of an agent. Who shares folder and program with another has only the conversation
+/// that its start names.
+fn kept(fleet: &Fleet, paths: &Paths, agent: &Agent, start: &Start) -> Option<Kept> {
+    let backend = backend_of(fleet, agent, start).ok().filter(|_| agent.clean_log)?;
+    let program = backend.transcripts?;
+    let reads = |other: &Agent| other.backend.as_ref().is_ok_and(|backend| backend.transcripts == Some(program));
+    let is_shared = fleet.agents.iter().any(|other| other.name != agent.name && other.dir == agent.dir && reads(other));
+    let id = match &start.conversation {
+        Conversation::New(id) | Conversation::Resumed(id) => Some(id.clone()),
+        Conversation::Unknown => None,
+    };
+    Some(Kept {
+        path: paths.clean_log(&agent.name),
+        program: program.word().to_owned(),
+        transcripts_dir: backend.transcripts_dir.clone(),
+        bin: backend.bin.clone(),
+        only: id.filter(|_| is_shared),
+    })
 }
 
 /// Returns the command line of an agent, and what runs beside it.

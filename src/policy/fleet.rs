@@ -114,6 +114,8 @@ pub struct Agent {
     pub schedule: Option<String>,
     /// What the agent itself may ask of the supervisor.
     pub control: Control,
+    /// Keep its transcript as a file.
+    pub clean_log: bool,
 }
 
 impl Agent {
@@ -272,6 +274,12 @@ pub struct Backend {
     pub answer_pause: Duration,
     /// How the program is made to tell of itself; `None`: only its screen is read.
     pub events: Option<Teller>,
+    /// As which program's session files its conversations are read; `None`: they are not.
+    pub transcripts: Option<Teller>,
+    /// Where those are, with `~` and `${NAME:-VALUE}` at its beginning.
+    pub transcripts_dir: String,
+    /// A version that the preset is known to fit.
+    pub proven: Option<String>,
     /// Environment of the program.
     pub env: BTreeMap<String, String>,
 }
@@ -292,6 +300,16 @@ pub enum Teller {
 impl Teller {
     /// The words of the config.
     pub const WORDS: [&str; 5] = ["none", "claude", "codex", "gemini", "opencode"];
+
+    /// Returns its word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Claude => "claude",
+            Self::Codex => "codex",
+            Self::Gemini => "gemini",
+            Self::Opencode => "opencode",
+        }
+    }
 
     /// Returns what a word of [`Self::WORDS`] means; `None` for `none`.
     pub fn named(word: &str) -> Option<Self> {

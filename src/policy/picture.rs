@@ -87,6 +87,7 @@ impl Supervisor {
             recent_deaths: state.deaths.iter().filter(|death| now.since(**death) < HEALTHY).count(),
             drifts: state.drifts,
             last_exit: state.last_exit.as_ref().map(|last| last.exit.to_string()),
+            conversation: state.conversation.clone(),
         }
     }
 

@@ -85,6 +85,9 @@ pub struct AgentPicture {
     pub drifts: u32,
     /// How its program ended last.
     pub last_exit: Option<String>,
+    /// Its conversation as it is named on a resume, where it is known.
+    #[serde(default)]
+    pub conversation: Option<String>,
 }
 
 /// All that is known of one agent.

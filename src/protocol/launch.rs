@@ -17,6 +17,21 @@ pub const PANE_OPTION: &str = "@agent_orchestrator_pane";
 /// the path of the agent's tmux socket.
 pub const MARK: &str = "AGENT_ORCHESTRATOR_SOCKET";
 
+/// A transcript that is kept as a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    /// The file.
+    pub path: PathBuf,
+    /// Whose session files are read, one of `Teller::WORDS`.
+    pub program: String,
+    /// Where they are, see `transcripts_dir`.
+    pub transcripts_dir: String,
+    /// Shell text: the program.
+    pub bin: String,
+    /// The only conversation that counts: another agent of the same program has the same folder.
+    pub only: Option<String>,
+}
+
 /// Everything about one start.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Launch {
@@ -35,6 +50,9 @@ pub struct Launch {
     /// Arguments of this program, which runs beside the agent; empty for none.
     #[serde(default)]
     pub beside: Vec<String>,
+    /// The transcript that is kept while the agent runs.
+    #[serde(default)]
+    pub kept: Option<Kept>,
     /// The session's log.
     pub log: PathBuf,
 }

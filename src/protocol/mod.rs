@@ -5,6 +5,7 @@ pub mod control;
 pub mod event;
 pub mod launch;
 pub mod tmux;
+pub mod transcript;
 pub mod unit;
 
 pub use crate::policy::event::{Event, EventKind, Level};

@@ -47,22 +47,22 @@ fn the_files_that_must_be_there_are_listed() {
     let gone: Vec<Mistake> = files_needed(&parsed)[..3].iter().map(|needed| missing(needed, EVERY_KEY)).collect();
     expect![[r#"
         error: kickoff template `/srv/fleet/prompts/kickoff.md` is missing
-          --> agents.toml:65:1
+          --> agents.toml:68:1
            |
-        65 | kickoff_template = "prompts/kickoff.md"
+        68 | kickoff_template = "prompts/kickoff.md"
            | ^^^^^^^^^^^^^^^^
 
         error: plan is missing
-          --> agents.toml:73:15
+          --> agents.toml:76:15
            |
-        73 |   { id = "1", plan = "plans/1.md", status = "STATUS-1.md", models = { builder = "opus" } },
+        76 |   { id = "1", plan = "plans/1.md", status = "STATUS-1.md", models = { builder = "opus" } },
            |               ^^^^
         hint: looked for `/srv/fleet/plans/1.md`, `/srv/fleet/clone/plans/1.md`, `/srv/fleet/clone/docs/plans/1.md`
 
         error: plan is missing
-          --> agents.toml:74:15
+          --> agents.toml:77:15
            |
-        74 |   { id = "2", plan = "plans/2.md", status = "STATUS-2.md" },
+        77 |   { id = "2", plan = "plans/2.md", status = "STATUS-2.md" },
            |               ^^^^
         hint: looked for `/srv/fleet/plans/2.md`, `/srv/fleet/clone/plans/2.md`, `/srv/fleet/clone/docs/plans/2.md`
     "#]]

@@ -12,7 +12,7 @@ use super::{READY, fifo, read};
 use crate::daemon::child;
 
 /// The most bytes of a session's log; one older file of that size is kept beside it as `.1`.
-const LOG_BYTES_MAX: u64 = 16 << 20;
+pub const LOG_BYTES_MAX: u64 = 16 << 20;
 
 /// How much is copied at once.
 const COPY_BYTES: usize = 64 << 10;
@@ -56,7 +56,8 @@ pub fn log(launch_file: &Path) -> anyhow::Result<()> {
 }
 
 /// A log file that is set aside when it is full.
-struct Writer {
+#[derive(Debug)]
+pub struct Writer {
     path: PathBuf,
     file: File,
     bytes: u64,
@@ -65,7 +66,10 @@ struct Writer {
 
 impl Writer {
     /// Appends to the log at `path`, and makes its folder.
-    fn open(path: &Path, bytes_max: u64) -> io::Result<Self> {
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub fn open(path: &Path, bytes_max: u64) -> io::Result<Self> {
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder)?;
         }
@@ -75,7 +79,10 @@ impl Writer {
     }
 
     /// Writes `piece` as a whole; what does not fit into the file goes into the next one.
-    fn write(&mut self, mut piece: &[u8]) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write(&mut self, mut piece: &[u8]) -> io::Result<()> {
         while !piece.is_empty() {
             if self.bytes >= self.bytes_max {
                 self.rotate()?;

@@ -3,7 +3,7 @@
 mod log;
 
 use std::convert::Infallible;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::AsFd;
@@ -23,7 +23,7 @@ use super::{child, clock};
 use crate::protocol::launch::{Launch, MARK, PANE_OPTION, RUN_OPTION};
 use crate::protocol::tmux::{argument, literal};
 
-pub use log::log;
+pub use log::{LOG_BYTES_MAX, Writer, log};
 
 /// The most bytes that are read of a launch file; what exec takes is less (`MAX_ARG_STRLEN` and the stack's limit,
 /// execve(2)).
@@ -137,20 +137,23 @@ pub fn pane(launch_file: &Path) -> anyhow::Result<Infallible> {
     }
     std::env::set_current_dir(&launch.dir).with_context(|| format!("cannot enter `{}`", launch.dir.display()))?;
     let mark = socket(launch_file, &launch)?;
-    start_beside(&launch, &mark);
+    if !launch.beside.is_empty() {
+        let arguments: Vec<&OsStr> = launch.beside.iter().map(OsStr::new).collect();
+        start_beside(&launch, &mark, &arguments);
+    }
+    if launch.kept.is_some() {
+        start_beside(&launch, &mark, &[OsStr::new("keep"), launch_file.as_os_str()]);
+    }
     let mut shell = child::replacement("/bin/sh");
     shell.arg("-c").arg(&launch.command);
     shell.env("PWD", &launch.dir).envs(&launch.env).env(MARK, mark);
     Err(anyhow!("cannot run `/bin/sh`: {}", shell.exec()))
 }
 
-/// Starts what runs beside the agent. An agent without it is no worse than one that cannot tell of itself.
-fn start_beside(launch: &Launch, mark: &Path) {
-    if launch.beside.is_empty() {
-        return;
-    }
+/// Starts what runs beside the agent: this program with `arguments`. An agent without it is no worse than one that cannot tell of itself.
+fn start_beside(launch: &Launch, mark: &Path, arguments: &[&OsStr]) {
     let mut beside = child::command(child::own_program());
-    beside.args(&launch.beside).envs(&launch.env).env(MARK, mark).stdout(Stdio::null()).stderr(Stdio::null());
+    beside.args(arguments).envs(&launch.env).env(MARK, mark).stdout(Stdio::null()).stderr(Stdio::null());
     // It ends when this process does, whatever that has become.
     let _ = beside.spawn();
 }
@@ -186,7 +189,11 @@ fn wait_for_log(fifo: &Path) -> anyhow::Result<()> {
     }
 }
 
-fn read(launch_file: &Path) -> anyhow::Result<Launch> {
+/// Reads a launch file.
+///
+/// # Errors
+/// When it cannot be read or understood.
+pub fn read(launch_file: &Path) -> anyhow::Result<Launch> {
     let name = launch_file.display();
     let mut text = Vec::new();
     File::open(launch_file)
