@@ -90,7 +90,17 @@ impl Driver {
         let (dir, log) = (self.dir(agent), self.paths.session_log(&session));
         std::fs::create_dir_all(&dir).unwrap();
         let env = BTreeMap::from([("LC_ALL".to_owned(), "C.UTF-8".to_owned())]);
-        Launch { run, agent: agent.to_owned(), session, dir, command: command.to_owned(), env, beside: Vec::new(), log }
+        Launch {
+            run,
+            agent: agent.to_owned(),
+            session,
+            dir,
+            command: command.to_owned(),
+            env,
+            beside: Vec::new(),
+            kept: None,
+            log,
+        }
     }
 
     pub fn write_launch(&self, launch: &Launch) {
