@@ -113,7 +113,7 @@ fn explain_tells_of_the_next_wake_and_of_an_ordered_run() {
         supervisor.explain(name, story.now).expect("an agent").next.join("; ")
     };
     assert_eq!(next(&mut story, "orchestrator"), "a wake is due in 90 s");
-    assert_eq!(next(&mut story, "assistant"), "`daily` wakes it, by a timer");
+    assert_eq!(next(&mut story, "assistant"), "`daily` wakes it: needs a timer");
     story.missing.insert("upgrader".to_owned(), "not yet".to_owned());
     story.run("upgrader", false, Some("only codex"));
     assert!(next(&mut story, "upgrader").contains("a run is ordered, with: only codex"));

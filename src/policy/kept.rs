@@ -31,6 +31,7 @@ impl AgentState {
         if !is_lasting {
             return;
         }
+        self.kept.retain(|known| known.id != message.id);
         if self.kept.len() == KEPT_MAX {
             self.kept.remove(0);
         }
@@ -47,7 +48,9 @@ impl AgentState {
     pub(super) fn queue_kept(&mut self) {
         for mut message in std::mem::take(&mut self.kept).into_iter().rev() {
             message.progress = Progress::Queued;
-            self.queue.insert(0, message);
+            if self.queue.iter().all(|known| known.id != message.id) {
+                self.queue.insert(0, message);
+            }
         }
     }
 }
