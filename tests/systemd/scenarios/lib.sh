@@ -24,8 +24,9 @@ promise() {
 not() { ! "$@"; }
 
 # within SECONDS COMMAND...: the command succeeds at last; a machine has no single event for all that is waited for.
+# SCENARIO_PATIENCE says how many times slower than usual the machine is.
 within() {
-    local end=$((SECONDS + $1))
+    local end=$((SECONDS + $1 * ${SCENARIO_PATIENCE:-1}))
     shift
     until "$@"; do
         if ((SECONDS >= end)); then
