@@ -8,7 +8,9 @@ fleet
     ada = fleet.agents.ada // {
       prompt = "begin anew";
       environment.GREETING = "good bye";
-      limits.tasksMax = 400;
+      limits = fleet.agents.ada.limits // {
+        tasksMax = 400;
+      };
     };
     eve = {
       dir = "eve";

@@ -24,7 +24,11 @@
       wake.schedule = "hourly";
       environment.GREETING = "100% hello";
       environmentFile = "/etc/agent-orchestrator/ada.env";
-      limits.tasksMax = 500;
+      limits = {
+        tasksMax = 500;
+        memoryMax = "64M";
+      };
+      serviceConfig.MemorySwapMax = 0;
     };
     bob = {
       dir = "bob";
@@ -67,6 +71,13 @@
       prompt = "begin";
       enable = false;
       environmentFile = "/etc/agent-orchestrator/dave.env";
+    };
+    glutton = {
+      dir = "glutton";
+      prompt = "begin";
+      enable = false;
+      limits.memoryMax = "64M";
+      serviceConfig.MemorySwapMax = 0;
     };
     talker = {
       dir = "talker";

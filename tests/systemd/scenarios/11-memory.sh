@@ -27,8 +27,7 @@ exec /srv/fleet/agent.sh
 PROGRAM
 chmod 755 /srv/fleet/glutton.sh
 for agent in ada glutton; do
-    mkdir -p "/etc/systemd/system/$(session "$agent").d"
-    printf '[Service]\nMemoryMax=64M\nMemorySwapMax=0\n' >"/etc/systemd/system/$(session "$agent").d/20-limits.conf"
+    printf '[Service]\nMemoryMax=64M\nMemorySwapMax=0\n' | drop_in "$(session "$agent")" 20-limits
 done
 systemctl daemon-reload
 start_fleet
