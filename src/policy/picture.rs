@@ -203,7 +203,7 @@ impl Supervisor {
             (true, _) => ("waiting", Some("for its start".to_owned())),
             (false, _) if task && dead => ("finished", exit),
             (false, _) if task => {
-                let schedule = agent.and_then(|agent| agent.schedule.as_ref());
+                let schedule = agent.schedule.as_ref();
                 let timer = schedule.map(|schedule| format!(", or at `{schedule}`: needs a timer")).unwrap_or_default();
                 ("stopped", Some(format!("a task; `run {name}` runs it{timer}")))
             }
