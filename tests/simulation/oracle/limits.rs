@@ -1,0 +1,123 @@
+//! Held accounts are left alone, probed by one agent, and never forgotten.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use agent_orchestrator::policy::action::Action;
+use agent_orchestrator::policy::event::EventKind;
+use agent_orchestrator::policy::limit::Hold;
+use agent_orchestrator::policy::message::{Progress, Purpose};
+use agent_orchestrator::policy::observation::Observation;
+use agent_orchestrator::policy::state::State;
+
+use super::sessions::Sessions;
+use super::{Step, Verdict, broken, is_held};
+use crate::clock::{HOUR, JUMP_MAX, MINUTE, SECOND, span};
+use crate::program::{Program, Turn};
+use crate::world::World;
+
+/// No probe lies further ahead: a bare time of day, with slack, read off a clock that was wrong.
+const AHEAD_MAX: u64 = 6 * HOUR + 2 * MINUTE + JUMP_MAX;
+/// A canary has so long to answer.
+const CANARY_MAX: u64 = 181 * SECOND;
+
+/// What looks have shown of limits.
+#[derive(Debug, Default)]
+pub struct Limits {
+    /// Looks that are on their way to the supervisor: whether they show a limit.
+    shown: BTreeMap<String, VecDeque<bool>>,
+    /// Agents whose last look showed the banner of a limit.
+    knows: BTreeSet<String>,
+}
+
+impl Limits {
+    /// A look was taken of this program.
+    pub fn shown(&mut self, agent: &str, program: &Program) {
+        let shows = program.turn == Turn::Rest && program.banner.is_some();
+        self.shown.entry(agent.to_owned()).or_default().push_back(shows);
+    }
+
+    pub fn gone(&mut self, agent: &str) {
+        self.knows.remove(agent);
+    }
+
+    pub fn supervisor_ends(&mut self) {
+        self.shown.clear();
+    }
+
+    pub fn judge(&mut self, seen: &Step, after: &State, world: &World, sessions: &Sessions) -> Verdict {
+        for observation in seen.told {
+            if let Observation::Looked { agent, screen: Ok(_) } = observation {
+                let shows = self.shown.get_mut(agent).and_then(VecDeque::pop_front).unwrap_or(false);
+                if shows {
+                    self.knows.insert(agent.clone())
+                } else {
+                    self.knows.remove(agent)
+                };
+            }
+        }
+        for event in seen.events(EventKind::LimitHeld) {
+            let agent = event.agent.clone().unwrap_or_default();
+            if !self.knows.contains(&agent) {
+                return broken("only a banner holds an account", format!("{agent}: {}", event.text));
+            }
+        }
+        for action in &seen.turn.actions {
+            match action {
+                Action::Stop { agent } => self.judge_stop(agent, seen, world, sessions)?,
+                Action::Paste { agent, message, .. } => {
+                    let queue = seen.before.agents.get(agent).map(|agent| &agent.queue);
+                    let begun = queue
+                        .into_iter()
+                        .flatten()
+                        .any(|other| other.id == *message && other.progress != Progress::Queued);
+                    let queue = after.agents.get(agent).map(|agent| &agent.queue);
+                    let probe = queue
+                        .into_iter()
+                        .flatten()
+                        .any(|other| other.id == *message && other.purpose == Purpose::Probe);
+                    let held = is_held(seen.before, &world.fleet, agent) && is_held(after, &world.fleet, agent);
+                    if held && !begun && !probe {
+                        return broken("a held agent is left alone", format!("{agent}: {message} is typed"));
+                    }
+                }
+                _ => {}
+            }
+        }
+        judge_deadlines(seen, after)
+    }
+
+    fn judge_stop(&self, agent: &str, seen: &Step, world: &World, sessions: &Sessions) -> Verdict {
+        let after = seen.after;
+        let alive = world.panes.get(agent).is_some_and(|pane| pane.program.is_some());
+        if !alive || sessions.is_deliberate(agent) {
+            return Ok(());
+        }
+        let held = is_held(seen.before, &world.fleet, agent) && is_held(after, &world.fleet, agent);
+        let shows = self.knows.contains(agent) && world.is_limited(agent);
+        if held || shows {
+            return broken("no healing inside a limit window", format!("{agent} (held: {held}, shows it: {shows})"));
+        }
+        Ok(())
+    }
+}
+
+/// Judges that every hold has a next probe, and that the turn waits no longer than for the nearest.
+fn judge_deadlines(seen: &Step, after: &State) -> Verdict {
+    let now = seen.turn.now;
+    for limit in &after.limits {
+        let due = match &limit.hold {
+            Hold::Named { until } if *until > now.wall + span(AHEAD_MAX) => None,
+            Hold::Flat { until } if until.mono.since(now.mono).as_millis() > u128::from(HOUR + SECOND) => None,
+            Hold::Named { .. } | Hold::Flat { .. } => limit.due(now).map(|due| due.mono),
+            Hold::Probing { since, .. } => {
+                let due = since.mono + std::time::Duration::from_millis(CANARY_MAX);
+                (due > now.mono).then_some(due)
+            }
+        };
+        let waits = seen.turn.deadline;
+        if due.is_none_or(|due| waits.is_none_or(|waits| waits > due)) {
+            return broken("no hold without a next probe", format!("{limit:?}, the turn waits until {waits:?}"));
+        }
+    }
+    Ok(())
+}
