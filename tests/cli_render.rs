@@ -53,6 +53,7 @@ fn picture() -> Picture {
         config: "/srv/proj/agents.toml".to_owned(),
         log_dir: "/srv/proj/logs".to_owned(),
         config_error: None,
+        holds: Vec::new(),
         config_warnings: Vec::new(),
         loops: vec![in_loop("")],
         agents: vec![agent("builder", "working", 3), agent("adversary", "idle", 240)],

@@ -92,7 +92,7 @@ fn send(states: &[NotifyState]) {
     let _ = sd_notify::notify(false, states);
 }
 
-/// Returns one line for `systemctl status`: agents by state, and where each loop is.
+/// Returns one line for `systemctl status`: agents by state, where each loop is, which accounts are held.
 fn status_line(picture: &Picture) -> String {
     let mut counts: Vec<(&str, usize)> = Vec::new();
     for agent in &picture.agents {
@@ -109,6 +109,7 @@ fn status_line(picture: &Picture) -> String {
         let phase = a_loop.phase.as_deref().unwrap_or("no phase");
         parts.push(format!("{name}{phase} ({} of {}), {}", a_loop.position, a_loop.phases.len(), a_loop.state));
     }
+    parts.extend(picture.holds.iter().map(|hold| format!("held: {hold}")));
     if picture.config_error.is_some() {
         parts.push("config on disk is broken".to_owned());
     }
@@ -151,6 +152,7 @@ mod tests {
             config: String::new(),
             log_dir: String::new(),
             config_error: None,
+            holds: Vec::new(),
             config_warnings: Vec::new(),
             loops: Vec::new(),
             agents: Vec::new(),
@@ -169,10 +171,11 @@ mod tests {
             head: None,
             trouble: None,
         });
+        picture.holds.push("account claude, next probe 15:00".to_owned());
         picture.config_error = Some("line 3".to_owned());
         assert_eq!(
             status_line(&picture),
-            "2 working, 1 idle, 1 dead; p2 (2 of 3), in progress; config on disk is broken"
+            "2 working, 1 idle, 1 dead; p2 (2 of 3), in progress; held: account claude, next probe 15:00; config on disk is broken"
         );
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Supervisor;
 use super::death::HEALTHY;
 use super::fleet::{Agent, Kind, Loop};
-use super::limit::local;
+use super::limit::{Limit, local};
 use super::live::shortened;
 use super::message::{Message, Progress, Purpose};
 use super::now::Now;
@@ -33,6 +33,7 @@ impl Supervisor {
             config: String::new(),
             log_dir: String::new(),
             config_error: self.config_error.clone(),
+            holds: self.state.limits.iter().map(|limit| hold_words(limit, now)).collect(),
             config_warnings: self.config_warnings.clone(),
             loops: self.fleet.loops.iter().filter_map(|a_loop| self.loop_picture(a_loop, now)).collect(),
             agents: configured.chain(left_over).collect(),
@@ -153,11 +154,7 @@ impl Supervisor {
     /// Says until when an agent is held, if it is.
     fn held_words(&self, name: &str, now: Now) -> Option<String> {
         let limit = self.limit_of(name)?;
-        let next = match limit.due(now) {
-            Some(due) => format!("next probe {}", local(due.wall, now)),
-            None => "being probed".to_owned(),
-        };
-        Some(format!("account {}, {next}: {}", limit.account, limit.banner))
+        Some(format!("{}: {}", hold_words(limit, now), limit.banner))
     }
 
     fn resting_words(
@@ -353,4 +350,13 @@ impl Supervisor {
         }
         lines
     }
+}
+
+/// Says which account is held, and when it is asked next.
+fn hold_words(limit: &Limit, now: Now) -> String {
+    let next = match limit.due(now) {
+        Some(due) => format!("next probe {}", local(due.wall, now)),
+        None => "being probed".to_owned(),
+    };
+    format!("account {}, {next}", limit.account)
 }

@@ -20,6 +20,9 @@ pub struct Picture {
     pub log_dir: String,
     /// Why the config on disk is not in force.
     pub config_error: Option<String>,
+    /// Held accounts, each with when it is asked next: `account claude, next probe 15:00`.
+    #[serde(default)]
+    pub holds: Vec<String>,
     /// Mistakes in the config that did not stop it.
     pub config_warnings: Vec<String>,
     /// In the order of the config.

@@ -68,6 +68,7 @@ promise "ada runs" within 20 pane ada
 test_starts() { (($(starts "$1") >= $2)); }
 starts() { wc -l <"/srv/fleet/$1/starts"; }
 promise "carl's account is still held" is_state carl limited
+promise "STATUS= names it" grep -q 'held: account limited, ' <(prop "$supervisor" StatusText)
 promise "dan is" is_state dan limited
 promise "neither was started" test "$(starts carl) $(starts dan)" = "1 1"
 promise "at the probe's time one of them is asked" within 25 test_starts carl 2
