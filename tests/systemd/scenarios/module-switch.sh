@@ -32,6 +32,12 @@ promise "its program too" not kill -0 "$bob"
 promise "and its calendar" not is_up agent-orchestrator-wake@bob.timer
 promise "a changed agent goes on" test "$(pane ada)" = "$ada"
 promise "its new bound is in force" test "$(prop "$(session ada)" TasksMax)" = 400
+bound=/sys/fs/cgroup$(prop "$(session ada)" ControlGroup)/pids.max
+if [[ -e $bound ]]; then
+    promise "for the kernel as well" test "$(cat "$bound")" = 400
+else
+    cannot "the kernel bounds no cgroup here"
+fi
 greeting() { tr '\0' '\n' <"/proc/$(pane ada)/environ" | grep -qx "GREETING=$1"; }
 promise "its environment is that of its start" greeting '100% hello'
 promise "a restart by hand" agent-orchestrator restart ada
