@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -24,9 +25,14 @@ fn read(name: &str) -> String {
     fs::read_to_string(root().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
-fn program(arguments: &[&str], folder: &Path) -> Output {
+fn command(arguments: &[&str], folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_agent-orchestrator"));
-    command.args(arguments).current_dir(folder).env("COLUMNS", "200").env_remove("XDG_RUNTIME_DIR").output().unwrap()
+    command.args(arguments).current_dir(folder).env("COLUMNS", "200").env_remove("XDG_RUNTIME_DIR");
+    command
+}
+
+fn program(arguments: &[&str], folder: &Path) -> Output {
+    command(arguments, folder).output().unwrap()
 }
 
 fn help(arguments: &[&str]) -> String {
@@ -129,7 +135,11 @@ fn the_example_is_short_and_check_accepts_it() {
     for clone in ["clones/builder", "clones/adversary"] {
         fs::create_dir_all(folder.path().join(clone)).unwrap();
     }
-    let check = program(&["check"], folder.path());
+    let claude = folder.path().join("claude");
+    fs::write(&claude, "#!/bin/sh\necho '2.1.197 (Claude Code)'\n").unwrap();
+    fs::set_permissions(&claude, PermissionsExt::from_mode(0o755)).unwrap();
+    let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap());
+    let check = command(&["check"], folder.path()).env("PATH", path).output().unwrap();
     let said = String::from_utf8_lossy(&check.stdout).into_owned();
     assert_eq!((check.status.code(), said.as_str()), (Some(0), "agents.toml: 2 agents, 1 loop, no mistakes\n"));
 }

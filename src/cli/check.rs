@@ -4,16 +4,20 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
 
 use super::stop::{Failure, Outcome};
-use super::{fleet_file, out, text};
+use super::{bounded, fleet_file, out, text};
+use crate::config::proven::{self, Answer, Asked};
 use crate::config::{self, FileUse, Mistake, Needed, Parsed, Severity};
 use crate::protocol::control::Reason;
 
 /// What stands below `check --help`.
 pub const HELP: &str = "\
 Finds all mistakes at once, each with file, line, column and what helps; also files that the config names and \
-that are not there. It starts nothing and needs no supervisor.
+that are not there. It warns of an agent's program that is missing, or of another series (2.1 of 2.1.197) than its \
+preset is known to fit; each is asked for its `--version`. It starts nothing else and needs no supervisor.
 
 Exit codes:
   0  no mistakes; warnings do not count
@@ -25,6 +29,12 @@ Examples:
 
 /// How much is read of a file that the config names, bytes.
 const CONTENT_SIZE_MAX: u64 = 1 << 20;
+
+/// How long a program may take to tell its version.
+const VERSION_MAX: Duration = Duration::from_secs(20);
+
+/// How a shell ends that finds no program (POSIX, "Exit Status for Commands").
+const NOT_FOUND: &str = "exit status: 127";
 
 /// What `check` takes.
 #[derive(Debug, Clone, clap::Args)]
@@ -54,6 +64,10 @@ pub fn run(config: &Path, arguments: &Arguments) -> Outcome {
     let mut mistakes = parsed.mistakes.clone();
     let needed = config::files_needed(&parsed).iter().filter(|needed| arguments.looks_for(needed));
     mistakes.extend(needed.filter_map(|needed| wrong_with(needed, &parsed, &source)));
+    // What is checked for another host has its programs there.
+    if let Some(fleet) = parsed.fleet.as_ref().filter(|_| arguments.files_below.is_none()) {
+        mistakes.extend(proven::programs(fleet).iter().filter_map(|asked| proven::doubt(asked, &version(asked))));
+    }
     if arguments.json {
         out::json(&config::entries(&mistakes, config))?;
     } else {
@@ -70,6 +84,17 @@ pub fn run(config: &Path, arguments: &Arguments) -> Outcome {
     let kinds: Vec<&str> = parsed.fleet.iter().flat_map(|fleet| &fleet.agents).map(|agent| agent.kind.word()).collect();
     let loops = parsed.fleet.as_ref().map_or(0, |fleet| fleet.loops.len());
     out::text(&summary(config, &kinds, loops, warnings))
+}
+
+/// Asks a program for its version.
+fn version(asked: &Asked) -> Answer {
+    let mut command = Command::new("/bin/sh");
+    command.arg("-c").arg(format!("{} --version", asked.bin)).envs(&asked.env);
+    match bounded::run(&mut command, VERSION_MAX) {
+        Ok(said) => Answer::Said(said),
+        Err(error) if format!("{error:#}").starts_with(NOT_FOUND) => Answer::Missing,
+        Err(error) => Answer::Failed(text::clean(&format!("{error:#}"))),
+    }
 }
 
 /// Returns what is wrong with a file that the config names.

@@ -14,6 +14,7 @@ pub mod mistake;
 mod pattern;
 mod place;
 pub mod preset;
+pub mod proven;
 mod reader;
 pub mod render;
 mod rules;
