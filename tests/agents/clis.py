@@ -1,0 +1,80 @@
+"""The agent programs: how each is installed, and what makes it start unattended against the stand-in."""
+import json
+import os
+import subprocess
+from pathlib import Path
+
+PINNED = json.loads((Path(__file__).parent / "clis.json").read_text())
+INSTALL_S_MAX = 300
+
+
+def cache():
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "agent-orchestrator" / "clis"
+
+
+def install(name):
+    """The folder of the program's command; it is fetched from npm once. A sentence where that cannot be."""
+    package, version = PINNED[name]["package"], PINNED[name]["version"]
+    folder = cache() / f"{name}-{version}"
+    command = folder / "node_modules" / ".bin" / name
+    if not command.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        npm = ["npm", "install", "--prefix", folder, "--no-audit", "--no-fund", "--loglevel=error", f"{package}@{version}"]
+        try:
+            done = subprocess.run(npm, capture_output=True, text=True, timeout=INSTALL_S_MAX, check=False)
+            said = done.stderr.strip().splitlines()
+        except (OSError, subprocess.TimeoutExpired) as error:
+            said = [str(error)]
+        if not command.exists():
+            raise LookupError(f"{package}@{version} cannot be had from npm: {said[-1] if said else 'no reason given'}")
+    return command.parent
+
+
+def write(path, value):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(value if isinstance(value, str) else json.dumps(value))
+
+
+def claude(home, project, address):
+    write(home / ".claude.json", {
+        "hasCompletedOnboarding": True, "projects": {str(project): {"hasTrustDialogAccepted": True}}})
+    return {"ANTHROPIC_BASE_URL": address, "CLAUDE_CODE_OAUTH_TOKEN": "sk-ant-oat01-made-up",
+            "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", "DISABLE_AUTOUPDATER": "1"}
+
+
+def opencode(home, project, address):
+    provider = {"npm": "@ai-sdk/openai-compatible", "name": "Stand-in", "models": {"stand-in": {"name": "Stand-in"}},
+                "options": {"baseURL": f"{address}/v1", "apiKey": "made-up"}}
+    write(home / ".config/opencode/opencode.json", {
+        "autoupdate": False, "share": "disabled", "model": "own/stand-in", "small_model": "own/stand-in",
+        "provider": {"own": provider}, "permission": {"bash": "ask"}})
+    return {"OPENCODE_DISABLE_AUTOUPDATE": "1", "OPENCODE_DISABLE_MODELS_FETCH": "1"}
+
+
+def codex(home, project, address):
+    write(home / ".codex/config.toml", f"""
+model = "gpt-5"
+model_provider = "own"
+approval_policy = "on-request"
+sandbox_mode = "read-only"
+check_for_update_on_startup = false
+[model_providers.own]
+name = "own"
+base_url = "{address}/v1"
+env_key = "MADE_UP_KEY"
+wire_api = "responses"
+[projects."{project}"]
+trust_level = "trusted"
+""")
+    return {"MADE_UP_KEY": "made-up"}
+
+
+def gemini(home, project, address):
+    write(home / ".gemini/settings.json", {
+        "security": {"folderTrust": {"enabled": False}, "auth": {"selectedType": "gemini-api-key"}},
+        "general": {"disableAutoUpdate": True}, "privacy": {"usageStatisticsEnabled": False}})
+    return {"GEMINI_API_KEY": "made-up", "GOOGLE_GEMINI_BASE_URL": address}
+
+
+PREPARE = {"claude": claude, "opencode": opencode, "codex": codex, "gemini": gemini}
