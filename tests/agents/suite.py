@@ -22,6 +22,7 @@ STATE_S_MAX = 60
 # opencode's first request takes that long on two busy processors.
 START_S_MAX = 150
 LIMIT_S_MAX = 150
+SCREEN_S_MAX = 3
 LOOK_EVERY_S = 0.2
 TEXTS = {
     "short": "{} please say hello",
@@ -111,9 +112,17 @@ class World:
 
     def seen(self, *meanings):
         """The newest event's words, and what the screen shows of these meanings, or at all."""
+        # Events come first; the screen is looked at a moment later.
+        end = time.monotonic() + SCREEN_S_MAX
+        while True:
+            told, read = self.seen_now(meanings)
+            if time.monotonic() > end or not meanings or read.split()[0] in meanings:
+                return told, read
+            with self.api.changed:
+                self.api.changed.wait(LOOK_EVERY_S)
+
+    def seen_now(self, meanings):
         sources = self.sources()
-        if "DUMP" in os.environ:
-            print(json.dumps(sources, indent=1), file=sys.stderr)
         told = [each for each in sources if each["name"] == "events" and each["age_s"] is not None]
         told.sort(key=lambda each: each["age_s"])
         # What was told stands among the screen's readings, under rules of its own.
@@ -152,11 +161,11 @@ def start(world):
 
 
 def working(world):
-    world.api.mode = "slow"
+    world.api.slow_s, world.api.mode = 7, "slow"
     world.verb("send", "a", "work a little")
     world.until_state("working", limit_s=10)
-    seen = world.seen("working")
     world.stays("working", 2)
+    seen = world.seen("working")
     world.api.mode = "answer"
     return seen, "shown as working, and stays so"
 
@@ -171,7 +180,7 @@ def deliver_idle(world):
 
 
 def deliver_busy(world):
-    world.api.mode = "slow"
+    world.api.slow_s, world.api.mode = 4, "slow"
     world.verb("send", "a", "be busy")
     world.until_state("working", limit_s=10)
     world.api.mode = "answer"
