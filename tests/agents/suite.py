@@ -7,6 +7,7 @@ A row is a state that an agent is brought into: what its own events told, what i
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -50,6 +51,16 @@ class Failed(Exception):
     pass
 
 
+WORLDS = []
+
+
+def give_up(*_):
+    """Ends what was started when the suite itself is ended."""
+    for world in WORLDS:
+        world.end()
+    os._exit(1)
+
+
 class World:
     """One agent program in a home of its own."""
 
@@ -66,6 +77,7 @@ class World:
                     **clis.PREPARE[name](self.home, self.project, self.api.address)}
         subprocess.run(["git", "init", "-q", self.project], check=True, env=self.env)
         (self.project / "agents.toml").write_text(CONFIG.format(backend=name))
+        WORLDS.append(self)
 
     def verb(self, *words, check=True, limit_s=120):
         done = subprocess.run([self.program, *words], cwd=self.project, env=self.env, capture_output=True, text=True,
@@ -326,6 +338,8 @@ def rows(program, name):
 def main():
     program, names = str(Path(sys.argv[1]).resolve()), sys.argv[2:] or list(clis.PINNED)
     results = {}
+    signal.signal(signal.SIGTERM, give_up)
+    signal.signal(signal.SIGINT, give_up)
 
     def one(name):
         results[name] = rows(program, name)
