@@ -3,7 +3,7 @@
 mod story;
 
 use agent_orchestrator::policy::observation::{Exit, Observation};
-use agent_orchestrator::policy::request::Reason;
+use agent_orchestrator::policy::request::{Reason, Request};
 use story::Story;
 use story::woken::{FLEET, fleet, outcome, told_of, wakes, work};
 
@@ -247,4 +247,19 @@ fn a_wake_waits_for_a_dead_agent_and_lands_after_its_restart() {
     story.turn(vec![Observation::PromptsChanged]);
     story.pass_s(10);
     assert_eq!(story.pane("orchestrator").taken, ["look around"]);
+}
+
+#[test]
+fn a_wake_that_waits_stays_behind_the_probe_of_a_held_account() {
+    let mut story = fleet();
+    story.pane("assistant").above = "esc to interrupt".to_owned();
+    work(&mut story, "assistant", 2);
+    let answer = story.ask(Request::Wake { name: "assistant".to_owned() });
+    work(&mut story, "assistant", 2);
+    assert_eq!(outcome(&story, answer).0, 0);
+    story.pane("assistant").above = "usage limit reached, resets 05:00".to_owned();
+    story.output("assistant");
+    story.pass_s(3700);
+    let taken = story.pane("assistant").taken.clone();
+    assert!(taken.first().is_some_and(|text| text != "anything to do?"), "the probe comes first: {taken:?}");
 }

@@ -22,13 +22,12 @@ impl Supervisor {
 
     /// Puts a message before those that have not been typed yet.
     pub(super) fn queue_first(&mut self, name: &str, purpose: Purpose, text: String, now: Now) {
-        if self.queue(name, purpose, text, now).is_none() {
-            return;
-        }
+        let Some(id) = self.queue(name, purpose, text, now) else { return };
         let Some(state) = self.state.agents.get_mut(name) else { return };
         let under_way = state.queue.iter().take_while(|message| message.progress != Progress::Queued).count();
-        if let Some(message) = state.queue.pop() {
-            state.queue.insert(under_way, message);
+        // It need not be the last one: a wake that waits stays behind it.
+        if let Some(place) = state.queue.iter().position(|message| message.id == id) {
+            state.queue[under_way..=place].rotate_right(1);
         }
     }
 
