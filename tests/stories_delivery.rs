@@ -64,6 +64,38 @@ fn a_persons_draft_is_left_alone_and_told_after_a_while() {
 }
 
 #[test]
+fn a_draft_that_is_there_instead_of_the_pasted_text_gets_no_key() {
+    let mut story = Story::new(ONE);
+    story.pass_s(5);
+    story.pane("worker").loses_pastes = 1;
+    story.send("worker", "go on with gate two", 60);
+    story.pass(Duration::from_millis(100));
+    story.pane("worker").input = "rm -rf build && ".to_owned();
+    story.output("worker");
+    story.pass_s(30);
+    assert_eq!(story.pane("worker").input, "rm -rf build && ");
+    story.pane("worker").input = String::new();
+    story.output("worker");
+    story.pass_s(5);
+    let taken = story.pane("worker").taken.clone();
+    assert!(matches!(taken.as_slice(), [text] if text.ends_with("go on with gate two")), "{taken:?}");
+}
+
+#[test]
+fn a_person_who_types_behind_the_pasted_text_submits_both() {
+    let mut story = Story::new(ONE);
+    story.pass_s(5);
+    story.send("worker", "go on with gate two", 60);
+    story.pass(Duration::from_millis(100));
+    assert_eq!(story.pane("worker").input, "go on with gate two", "pasted, and not submitted yet");
+    story.pane("worker").input.push_str(" and then");
+    story.output("worker");
+    story.pass_s(30);
+    assert_eq!(story.pane("worker").input, "go on with gate two and then");
+    assert!(story.pane("worker").taken.is_empty());
+}
+
+#[test]
 fn send_says_why_it_did_not_arrive() {
     let mut story = Story::new(ONE);
     story.pass_s(5);

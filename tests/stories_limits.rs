@@ -371,3 +371,40 @@ fn explain_says_that_a_message_waits_for_the_account() {
     let pending = explanation.map(|explanation| explanation.pending.join("; ")).unwrap_or_default();
     assert!(pending.contains("waits: account box is held by a usage limit: go on"), "{pending}");
 }
+
+#[test]
+fn an_agent_that_worked_all_along_opens_nothing_as_the_canary_either_and_is_asked_once() {
+    let mut story = Story::new(THREE);
+    story.pass_s(5);
+    works(&mut story, "two", 3);
+    shows(&mut story, "one", "You've hit your session limit. Try again later.");
+    for other in ["one", "opus"] {
+        story.pane(other).input = "half a line of a person".to_owned();
+        story.output(other);
+    }
+    let mut told = String::new();
+    for _ in 0..1000 {
+        works(&mut story, "two", 1);
+        told += &story.told();
+    }
+    assert_eq!(told.matches("asks two to go on").count(), 1, "{told}");
+    assert_eq!(story.saved.limits.len(), 1, "its turn began before the hold");
+    shows(&mut story, "two", "");
+    story.pass_s(60);
+    works(&mut story, "two", 15);
+    assert!(story.saved.limits.is_empty());
+}
+
+#[test]
+fn a_clock_that_was_set_back_puts_no_probe_off_over_a_reboot() {
+    let mut story = Story::new(THREE);
+    story.pass_s(5);
+    shows(&mut story, "one", "You've hit your session limit. Try again later.");
+    story.pass_s(5);
+    assert_eq!(story.saved.limits.len(), 1);
+    story.now.wall -= chrono::TimeDelta::hours(7);
+    story.reboot();
+    story.wake();
+    story.pass_s(3600 + 200);
+    assert!(story.told().contains("probe 1"), "an hour at the most");
+}

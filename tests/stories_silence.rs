@@ -126,6 +126,35 @@ fn an_agent_that_could_not_be_reached_is_looked_at_before_it_is_judged() {
 }
 
 #[test]
+fn what_was_done_while_it_could_not_be_reached_is_no_silence() {
+    let mut story = silent_for(200);
+    let unknown = SessionSeen::Unknown { why: "no answer".to_owned() };
+    story.turn(vec![Observation::Session { agent: "one".to_owned(), seen: unknown }]);
+    story.hung.insert("one".to_owned());
+    story.pass_s(90);
+    story.hung.clear();
+    story.pass_s(200);
+    assert_eq!(story.pane("one").run, 1, "it may have worked, and nobody heard it");
+    story.pass_s(200);
+    assert_eq!(story.pane("one").run, 2, "silent since");
+}
+
+#[test]
+fn who_has_a_persons_draft_in_its_box_is_not_started_anew() {
+    let mut story = silent_for(200);
+    story.pane("one").input = "rm -rf build && ".to_owned();
+    story.output("one");
+    story.pass_s(2000);
+    assert_eq!((story.pane("one").run, story.pane("one").input.as_str()), (1, "rm -rf build && "));
+    story.pane("one").input = String::new();
+    story.output("one");
+    story.pass_s(280);
+    assert_eq!(story.pane("one").run, 1, "the person was there a moment ago");
+    story.pass_s(60);
+    assert_eq!(story.pane("one").run, 2);
+}
+
+#[test]
 fn a_clock_that_is_set_ends_no_wait() {
     let mut story = silent_for(5);
     shows(&mut story, "one", "WAITING-UNTIL: 2026-06-13T04:20:00Z");

@@ -52,7 +52,10 @@ impl Supervisor {
     /// the account runs, one that is to run is started as the probe.
     fn next_canary(&self, limit: &Limit, now: Now) -> Option<String> {
         let of_account = self.fleet.agents.iter().filter(|agent| {
-            self.is_of(&agent.name, limit) && self.wanted(&agent.name) && !limit.passed_over.contains(&agent.name)
+            self.is_of(&agent.name, limit)
+                && self.wanted(&agent.name)
+                && !limit.passed_over.contains(&agent.name)
+                && !limit.asked_busy.contains(&agent.name)
         });
         let mut running: Vec<(Option<Moment>, &str)> = Vec::new();
         let mut dead: Option<&str> = None;
@@ -87,6 +90,11 @@ impl Supervisor {
             self.queue_first(canary, Purpose::Probe, PROBE_TEXT.to_owned(), turn.now);
         }
         let limit = &mut self.state.limits[at];
+        if !runs {
+            limit.note_rested(canary);
+        } else if !limit.rested.contains(canary) {
+            limit.asked_busy.insert(canary.to_owned());
+        }
         limit.hold = Hold::Probing { canary: canary.to_owned(), since: turn.now.moment() };
         let (account, number) = (limit.account.clone(), limit.probes.saturating_add(1));
         let text = format!("account {account}: probe {number} asks {canary} to go on");

@@ -101,64 +101,6 @@ impl Supervisor {
         }
     }
 
-    /// Decides what a look says of the message that is on its way.
-    fn confirm(&mut self, name: &str, turn: &mut Turn) {
-        let Some(look) = self.agents.get(name).and_then(|live| live.look.clone()) else { return };
-        let Some(state) = self.state.agents.get_mut(name) else { return };
-        let Some(message) = state.queue.first_mut() else { return };
-        let ours = |held: &str| input_box::is_ours(held, &message.text);
-        let output = self.agents.get(name).and_then(|live| live.output);
-        let wrote_since = |since: &Moment| output.is_some_and(|output| output > since.mono);
-        match (&message.progress, &look.input) {
-            (Progress::Pasting { .. }, Some(InputBox::Holds(held))) if ours(held) => {
-                message.progress = Progress::Typed { since: turn.now.moment(), shown: true };
-            }
-            (Progress::Pasting { .. }, None | Some(InputBox::Empty | InputBox::Holds(_)))
-                if look.obstacle.as_ref().is_none_or(|obstacle| !matches!(obstacle, Obstacle::Unreadable(_))) =>
-            {
-                message.repeat();
-            }
-            (Progress::Typed { since, shown: false }, Some(InputBox::Holds(_))) => {
-                message.progress = Progress::Typed { since: *since, shown: true };
-            }
-            (Progress::Typed { since, shown } | Progress::Submitted { since, shown, .. }, Some(InputBox::Empty))
-                if *shown =>
-            {
-                let since = *since;
-                if !self.awaits_receipt(name, since, turn) {
-                    self.finish(name, Outcome::Confirmed, turn);
-                }
-            }
-            // The program reads its terminal and never showed the text: it was lost, or taken before anybody looked.
-            (Progress::Submitted { since, shown: false, .. }, Some(InputBox::Empty)) if wrote_since(since) => {
-                let (since, repeated) = (*since, message.is_repeated());
-                if self.awaits_receipt(name, since, turn) {
-                    return;
-                }
-                if repeated {
-                    self.finish(name, Outcome::Unconfirmed, turn);
-                } else if let Some(message) = self.state.agents.get_mut(name).and_then(|state| state.queue.first_mut())
-                {
-                    message.repeat();
-                }
-            }
-            (Progress::Submitted { .. }, Some(InputBox::Holds(held))) if !ours(held) => {
-                self.finish(name, Outcome::Confirmed, turn);
-            }
-            (Progress::Submitted { since, presses, shown: false }, Some(InputBox::Holds(_))) => {
-                message.progress = Progress::Submitted { since: *since, presses: *presses, shown: true };
-            }
-            (
-                Progress::Queued
-                | Progress::Pasting { .. }
-                | Progress::Typed { .. }
-                | Progress::Submitted { .. }
-                | Progress::Posted { .. },
-                _,
-            ) => {}
-        }
-    }
-
     /// Takes in an answer to `Paste`.
     pub(super) fn pasted(&mut self, name: &str, id: MessageId, result: &Result<(), String>, now: Now) {
         if let Some(live) = self.agents.get_mut(name) {
@@ -361,8 +303,10 @@ impl Supervisor {
         let Some(live) = self.agents.get_mut(name) else { return };
         // A dialog that came up meanwhile would take the key for an answer.
         let is_hidden = live.look.as_ref().is_some_and(|look| look.input == Some(InputBox::Absent));
+        // What it holds and does not count as ours is a person's.
+        let is_taken = live.look.as_ref().is_some_and(|look| matches!(look.input, Some(InputBox::Holds(_))));
         let is_late = late <= turn.now.mono;
-        if !proves || shown || is_late && !is_hidden {
+        if !proves || shown || is_late && !is_hidden && !is_taken {
             return self.press(name, 1, turn);
         }
         if !is_late {

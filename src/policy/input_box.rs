@@ -54,6 +54,33 @@ pub fn is_ours(held: &str, sent: &str) -> bool {
     part || held == sent
 }
 
+/// How what stands in the box compares with the text that was just pasted into it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Likeness {
+    /// It is that text, or begins or ends like it: programs draw long ones in ways of their own.
+    Ours,
+    /// That text stands among other text.
+    Within,
+    /// It has nothing of it.
+    Strange,
+}
+
+/// Compares what stands in the box with the text that was just pasted into it.
+pub(super) fn compare(held: &str, sent: &str) -> Likeness {
+    let (inside, text) = (squeezed(held), squeezed(sent));
+    let is_folded = inside.starts_with('[') && inside.to_lowercase().contains("paste");
+    if is_ours(held, sent) || is_folded {
+        return Likeness::Ours;
+    }
+    if inside.contains(&text) {
+        return Likeness::Within;
+    }
+    let same = |(one, other): &(char, char)| one == other;
+    let at_start = inside.chars().zip(text.chars()).take_while(same).count();
+    let at_end = inside.chars().rev().zip(text.chars().rev()).take_while(same).count();
+    if at_start.max(at_end) >= PART_CHARS_MIN { Likeness::Ours } else { Likeness::Strange }
+}
+
 /// Tells whether the end of `text` stands on the screen: a box that wraps to the first column cannot be told apart.
 pub fn shows(screen: &Screen, text: &str) -> bool {
     let end: Vec<char> = squeezed(text).chars().rev().take(PART_CHARS_MIN).collect();

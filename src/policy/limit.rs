@@ -84,6 +84,10 @@ pub struct Limit {
     pub rested: BTreeSet<String>,
     /// Agents that were canary since the last probe time and could not be asked.
     pub passed_over: BTreeSet<String>,
+    /// Agents that were asked in the midst of work from before the hold: they take it up once that is over, and are not
+    /// asked again until they rest.
+    #[serde(default)]
+    pub asked_busy: BTreeSet<String>,
 }
 
 /// How a hold goes on.
@@ -115,13 +119,24 @@ impl Limit {
         self.since = self.since.rebased(now);
         self.hold = match &self.hold {
             Hold::Named { until } => Hold::Named { until: *until },
-            Hold::Flat { until } => Hold::Flat { until: until.rebased(now) },
+            // The wall clock may have been set back in between.
+            Hold::Flat { until } => {
+                let left = (until.wall - now.wall).to_std().unwrap_or_default().min(DATE_PROBE);
+                Hold::Flat { until: Moment { mono: now.mono + left, wall: now.wall + left } }
+            }
             Hold::Probing { .. } => Hold::Flat { until: now.moment() },
         };
         self.shown.clear();
         self.banners.clear();
         self.rested.clear();
         self.passed_over.clear();
+        self.asked_busy.clear();
+    }
+
+    /// An agent was seen without work: what it does from now on was begun after the hold.
+    pub(super) fn note_rested(&mut self, name: &str) {
+        self.rested.insert(name.to_owned());
+        self.asked_busy.remove(name);
     }
 
     /// Returns when the next probe is due, on this turn's clocks; `None` while one runs.
@@ -226,7 +241,7 @@ impl Supervisor {
         let limit = &mut self.state.limits[at];
         limit.shown.entry(name.to_owned()).or_insert(turn.now.moment());
         limit.banners.insert(name.to_owned(), line);
-        limit.rested.insert(name.to_owned());
+        limit.note_rested(name);
     }
 
     /// Lets a banner on a held account's screen change the hold: the canary's refusal, or one that names more.
@@ -284,6 +299,7 @@ impl Supervisor {
             banners: BTreeMap::new(),
             rested: BTreeSet::new(),
             passed_over: BTreeSet::new(),
+            asked_busy: BTreeSet::new(),
         };
         let until = limit.due(turn.now).map(|due| local(due.wall, turn.now)).unwrap_or_default();
         let text = format!("account {} is held: {line} (next probe {until})", limit.account);
@@ -342,10 +358,7 @@ impl Supervisor {
         {
             state.old_banner = None;
         }
-        let opens = |limit: &Limit| {
-            let canary = matches!(&limit.hold, Hold::Probing { canary, .. } if canary == name);
-            self.is_of(name, limit) && (canary || limit.rested.contains(name))
-        };
+        let opens = |limit: &Limit| self.is_of(name, limit) && limit.rested.contains(name);
         let Some(at) = self.state.limits.iter().position(opens) else { return };
         let Some(working) = self.agents.get(name).and_then(|live| live.working) else { return };
         if turn.now.mono.since(working) >= WORK_PROOF {
@@ -372,7 +385,7 @@ impl Supervisor {
             (0..self.state.limits.len()).filter(|at| self.is_of(name, &self.state.limits[*at])).collect();
         for at in keys {
             let limit = &mut self.state.limits[at];
-            limit.rested.insert(name.to_owned());
+            limit.note_rested(name);
             // A banner that has vanished without work makes its agent the next canary.
             if let Some(shown) = limit.shown.get_mut(name) {
                 *shown = Moment { mono: super::now::Mono::default(), ..*shown };

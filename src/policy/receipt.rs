@@ -11,7 +11,8 @@ use super::agent_event::PROMPT_BYTES_MAX;
 use super::delivery::pointer;
 use super::event::EventKind;
 use super::events::Heard;
-use super::live::shortened;
+use super::input_box::{self, Likeness};
+use super::live::{Obstacle, shortened};
 use super::message::{Message, Outcome, Progress, Purpose, REPEATED};
 use super::now::Moment;
 use super::screen::InputBox;
@@ -31,6 +32,70 @@ impl Heard {
 }
 
 impl Supervisor {
+    /// Decides what a look says of the message that is on its way.
+    pub(super) fn confirm(&mut self, name: &str, turn: &mut Turn) {
+        let Some(look) = self.agents.get(name).and_then(|live| live.look.clone()) else { return };
+        let Some(state) = self.state.agents.get_mut(name) else { return };
+        let Some(message) = state.queue.first_mut() else { return };
+        let ours = |held: &str| input_box::is_ours(held, &message.text);
+        let output = self.agents.get(name).and_then(|live| live.output);
+        let wrote_since = |since: &Moment| output.is_some_and(|output| output > since.mono);
+        match (&message.progress, &look.input) {
+            (Progress::Pasting { .. }, Some(InputBox::Holds(held))) if ours(held) => {
+                message.progress = Progress::Typed { since: turn.now.moment(), shown: true };
+            }
+            (Progress::Pasting { .. }, None | Some(InputBox::Empty | InputBox::Holds(_)))
+                if look.obstacle.as_ref().is_none_or(|obstacle| !matches!(obstacle, Obstacle::Unreadable(_))) =>
+            {
+                message.repeat();
+            }
+            (Progress::Typed { since, shown: false }, Some(InputBox::Holds(held))) => {
+                match input_box::compare(held, &message.text) {
+                    Likeness::Ours => message.progress = Progress::Typed { since: *since, shown: true },
+                    // A person types around it, and will submit all of it.
+                    Likeness::Within => {}
+                    // The text was lost, and a person types.
+                    Likeness::Strange => message.repeat(),
+                }
+            }
+            (Progress::Typed { since, shown } | Progress::Submitted { since, shown, .. }, Some(InputBox::Empty))
+                if *shown =>
+            {
+                let since = *since;
+                if !self.awaits_receipt(name, since, turn) {
+                    self.finish(name, Outcome::Confirmed, turn);
+                }
+            }
+            // The program reads its terminal and never showed the text: it was lost, or taken before anybody looked.
+            (Progress::Submitted { since, shown: false, .. }, Some(InputBox::Empty)) if wrote_since(since) => {
+                let (since, repeated) = (*since, message.is_repeated());
+                if self.awaits_receipt(name, since, turn) {
+                    return;
+                }
+                if repeated {
+                    self.finish(name, Outcome::Unconfirmed, turn);
+                } else if let Some(message) = self.state.agents.get_mut(name).and_then(|state| state.queue.first_mut())
+                {
+                    message.repeat();
+                }
+            }
+            (Progress::Submitted { .. }, Some(InputBox::Holds(held))) if !ours(held) => {
+                self.finish(name, Outcome::Confirmed, turn);
+            }
+            (Progress::Submitted { since, presses, shown: false }, Some(InputBox::Holds(_))) => {
+                message.progress = Progress::Submitted { since: *since, presses: *presses, shown: true };
+            }
+            (
+                Progress::Queued
+                | Progress::Pasting { .. }
+                | Progress::Typed { .. }
+                | Progress::Submitted { .. }
+                | Progress::Posted { .. },
+                _,
+            ) => {}
+        }
+    }
+
     /// Takes in that a prompt was submitted.
     pub(super) fn receipt(&mut self, name: &str, prompt: &str, turn: &mut Turn) {
         let texts = self.places.texts.clone();

@@ -83,7 +83,8 @@ impl Supervisor {
             }
             Session::Unknown { .. } => {
                 state.enter(Session::Running { ready: true }, turn.now);
-                // What it wrote meanwhile was told to nobody.
+                // What it wrote meanwhile was told to nobody, and may have been work.
+                state.idle = None;
                 if let Some(live) = self.agents.get_mut(name) {
                     live.look = None;
                     live.working = None;

@@ -80,7 +80,9 @@ impl Supervisor {
         let runs = |session: &Session| matches!(session, Session::Running { ready: true });
         let Some(state) = self.state.agents.get(name).filter(|state| runs(&state.session)) else { return };
         let strange = self.agents.get(name).is_some_and(|live| live.strange.is_some());
-        let needs_person = state.attention.is_some() || strange;
+        // A start anew would erase what a person has begun to type.
+        let drafted = self.agents.get(name).is_some_and(|live| live.draft.is_some());
+        let needs_person = state.attention.is_some() || strange || drafted;
         let excused = needs_person || self.is_held(name, turn.now) || !self.wanted(name);
         if excused {
             return self.excuse(name);

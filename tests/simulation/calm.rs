@@ -56,12 +56,17 @@ impl World {
         self.wrote(agent);
     }
 
-    /// People start everything by name.
+    /// People start everything by name, and anew what they left in another phase than they recorded.
     pub fn start_all(&mut self) {
-        let names: Vec<String> = self.fleet.agents.iter().map(|agent| agent.name.clone()).collect();
-        let tasks = |name: &String| name == "report";
-        for name in names.into_iter().filter(|name| !tasks(name)) {
-            self.request(Request::Up { names: vec![name], overrides: BTreeMap::new() });
+        for agent in self.fleet.clone().agents.iter().filter(|agent| agent.name != "report") {
+            let recorded = agent.in_loop().and_then(|name| self.guard.saved.loops.get(name)?.phase.clone());
+            let told = self.pane(&agent.name).prepared.as_ref().and_then(|start| start.phase.clone());
+            let overrides = BTreeMap::new();
+            self.request(if recorded == told {
+                Request::Up { names: vec![agent.name.clone()], overrides }
+            } else {
+                Request::Restart { name: agent.name.clone(), overrides }
+            });
         }
     }
 

@@ -105,6 +105,7 @@ const RARE: &[(&str, &str)] = &[
     ("preparing over live", "absent"),
     ("preparing over live", "dead"),
     ("preparing over live", "preparing over dead"),
+    ("preparing over live", "stopping"),
     ("preparing over live", "unknown"),
     ("ready", "absent"),
     ("ready", "preparing"),

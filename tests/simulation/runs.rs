@@ -19,7 +19,7 @@ pub const RUN: u64 = 3 * DAY;
 pub const CALM: u64 = 10 * HOUR;
 /// Seeds that are tried at the same time.
 const THREADS: usize = 2;
-/// Lines of the trace that are told.
+/// Lines of the trace that are told, unless `SIMULATION_LINES` says otherwise.
 const TRACE_LINES: usize = 150;
 /// Attempts that shrinking may take.
 const SHRINKING_MAX: u32 = 40;
@@ -147,6 +147,7 @@ pub fn tell(seed: u64, shrinks: bool) -> String {
     let plan = if shrinks { shrunk(seed, &setup, plan, &failure) } else { plan };
     let world = attempt(seed, &setup, (plan.clone(), RUN + CALM), true);
     let trace = world.trace.unwrap_or_default();
+    let lines = std::env::var("SIMULATION_LINES").ok().and_then(|text| text.parse().ok()).unwrap_or(TRACE_LINES);
     let failure = world.failure.unwrap_or(failure);
     let faults: Vec<String> = plan
         .iter()
@@ -159,7 +160,7 @@ pub fn tell(seed: u64, shrinks: bool) -> String {
         failure.how,
         stamp(failure.at),
         faults.join("\n"),
-        trace[trace.len().saturating_sub(TRACE_LINES)..].join("\n")
+        trace[trace.len().saturating_sub(lines)..].join("\n")
     )
 }
 

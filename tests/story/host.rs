@@ -54,6 +54,7 @@ impl Story {
                         pane.unread.push_str(&text);
                         return vec![pasted];
                     }
+                    Some(pane) if pane.loses_pastes > 0 => pane.loses_pastes -= 1,
                     Some(pane) => pane.input.push_str(&text),
                     None => {}
                 }

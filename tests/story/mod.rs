@@ -35,6 +35,8 @@ pub struct Pane {
     pub taken: Vec<String>,
     /// So many submit keys are swallowed.
     pub swallows: u32,
+    /// So many pastes are lost.
+    pub loses_pastes: u32,
     /// Shown above the input box.
     pub above: String,
     /// A dialog covers the input box.

@@ -93,8 +93,9 @@ impl Delivery {
             return Ok(());
         }
         let ended = match &message.purpose {
-            Purpose::Kickoff { .. } | Purpose::Probe | Purpose::Resume => true,
-            Purpose::Send | Purpose::Wake | Purpose::Answer { .. } => {
+            // What was shown goes with its program.
+            Purpose::Kickoff { .. } | Purpose::Probe | Purpose::Resume | Purpose::Answer { .. } => true,
+            Purpose::Send | Purpose::Wake => {
                 seen.events(EventKind::Withdrawn).any(|event| event.agent.as_deref() == Some(name))
             }
             Purpose::Ping(ping) => phase_left(ping, seen, after),

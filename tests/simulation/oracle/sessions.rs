@@ -94,6 +94,8 @@ impl Sessions {
             }
         }
         self.note_reasons(seen, after, world);
+        // What was asked meanwhile may be done only now.
+        self.deliberate.extend(seen.events(EventKind::Spooled).filter_map(|event| event.agent.clone()));
         for event in seen.events(EventKind::Stalled).chain(seen.events(EventKind::Fatal)) {
             self.judge_sentence(event.agent.as_deref().unwrap_or_default(), world)?;
         }
@@ -217,8 +219,9 @@ impl Sessions {
         let Some(program) = world.panes.get(agent).and_then(|pane| pane.program.as_ref()) else { return Ok(()) };
         let sick = program.health != Health::Sound || program.command != program.style.command();
         let heard = self.heard.get(agent).copied().unwrap_or_default();
-        // What has just begun may not have been told yet.
-        let unknown = program.works() && heard < program.began && world.clock.at < program.began + MINUTE;
+        // What has just begun may not have been told yet, and what it did while nobody listened never is.
+        let just_began = world.clock.at < program.began + MINUTE;
+        let unknown = heard < program.began && (just_began || !program.works());
         if sick || unknown || world.has_stalled(program) {
             self.sentenced.insert(agent.to_owned(), program.number);
             return Ok(());
