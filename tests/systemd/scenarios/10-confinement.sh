@@ -27,6 +27,47 @@ promise "systemd-analyze verify is clean" verify "$supervisor" "$(session ada)" 
     agent-orchestrator-wake@ada.service agent-orchestrator-run@ada.service agent-orchestrator-web.service \
     agent-orchestrator.slice agent-orchestrator.target
 
+# Where a unit may write, asked of its own mounts: the highest folders in which its user could make a file.
+writable() {
+    sort | awk '{ for (place in seen) if (index($0 "/", place "/") == 1) next; seen[$0]; print }'
+}
+find_writable='find / ( -path /proc -o -path /sys -o -path /dev ) -prune -o -type d -writable -print'
+writes_only() {
+    local found
+    found=$(writable | paste -s -d ' ')
+    echo "found    $found"
+    echo "expected $1"
+    [[ $found == "$1" ]]
+}
+of_session() {
+    inside ada $find_writable >/dev/null 2>&1
+    grep '^/' "$scratch/inside" | writes_only "/run/agent-orchestrator/launch/ada /run/agent-orchestrator/tmux /srv/fleet/ada /tmp /var/lib/agent-orchestrator/home /var/log/agent-orchestrator /var/tmp"
+}
+promise "an agent can write in no other place than its folder, home, log, socket, launch file and /tmp" of_session
+of_supervisor() {
+    writes_only "/run/agent-orchestrator /tmp /var/lib/agent-orchestrator /var/log/agent-orchestrator /var/tmp" < <(
+        nsenter --target "$(supervisor_pid)" --mount \
+            setpriv --reuid=agent-orchestrator --regid=agent-orchestrator --init-groups $find_writable 2>/dev/null
+    )
+}
+promise "the supervisor in no other than its state, log, sockets and /tmp" of_supervisor
+# of_unit UNIT EXPECTED: the unit with that look as its program.
+of_unit() {
+    mkdir -p "/run/systemd/system/$1.d"
+    printf '[Service]\nType=oneshot\nRestart=no\nExecStart=\nExecStart=-%s %s\nStandardOutput=truncate:/run/probe\nStandardError=null\n' \
+        "$(command -v env)" "$find_writable" >"/run/systemd/system/$1.d/probe.conf"
+    systemctl daemon-reload
+    systemctl start "$1"
+    rm -r "/run/systemd/system/$1.d"
+    systemctl daemon-reload
+    writes_only "$2" </run/probe
+}
+for verb in wake run; do
+    promise "a calendar's $verb in no other than the state and /tmp" \
+        of_unit agent-orchestrator-$verb@probe.service "/tmp /var/lib/agent-orchestrator /var/tmp"
+done
+promise "the web part in no other than the shared home and /tmp" \
+    of_unit agent-orchestrator-web.service "/tmp /var/lib/agent-orchestrator/home /var/tmp"
 promise "an agent writes its own folder" inside ada touch /srv/fleet/ada/mine
 promise "its home" inside ada sh -c 'touch "$HOME/mine"'
 promise "its own /tmp" inside ada touch /tmp/mine
