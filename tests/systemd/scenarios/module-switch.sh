@@ -18,7 +18,9 @@ switch() {
         [[ -e /scenarios/changed/etc/systemd/system/$unit ]] || systemctl stop "$unit"
     done
     rm -r /etc/systemd/system/agent-orchestrator*
-    cp -a /scenarios/changed/. /
+    # Modes and owners stay as they are: a folder that is root's for a moment hides its rules from polkitd, which reads them
+    # just then and not again. NixOS changes no folder: its /etc is one link that is replaced.
+    cp -r /scenarios/changed/. /
     systemctl daemon-reload
     systemd-tmpfiles --create
     systemctl reload "$supervisor"
