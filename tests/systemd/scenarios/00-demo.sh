@@ -5,9 +5,11 @@ complete() { [[ -e /var/log/agent-orchestrator/SEQUENCE-COMPLETE ]]; }
 loop_fleet /srv/one
 promise "the fleet starts" start_fleet
 promise "STATUS= names phase and states" within 10 grep -Eq 'p1 \(1 of 2\)|complete' <(prop "$supervisor" StatusText)
+promise "STATUS= is what status tells" status_is_true
 promise "two phases are done" within 60 complete
 promise "STATUS= says so" within 5 bash -c "systemctl show -p StatusText $supervisor | grep -q complete"
 promise "its agents rest" within 10 is_state builder 'stopped'
+promise "STATUS= is what status tells" status_is_true
 
 systemctl stop "$supervisor" 'agent-orchestrator-session@*'
 rm -rf /var/lib/agent-orchestrator/[a-gi-z]* /var/log/agent-orchestrator/*

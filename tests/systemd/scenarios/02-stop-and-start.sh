@@ -21,6 +21,7 @@ promise "systemctl stop of one session" systemctl stop "$(session ada)"
 promise "is a deliberate stop" within 10 is_state ada stopped
 systemctl restart "$supervisor"
 promise "that another supervisor remembers" is_state ada stopped
+promise "STATUS= counts it" status_is_true
 promise "and does not undo" not within 3 pane ada
 promise "systemctl start" systemctl start "$(session ada)"
 promise "lifts it" within 15 is_state ada 'idle|working|starting'

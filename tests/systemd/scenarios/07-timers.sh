@@ -1,5 +1,20 @@
 # Calendars fire once after a downtime and are never lost; a run is use-or-create.
 . "$(dirname "$0")/lib.sh"
+wake=agent-orchestrator-wake@ada run=agent-orchestrator-run@upgrader
+heard() { [[ $(grep -c time-to-wake /srv/fleet/ada/heard 2>/dev/null) == "$1" ]]; }
+runs() { [[ $(cat /srv/fleet/upgrader/runs 2>/dev/null | wc -l) == "$1" ]]; }
+# was_away TIMER: its last time was that long ago.
+was_away() { touch --date='9 days ago' "/var/lib/systemd/timers/stamp-$1.timer"; }
+if ((SCENARIO_BOOT == 2)); then
+    promise "the boot starts the fleet" within 20 is_up "$supervisor"
+    promise "and its timers" is_up "$wake.timer" "$run.timer"
+    promise "after a downtime over several of its times a wake comes" within 20 heard 3
+    promise "so does a run" within 20 runs 6
+    promise "the wake only once" not within 3 heard 4
+    promise "and the run" runs 6
+    promise "the calendars go on from now" test "$(prop "$wake.timer" NextElapseUSecRealtime)" != ""
+    done_with
+fi
 echo 'wake = { prompt_file = "/srv/fleet/wake.md", schedule = "hourly" }' >/scenarios/extra-ada
 cat >/scenarios/extra <<'CONFIG'
 [[agent]]
@@ -19,29 +34,30 @@ CONFIG
 simple_fleet ada
 install -d -o agent-orchestrator -g agent-orchestrator /srv/fleet/upgrader
 echo "time-to-wake" >/srv/fleet/wake.md
-# Works until somebody makes `enough`, then ends.
+# Works until it is told to end, to rest, or to hang: with nothing on its screen, and deaf.
 cat >/srv/fleet/task.sh <<'TASK'
 #!/bin/bash
 echo run >>runs
-mkfifo enough 2>/dev/null
-exec 3<>enough
+mkfifo orders 2>/dev/null
+exec 3<>orders
 # Who works shows it: silence would be rest.
-until read -r -t 0.3 _ <&3; do echo "upgrading (esc to interrupt)"; done
+until read -r -t 0.3 order <&3; do echo "upgrading (esc to interrupt)"; done
+case $order in
+rest) printf '\033[H\033[2Jdone, what next?\n' && read -r order <&3 ;;
+hang) trap '' HUP TERM && printf '\033[H\033[2J' && exec tail -f /dev/null ;;
+esac
 TASK
 chmod 755 /srv/fleet/task.sh
-start_fleet
+enable_fleet
 within 10 pane ada >/dev/null
-wake=agent-orchestrator-wake@ada run=agent-orchestrator-run@upgrader
 promise "both timers are active" is_up "$wake.timer" "$run.timer"
 promise "an agent with a calendar has no other wake" not grep -q interval <(agent-orchestrator explain ada)
-heard() { [[ $(grep -c time-to-wake /srv/fleet/ada/heard 2>/dev/null) == "$1" ]]; }
-runs() { [[ $(cat /srv/fleet/upgrader/runs 2>/dev/null | wc -l) == "$1" ]]; }
 promise "a task with a calendar does not run by itself" runs 0
 
 # missed TIMER: as after a downtime over its last time.
 missed() {
     systemctl stop "$1.timer"
-    touch --date='9 days ago' "/var/lib/systemd/timers/stamp-$1.timer"
+    was_away "$1"
     systemctl start "$1.timer"
 }
 missed "$wake"
@@ -49,17 +65,35 @@ promise "a wake that a downtime has swallowed comes" within 15 heard 1
 promise "once" not within 3 heard 2
 missed "$run"
 promise "so does a run" within 15 runs 1
+# Else the next start would be the same.
+over() { [[ $(prop "$1" ActiveState) == inactive ]]; }
+within 15 over "$run.service"
 
 systemctl start "$run.service"
 promise "one that works is left alone" runs 1
 promise "and that is told" grep -q '"event":"left-alone"' /var/lib/agent-orchestrator/events.jsonl
-as_fleet sh -c 'echo >/srv/fleet/upgrader/enough'
+order() { as_fleet sh -c 'echo "$1" >/srv/fleet/upgrader/orders' order "$1"; }
+order end
 promise "it ends" within 10 is_state upgrader finished
 promise "its last screen stays" tmux_of upgrader has-session
 systemctl start "$run.service"
 promise "one that has finished is run anew" within 10 runs 2
 promise "fresh" agent-orchestrator run upgrader --fresh
 promise "ends one that works" runs 3
+before=$(pane upgrader)
+order rest
+promise "one that rests" within 15 is_state upgrader idle
+promise "is run" agent-orchestrator run upgrader
+promise "anew" runs 4
+promise "it is ended for that" not kill -0 "$before"
+before=$(pane upgrader)
+order hang
+hangs() { grep -qx tail "/proc/$before/comm"; }
+promise "one that hangs" within 10 hangs
+promise "and shows no work" within 15 is_state upgrader idle
+promise "is run" agent-orchestrator run upgrader
+promise "anew" runs 5
+promise "it is ended for that" not kill -0 "$before"
 
 systemctl stop "$supervisor"
 systemctl start "$wake.service" "$wake.service" "$run.service"
@@ -68,6 +102,10 @@ promise "and are kept" test "$(find /var/lib/agent-orchestrator/spool -type f | 
 systemctl start "$supervisor"
 promise "the wake comes" within 15 heard 2
 promise "once, though it was asked twice" not within 3 heard 3
-promise "the run left alone what works" runs 3
+promise "the run left alone what works" runs 5
 promise "nothing is kept any more" test "$(find /var/lib/agent-orchestrator/spool -type f | wc -l)" = 0
-done_with
+((failed)) && done_with
+was_away "$wake"
+was_away "$run"
+sync
+exit 64

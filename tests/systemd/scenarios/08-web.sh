@@ -68,6 +68,8 @@ fi
 promise "it refuses loopback" refuses 127.0.0.1:$port/
 ip address add 100.64.0.6/32 dev lo
 promise "and every other address" refuses 100.64.0.6:$port/
+promise "what it stands before is on loopback only" refuses 100.64.0.6:4096/
+promise "not on the address of the proxy either" refuses "$address:4096/"
 first_event() { [[ $(timeout 1 curl "${login[@]}" --silent --no-buffer "http://$address:$port/event" | head -n 1) == "data: 1" ]]; }
 promise "an event passes at once, not with the end of the stream" first_event
 several() { (($(timeout 3 curl "${login[@]}" --silent --no-buffer "http://$address:$port/event" | grep -c data) >= 4)); }

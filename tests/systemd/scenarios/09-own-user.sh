@@ -8,7 +8,7 @@ for user in carol dave; do
     echo "TOKEN=of-$user" >"/etc/agent-orchestrator/$user.env"
     chmod 600 "/etc/agent-orchestrator/$user.env"
     printf '[Service]\n%s\n' "User=$user" "Group=$user" "EnvironmentFile=/etc/agent-orchestrator/$user.env" \
-        "ReadWritePaths=/var/lib/$user" | drop_in "$(session "$user")" 20-user
+        "ReadWritePaths=/var/lib/$user" "LoadCredential=token:/etc/agent-orchestrator/$user.env" | drop_in "$(session "$user")" 20-user
 done
 echo ada-key >/var/lib/agent-orchestrator/home/key
 chown agent-orchestrator: /var/lib/agent-orchestrator/home/key
@@ -26,6 +26,16 @@ promise "and has heard it" within 5 grep -q hello /srv/fleet/carol/heard
 promise "her log is written" grep -q hello /var/log/agent-orchestrator/t-carol.log
 promise "she has her credentials" inside carol grep carol-key /var/lib/carol/key
 promise "and her environment" inside carol sh -c '[ "$TOKEN" = of-carol ]'
+# The module's fleet loads none.
+credential=/run/credentials/$(session carol)/token
+if [[ -e $credential ]]; then
+    promise "and what is loaded for her" inside carol sh -c 'grep -q of-carol "$CREDENTIALS_DIRECTORY/token"'
+    for other in ada dave; do
+        promise "which $other cannot read" not inside $other cat "$credential"
+    done
+else
+    cannot "no credential is loaded for her"
+fi
 for other in ada dave; do
     promise "$other cannot read her files" not inside $other cat /var/lib/carol/key
     promise "nor her environment file" not inside $other cat /etc/agent-orchestrator/carol.env

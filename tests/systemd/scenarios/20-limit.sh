@@ -70,12 +70,16 @@ starts() { wc -l <"/srv/fleet/$1/starts"; }
 promise "carl's account is still held" is_state carl limited
 promise "STATUS= names it" grep -q 'held: account limited, ' <(prop "$supervisor" StatusText)
 promise "dan is" is_state dan limited
+promise "STATUS= counts them" status_is_true
+by_account() { journalctl --no-pager --quiet --output=cat -u "$supervisor" ACCOUNT=limited EVENT="$1" | grep .; }
+promise "the journal names the account" by_account limit-held
 promise "neither was started" test "$(starts carl) $(starts dan)" = "1 1"
 promise "at the probe's time one of them is asked" within 25 test_starts carl 2
 promise "and refused again" within 10 is_state carl limited
 promise "the other is left alone" test "$(starts dan)" = 1
 rm /srv/fleet/limit
 promise "after a probe that is answered the account is open" within 30 grep -q '"event":"limit-lifted"' /var/lib/agent-orchestrator/events.jsonl
+promise "and the journal has that" by_account limit-lifted
 promise "the other is started" within 20 test_starts dan 2
 promise "and gets what waited for it" within 15 grep -qsx later /srv/fleet/dan/heard
 promise "once" test "$(grep -csx later /srv/fleet/dan/heard)" = 1

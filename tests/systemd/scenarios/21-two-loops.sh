@@ -63,5 +63,9 @@ for loop in one two; do
     promise "loop $loop has the work of both phases" test "$(git -C "/srv/$loop/origin.git" -c safe.directory='*' ls-tree --name-only main | grep -c '^p[12].txt$')" = 2
 done
 promise "nobody was told of the other loop's commits" not grep -q 'builder.*srv/two\|builder-2.*srv/one' /var/lib/agent-orchestrator/events.jsonl
+for loop in one two; do
+    promise "the journal has the end of loop $loop" grep . <(journalctl --no-pager --quiet --output=cat -u "$supervisor" LOOP=$loop EVENT=sequence-complete)
+done
+promise "STATUS= names both loops" status_is_true
 promise "no agent has died" not grep -q '"event":"died"' /var/lib/agent-orchestrator/events.jsonl
 done_with

@@ -142,7 +142,56 @@ inside() {
     return "$code"
 }
 
+# told_by_status: what STATUS= has to say, from `status --json`: counts of states, and where each loop is.
+told_by_status() {
+    agent-orchestrator status --json | awk -F '"' '
+        $2 == "loops" { part = 1 }
+        $2 == "agents" { part = 2 }
+        part == 1 && $2 == "name" { name = $4 == "" ? "" : $4 ": " }
+        part == 1 && $2 == "phase" { phase = $4 == "" ? "no phase" : $4 }
+        part == 1 && $2 == "position" { position = $3; gsub(/[^0-9]/, "", position) }
+        part == 1 && $2 == "phases" { inside = $3 !~ /\]/; phases = 0; next }
+        part == 1 && inside { if (/\]/) inside = 0; else phases++ }
+        part == 1 && $2 == "state" { where[++loops] = name phase " (" position " of " phases "), " $4 }
+        part == 2 && $2 == "state" { count[$4]++ }
+        END { for (state in count) print count[state], state; for (i = 1; i <= loops; i++) print where[i] }
+    ' | sort
+}
+told_by_systemd() {
+    prop "$supervisor" StatusText | awk -F '; ' '{
+        states = split($1, state, ", ")
+        for (i = 1; i <= states; i++) print state[i]
+        for (i = 2; i <= NF; i++) if ($i ~ / of /) print $i
+    }' | sort
+}
+status_agrees() {
+    told_by_status >"$scratch/status"
+    diff "$scratch/status" <(told_by_systemd) && grep -q . "$scratch/status"
+}
+# What changes between the two questions is asked again.
+status_is_true() { within 1 status_agrees; }
+
 start_fleet() { systemctl start "$supervisor"; }
+
+# pushed_to DIR: an origin, and a clone of it with a first commit, of which a loop reads.
+pushed_to() {
+    as_fleet git init --quiet --bare --initial-branch=main "$1-origin.git"
+    as_fleet git clone --quiet "$1-origin.git" "$1" 2>/dev/null
+    push "$1" "first"
+}
+
+# push DIR SUBJECT [FILE TEXT]: one commit more on the origin.
+push() {
+    as_fleet env -C "$1" sh -c '
+        if [ "$2" ]; then printf "%s\n" "$3" >"$2" && git add "$2"; fi
+        git -c user.name=p -c user.email=p@p commit --quiet --allow-empty -m "$1" && git push --quiet origin HEAD:main
+    ' push "$2" "${3:-}" "${4:-}"
+}
+
+# heard_once AGENT TEXT: within the time, and not twice.
+heard_once() {
+    within 20 grep -qsF -- "$2" "/srv/fleet/$1/heard" && [[ $(grep -cF -- "$2" "/srv/fleet/$1/heard") == 1 ]]
+}
 
 # loop_repository DIR: an origin with the plans of two phases, a clone for each agent, and the roles' prompts.
 loop_repository() {
