@@ -67,6 +67,45 @@ fn a_unit_that_a_person_starts_is_theirs_no_longer_stopped_and_begins_as_configu
 }
 
 #[test]
+fn an_end_that_is_refused_is_told_once_and_tried_ever_more_rarely() {
+    let mut story = Story::new(ONE);
+    story.pass_s(20);
+    story.told();
+    story.refused.insert("worker".to_owned(), "polkit refuses it".to_owned());
+    let asked = story.down(&["worker"]);
+    story.pass_s(600);
+    let told = story.told();
+    assert_eq!(failed(&story.replies[&asked]).1, "worker could not be ended: polkit refuses it");
+    assert_eq!(told.matches("could not be ended").count(), 2, "an event, and an answer to who asked: {told}");
+    let tries = told.matches("worker is not ended").count();
+    assert!((10..=20).contains(&tries), "after 1, 2, 4 to 32 s, then each minute: {tries}");
+    let explained = story.supervisor.as_ref().and_then(|supervisor| supervisor.explain("worker", story.now));
+    let detail = explained.and_then(|explained| explained.agent.detail).unwrap_or_default();
+    assert!(detail.contains("tried again in") && detail.ends_with("polkit refuses it"), "{detail}");
+    story.refused.clear();
+    story.down(&["worker"]);
+    story.pass_s(5);
+    assert!(!story.panes.contains_key("worker"), "a person need not wait for the next try");
+}
+
+#[test]
+fn a_restart_that_is_refused_comes_when_it_is_allowed() {
+    let mut story = Story::new(ONE);
+    story.pass_s(20);
+    story.told();
+    story.refused.insert("worker".to_owned(), "polkit refuses it".to_owned());
+    story.ask(Request::Restart { name: "worker".to_owned(), overrides: BTreeMap::new() });
+    story.pass_s(300);
+    let told = story.told();
+    assert_eq!(told.matches("could not be ended").count(), 1, "{told}");
+    assert_eq!(story.pane("worker").run, 1, "what runs goes on");
+    story.refused.clear();
+    story.pass_s(70);
+    assert!(story.pane("worker").run > 1);
+    assert!(!story.told().contains("died"));
+}
+
+#[test]
 fn an_agent_may_ask_what_its_control_says_and_a_person_everything() {
     let send = || Request::Send {
         name: "worker".to_owned(),

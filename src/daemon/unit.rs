@@ -22,6 +22,18 @@ pub const STOP_MAX: Duration = Duration::from_secs(30);
 /// The most bytes that are read of an answer.
 const ANSWER_BYTES_MAX: u64 = 64 << 10;
 
+/// What `systemctl` says when polkit does not allow what is asked (systemd's bus errors `InteractiveAuthorizationRequired`
+/// and `AccessDenied`).
+const REFUSALS: [&str; 2] = ["Interactive authentication required", "Access denied"];
+
+/// Returns what `systemctl` said with what helps.
+pub fn explained(said: String) -> String {
+    if REFUSALS.iter().any(|refusal| said.contains(refusal)) {
+        return format!("polkit refuses it, is the supervisor's rule in force? {said}");
+    }
+    said
+}
+
 /// What can be asked of an agent's unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Question {
@@ -110,7 +122,7 @@ impl Asked {
         }
         let errors = text(&mut self.errors);
         let said = errors.lines().map(str::trim).find(|line| !line.is_empty());
-        Err(said.map_or_else(|| format!("`systemctl` ended with {status}"), str::to_owned))
+        Err(said.map_or_else(|| format!("`systemctl` ended with {status}"), |said| explained(said.to_owned())))
     }
 }
 

@@ -148,6 +148,7 @@ impl Supervisor {
     fn down(&mut self, id: RequestId, names: &[String], now: Now) -> Option<Reply> {
         if names.is_empty() {
             self.ending = true;
+            self.agents.values_mut().for_each(|live| live.stop_trouble = None);
             self.waiters.push(Waiter { id, waits_for: WaitsFor::End });
             return None;
         }
@@ -161,6 +162,7 @@ impl Supervisor {
                 state.retry = None;
                 state.order = None;
             }
+            self.stop_now(name);
         }
         self.waiters.push(Waiter { id, waits_for: WaitsFor::Down(names.to_vec()) });
         None
@@ -185,6 +187,7 @@ impl Supervisor {
         state.retry = None;
         state.try_again(now);
         live.first = true;
+        live.stop_trouble = None;
         live.overrides = overrides.get(name).cloned().unwrap_or_default();
         state.take_back_start();
         if matches!(state.session, Session::Running { .. } | Session::Starting | Session::Unknown { .. }) {

@@ -10,6 +10,7 @@ use super::reading::Reading;
 use super::request::{Override, RequestId};
 use super::screen::InputBox;
 use super::stall::Waits;
+use super::stop::StopTrouble;
 
 /// Of one agent.
 #[derive(Debug, Clone, Default)]
@@ -54,6 +55,8 @@ pub(super) struct AgentLive {
     pub menu_answered: bool,
     /// Why the session could not be ended.
     pub stop_failed: Option<String>,
+    /// The session could not be ended, since it was last gone or a person asked for its end.
+    pub stop_trouble: Option<StopTrouble>,
     /// `ReadText` was asked and not answered.
     pub reading_wake: bool,
     /// Why it cannot be woken, as last told.

@@ -47,6 +47,7 @@ pub mod stall;
 mod start;
 pub mod state;
 pub mod status;
+pub mod stop;
 pub mod task;
 pub mod typed;
 mod unit;

@@ -110,7 +110,7 @@ impl Supervisor {
     }
 
     fn running_words(&self, agent: Option<&Agent>, name: &str, now: Now, blocked: Option<String>) -> Words {
-        let detail = blocked.map(|why| format!("cannot be restarted: {why}"));
+        let detail = self.stop_words(name, now).or(blocked.map(|why| format!("cannot be restarted: {why}")));
         if agent.is_none_or(|agent| matches!(agent.kind, Kind::Service { .. })) {
             return ("running", None, detail);
         }

@@ -32,6 +32,7 @@ impl Supervisor {
             SessionSeen::Stopped { fleet_since } => self.unit_stopped(name, *fleet_since, turn),
             SessionSeen::Running { run } if first => self.adopted(name, *run, turn),
             SessionSeen::Running { .. } => self.runs(name, &was, turn),
+            SessionSeen::Absent if self.has_gone(name, &was, turn) => {}
             SessionSeen::Absent => self.is_absent(name, &was, first, turn),
             SessionSeen::Died { exit, .. } if matches!(was, Session::Preparing { over: Over::Dead { .. } }) => {
                 // Known before the preparation; it is told again because the supervisor was killed in it.
@@ -117,20 +118,6 @@ impl Supervisor {
             Session::Absent | Session::Starting | Session::Dead { .. } | Session::Preparing { .. } => {
                 state.enter(Session::Absent, turn.now);
             }
-        }
-    }
-
-    fn is_unknown(&mut self, name: &str, was: &Session, why: &str, turn: &mut Turn) {
-        let Some(state) = self.state.agents.get_mut(name) else { return };
-        if let (Session::Stopping { .. }, Some(live)) = (was, self.agents.get_mut(name)) {
-            live.stop_failed = Some(why.to_owned());
-        }
-        let told = matches!(was, Session::Unknown { .. });
-        state.since = turn.now.moment();
-        state.session = Session::Unknown { why: why.to_owned() };
-        if !told {
-            let text = format!("cannot be reached: {why}");
-            turn.act(Action::Record(self.about(name, EventKind::Unreachable, &text, turn.now)));
         }
     }
 
@@ -270,7 +257,9 @@ impl Supervisor {
         match &state.session {
             Session::Unknown { .. } => self.ask_again(name, turn),
             Session::Running { .. } | Session::Dead { .. } if !wanted && self.to_be_cleared(name) => {
-                self.stop(name, turn);
+                if !self.stop_rests(name, turn) {
+                    self.stop(name, turn);
+                }
             }
             Session::Running { .. } if wanted && state.restart.is_some() => self.decide_restart(name, turn),
             Session::Absent | Session::Dead { .. } if wanted && state.asked => self.begin_start(name, turn),
@@ -285,6 +274,9 @@ impl Supervisor {
 
     /// Begins a restart. On a held account only a deliberate one ends the program; its new start waits.
     fn decide_restart(&mut self, name: &str, turn: &mut Turn) {
+        if self.stop_rests(name, turn) {
+            return;
+        }
         let waits = self.is_held(name, turn.now) && !self.is_canary(name);
         let Some(state) = self.state.agents.get_mut(name) else { return };
         match state.restart {
@@ -307,14 +299,6 @@ impl Supervisor {
         } else {
             turn.due(due);
         }
-    }
-
-    pub(super) fn stop(&mut self, name: &str, turn: &mut Turn) {
-        let Some(state) = self.state.agents.get_mut(name) else { return };
-        state.enter(Session::Stopping { then_start: false }, turn.now);
-        state.restart = None;
-        state.queue.retain(|message| !matches!(message.purpose, Purpose::Kickoff { .. }));
-        turn.act(Action::Stop { agent: name.to_owned() });
     }
 
     fn begin_start(&mut self, name: &str, turn: &mut Turn) {

@@ -215,6 +215,7 @@ impl Supervisor {
         state.asked = true;
         state.retry = None;
         live.first = true;
+        live.stop_trouble = None;
         if matches!(state.session, Session::Running { .. }) {
             state.restart = Some(Cause::Asked);
         }

@@ -31,6 +31,10 @@ impl Story {
                     let seen = SessionSeen::Unknown { why: "no answer".to_owned() };
                     return vec![Observation::Session { agent, seen }];
                 }
+                if let Some(why) = self.refused.get(&agent).cloned() {
+                    self.note(&format!("host: {agent} is not ended"));
+                    return vec![Observation::Session { agent, seen: SessionSeen::Unknown { why } }];
+                }
                 self.note(&format!("host: {agent} is ended"));
                 self.panes.remove(&agent);
                 self.half_ended.remove(&agent);

@@ -67,6 +67,8 @@ pub struct Story {
     pub missing: BTreeMap<String, String>,
     /// Agents whose session cannot be asked.
     pub hung: BTreeSet<String>,
+    /// Agents whose end is refused, for this reason; they are there all the same.
+    pub refused: BTreeMap<String, String>,
     /// Agents that take their time to end; see [`Story::ends`].
     pub slow: BTreeSet<String>,
     /// The next program of this agent ends at once.
@@ -136,6 +138,7 @@ impl Story {
             watched: Vec::new(),
             missing: BTreeMap::new(),
             hung: BTreeSet::new(),
+            refused: BTreeMap::new(),
             half_ended: BTreeSet::new(),
             dies_at_start: None,
             extra_texts: BTreeMap::new(),

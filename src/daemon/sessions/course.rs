@@ -225,7 +225,7 @@ impl Agent {
             Ok(Some(status)) if status.success() => None,
             Ok(Some(status)) => {
                 let said = first_line(&mut starting.errors);
-                Some(if said.is_empty() { format!("the start ended with {status}") } else { said })
+                Some(if said.is_empty() { format!("the start ended with {status}") } else { unit::explained(said) })
             }
             Ok(None) if starting.deadline > context.now => {
                 self.life = Life::Starting(starting);
