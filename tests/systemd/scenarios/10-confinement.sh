@@ -57,6 +57,7 @@ of_unit() {
     printf '[Service]\nType=oneshot\nRestart=no\nExecStart=\nExecStart=-%s %s\nStandardOutput=truncate:/run/probe\nStandardError=null\n' \
         "$(command -v env)" "$find_writable" >"/run/systemd/system/$1.d/probe.conf"
     systemctl daemon-reload
+    rm -f /run/probe
     systemctl start "$1"
     rm -r "/run/systemd/system/$1.d"
     systemctl daemon-reload
@@ -66,6 +67,7 @@ for verb in wake run; do
     promise "a calendar's $verb in no other than the state and /tmp" \
         of_unit agent-orchestrator-$verb@probe.service "/tmp /var/lib/agent-orchestrator /var/tmp"
 done
+[[ -e /etc/agent-orchestrator/web.env ]] || install -m 600 /dev/null /etc/agent-orchestrator/web.env
 promise "the web part in no other than the shared home and /tmp" \
     of_unit agent-orchestrator-web.service "/tmp /var/lib/agent-orchestrator/home /var/tmp"
 promise "an agent writes its own folder" inside ada touch /srv/fleet/ada/mine
