@@ -68,8 +68,10 @@ for verb in wake run; do
         of_unit agent-orchestrator-$verb@probe.service "/tmp /var/lib/agent-orchestrator /var/tmp"
 done
 [[ -e /etc/agent-orchestrator/web.env ]] || install -m 600 /dev/null /etc/agent-orchestrator/web.env
-promise "the web part in no other than the shared home and /tmp" \
-    of_unit agent-orchestrator-web.service "/tmp /var/lib/agent-orchestrator/home /var/tmp"
+# The module lets it into the projects as well.
+projects=${SCENARIO_UNITS:+/srv/fleet }
+promise "the web part in no other than the shared home, its projects and /tmp" \
+    of_unit agent-orchestrator-web.service "$projects/tmp /var/lib/agent-orchestrator/home /var/tmp"
 promise "an agent writes its own folder" inside ada touch /srv/fleet/ada/mine
 promise "its home" inside ada sh -c 'touch "$HOME/mine"'
 promise "its own /tmp" inside ada touch /tmp/mine
