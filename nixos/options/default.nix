@@ -8,6 +8,7 @@
 let
   inherit (lib) mkOption types;
   cfg = config.services.agentOrchestrator;
+  externalPath = import ./external-path.nix { inherit lib; };
   toml = pkgs.formats.toml { };
 
   promptsDir = "${cfg.package}/share/agent-orchestrator/prompts";
@@ -47,7 +48,7 @@ in
     };
 
     homeDir = mkOption {
-      type = types.externalPath;
+      type = externalPath;
       default = "/var/lib/agent-orchestrator/home";
       description = "Home of the agents: their programs' logins, settings and conversations lie there.";
     };
@@ -60,13 +61,13 @@ in
     };
 
     projectDir = mkOption {
-      type = types.externalPath;
+      type = externalPath;
       example = "/srv/proj";
       description = "Where relative paths start. It is made if it is missing.";
     };
 
     logDir = mkOption {
-      type = types.externalPath;
+      type = externalPath;
       default = "/var/log/agent-orchestrator";
       description = "Folder of the session logs and of `SEQUENCE-COMPLETE`.";
     };
@@ -203,7 +204,7 @@ in
     };
 
     environmentFile = mkOption {
-      type = types.nullOr types.externalPath;
+      type = types.nullOr externalPath;
       default = null;
       example = "/run/secrets/agents.env";
       description = ''

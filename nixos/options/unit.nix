@@ -2,6 +2,7 @@
 { lib }:
 let
   inherit (lib) mkOption types;
+  externalPath = import ./external-path.nix { inherit lib; };
 in
 {
   options = {
@@ -32,7 +33,7 @@ in
     };
 
     environmentFile = mkOption {
-      type = types.nullOr types.externalPath;
+      type = types.nullOr externalPath;
       default = null;
       example = "/run/secrets/builder.env";
       description = ''
@@ -42,7 +43,7 @@ in
     };
 
     credentials = mkOption {
-      type = types.attrsOf types.externalPath;
+      type = types.attrsOf externalPath;
       default = { };
       example = {
         deploy-key = "/run/secrets/deploy-key";
@@ -51,7 +52,7 @@ in
     };
 
     readWritePaths = mkOption {
-      type = types.listOf types.externalPath;
+      type = types.listOf externalPath;
       default = [ ];
       example = [ "/srv/cache" ];
       description = ''

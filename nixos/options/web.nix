@@ -2,6 +2,7 @@
 { lib, pkgs }:
 let
   inherit (lib) mkOption types;
+  externalPath = import ./external-path.nix { inherit lib; };
 in
 {
   enable = lib.mkEnableOption "opencode's web server on loopback, behind nginx";
@@ -15,7 +16,7 @@ in
   };
 
   environmentFile = mkOption {
-    type = types.nullOr types.externalPath;
+    type = types.nullOr externalPath;
     default = null;
     example = "/run/secrets/opencode.env";
     description = ''
@@ -52,7 +53,7 @@ in
   };
 
   basicAuthFile = mkOption {
-    type = types.nullOr types.externalPath;
+    type = types.nullOr externalPath;
     default = null;
     example = "/run/secrets/oc.htpasswd";
     description = "File of users and passwords that nginx asks for, as `htpasswd -B` writes it.";
