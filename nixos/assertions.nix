@@ -46,7 +46,13 @@ let
     }
   ) fleet.agents;
 
-  privateTmp = session: (cfg.sessionServiceConfig // session.serviceConfig).PrivateTmp or true;
+  seesTemporary =
+    session:
+    builtins.elem ((cfg.sessionServiceConfig // session.serviceConfig).PrivateTmp or true) [
+      false
+      "no"
+      "false"
+    ];
 
   secrets =
     path: environment:
@@ -67,7 +73,7 @@ let
       message = "${pathOf session}: a name is made of letters, digits, `_` and `-`, at most 64. Rename it.";
     }
     {
-      assertion = fleet.isTemporary (fleet.dirOf session) -> privateTmp session == false;
+      assertion = fleet.isTemporary (fleet.dirOf session) -> seesTemporary session;
       message = "${pathOf session}.dir: its unit has a /tmp of its own and does not see `${fleet.dirOf session}`. Choose a folder elsewhere, or set `serviceConfig.PrivateTmp = false`.";
     }
     {

@@ -11,24 +11,27 @@ let
 in
 {
   config = lib.mkIf cfg.enable {
-    systemd.packages = [ cfg.package ];
     environment.systemPackages = [ cfg.package ];
 
-    systemd.targets.agent-orchestrator.wantedBy = [ "multi-user.target" ];
+    systemd = {
+      packages = [ cfg.package ];
 
-    systemd.slices.agent-orchestrator.sliceConfig = fleet.limitsConfig cfg.limits;
+      targets.agent-orchestrator.wantedBy = [ "multi-user.target" ];
 
-    systemd.services.agent-orchestrator = {
-      wantedBy = [ "agent-orchestrator.target" ];
-      # A changed fleet is read by the one that runs; only a new program or unit restarts it. It adopts its agents.
-      reloadTriggers = [ cfg.configFile ];
-      # One step: the time without a supervisor is that of its start.
-      stopIfChanged = false;
-      serviceConfig =
-        fleet.identity
-        // lib.optionalAttrs (cfg.logDir != options.services.agentOrchestrator.logDir.default) {
-          ReadWritePaths = [ (fleet.word "-${cfg.logDir}") ];
-        };
+      slices.agent-orchestrator.sliceConfig = fleet.limitsConfig cfg.limits;
+
+      services.agent-orchestrator = {
+        wantedBy = [ "agent-orchestrator.target" ];
+        # A changed fleet is read by the one that runs; only a new program or unit restarts it. It adopts its agents.
+        reloadTriggers = [ cfg.configFile ];
+        # One step: the time without a supervisor is that of its start.
+        stopIfChanged = false;
+        serviceConfig =
+          fleet.identity
+          // lib.optionalAttrs (cfg.logDir != options.services.agentOrchestrator.logDir.default) {
+            ReadWritePaths = [ (fleet.word "-${cfg.logDir}") ];
+          };
+      };
     };
   };
 }

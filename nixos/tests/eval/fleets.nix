@@ -10,18 +10,20 @@
   example = {
     enable = true;
     projectDir = "/srv/proj";
-    agents.builder = {
-      kind = "loop";
-      dir = "builder";
-    };
-    agents.adversary = {
-      kind = "loop";
-      dir = "adversary";
-    };
-    agents.orchestrator.wake.schedule = "hourly";
-    agents.upgrader = {
-      kind = "task";
-      schedule = "Sun 02:00 UTC";
+    agents = {
+      builder = {
+        kind = "loop";
+        dir = "builder";
+      };
+      adversary = {
+        kind = "loop";
+        dir = "adversary";
+      };
+      orchestrator.wake.schedule = "hourly";
+      upgrader = {
+        kind = "task";
+        schedule = "Sun 02:00 UTC";
+      };
     };
     loop.phases = [
       {

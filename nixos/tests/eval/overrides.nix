@@ -86,15 +86,13 @@ in
     };
   };
   "test: any path is one word, and nothing in it is a specifier" = {
-    expr = (
-      session (evaluate (withExample {
-        agents.builder = {
-          dir = lib.mkForce "/srv/a b/100%";
-          environmentFile = "/run/50%.env";
-          credentials.key = "/run/a \"key\"";
-        };
-      })) "builder"
-    );
+    expr = session (evaluate (withExample {
+      agents.builder = {
+        dir = lib.mkForce "/srv/a b/100%";
+        environmentFile = "/run/50%.env";
+        credentials.key = "/run/a \"key\"";
+      };
+    })) "builder";
     expected = {
       EnvironmentFile = [
         "/run/secrets/agents.env"

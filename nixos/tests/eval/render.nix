@@ -2,14 +2,7 @@
 { lib }:
 config:
 let
-  text =
-    value:
-    if value == true then
-      "true"
-    else if value == false then
-      "false"
-    else
-      toString value;
+  text = value: if lib.isBool value then lib.boolToString value else toString value;
   lines = name: value: lib.concatMapStrings (one: "${name}=${text one}\n") (lib.toList value);
   settings = attributes: lib.concatStrings (lib.mapAttrsToList lines attributes);
   section = name: body: lib.optionalString (body != "") "[${name}]\n${body}\n";
