@@ -104,6 +104,7 @@ in
       etc = map' (
         types.submodule {
           options = {
+            enable = option types.bool true;
             source = option types.path "/etc/text";
             text = option (types.nullOr types.lines) null;
           };

@@ -21,8 +21,8 @@ promise "for that is a person's" says 'only a person'
 promise "it cannot cast off its unit" not inside cid env -i "$(command -v setsid)" "$(command -v agent-orchestrator)" down
 promise "and is still refused" says 'only a person'
 
-useradd --no-create-home member 2>/dev/null
-useradd --no-create-home stranger 2>/dev/null
+useradd --user-group --no-create-home member 2>/dev/null
+useradd --user-group --no-create-home stranger 2>/dev/null
 usermod --append --groups agent-orchestrator member
 as() { setpriv --reuid="$1" --regid="$1" --init-groups -- "${@:2}"; }
 promise "a member of the group operates" as member agent-orchestrator send ada --queue hello-from-member

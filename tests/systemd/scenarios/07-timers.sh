@@ -36,7 +36,7 @@ install -d -o agent-orchestrator -g agent-orchestrator /srv/fleet/upgrader
 echo "time-to-wake" >/srv/fleet/wake.md
 # Works until it is told to end, to rest, or to hang: with nothing on its screen, and deaf.
 cat >/srv/fleet/task.sh <<'TASK'
-#!/bin/bash
+#!/usr/bin/env bash
 echo run >>runs
 mkfifo orders 2>/dev/null
 exec 3<>orders

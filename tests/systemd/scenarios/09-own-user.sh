@@ -1,7 +1,7 @@
 # An agent with a user of its own: supervised like the others, and separated from them.
 . "$(dirname "$0")/lib.sh"
 for user in carol dave; do
-    useradd --create-home --home-dir "/var/lib/$user" "$user" 2>/dev/null
+    useradd --user-group --create-home --home-dir "/var/lib/$user" "$user" 2>/dev/null
     chmod 700 "/var/lib/$user"
     echo "$user-key" >"/var/lib/$user/key"
     chown "$user:" "/var/lib/$user/key"

@@ -19,7 +19,7 @@ done
 promise "exposure of a session is 4.5 at most" at_most "$(session ada)" 4.5
 verify() {
     local said
-    said=$(systemd-analyze verify "$@" 2>&1 | grep -v 'opencode')
+    said=$(systemd-analyze verify "$@" 2>&1 | grep agent-orchestrator | grep -v opencode)
     echo "$said"
     [[ -z $said ]]
 }
@@ -81,11 +81,11 @@ promise "not the fleet's state" not inside ada touch /var/lib/agent-orchestrator
 promise "not the config" not inside ada touch /etc/agent-orchestrator/x
 promise "not the system" not inside ada touch /usr/local/bin/x
 promise "it sees no home" not inside ada ls /root/
-promise "it gains no privileges" not inside ada setpriv --reuid=0 true
-promise "not by a setuid program" not inside ada su -c true
+promise "it gains no privileges" not inside ada "$(command -v setpriv)" --reuid=0 true
+promise "not by a setuid program" not inside ada "$(command -v su)" -c true
 promise "it sees all processes" inside ada sh -c 'ps ax >/dev/null'
 promise "it runs git" inside ada git init --quiet /srv/fleet/ada/repository
-inside bob setsid --fork tail -f /dev/null >/dev/null
+inside bob "$(command -v setsid)" --fork tail -f /dev/null >/dev/null
 stray=$(pgrep -u agent-orchestrator -f 'tail -f /dev/null')
 promise "a process that has left its session" kill -0 "$stray"
 promise "is still in the agent's unit" grep -q "$(session bob)" "/proc/$stray/cgroup"

@@ -35,7 +35,7 @@ promise "the calendar is the agent's" grep -q 'Sun \*-\*-\* 02:00:00 UTC' <(prop
 
 promise "a folder that was made is the fleet's" test "$(stat -c %U:%a /srv/fleet/bob)" = agent-orchestrator:750
 promise "an operator may look" runuser -u nobody -G agent-orchestrator -- agent-orchestrator status
-promise "nobody else may" not runuser -u daemon -- agent-orchestrator send ada hello
+promise "nobody else may" not runuser -u messagebus -- agent-orchestrator send ada hello
 rights() { runuser -u agent-orchestrator -- systemctl --no-ask-password "$@"; }
 promise "the fleet's user may not stop another unit" not rights stop systemd-journald.service
 promise "nor start one of its own making" not runuser -u agent-orchestrator -- systemd-run --no-ask-password true
