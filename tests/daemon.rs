@@ -180,7 +180,7 @@ fn what_keeps_a_detached_supervisor_from_starting_is_reported() {
 #[test]
 fn a_supervisor_that_ends_without_a_word_is_reported_too() {
     let fleet = Fleet::new();
-    let error = fleet.refusal(Path::new("/bin/false"));
+    let error = fleet.refusal(Path::new("false"));
     assert_eq!(error, "the supervisor ended without a word\nhint: its log is `FOLDER/logs/supervisor.log`");
     let error = fleet.refusal(Path::new("/no/such/program"));
     assert!(error.starts_with("cannot start `/no/such/program`"), "{error}");

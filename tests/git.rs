@@ -210,7 +210,8 @@ fn a_broken_mirror_is_made_anew() {
     // As after a loss of power: the files are there, and empty.
     let empty_all_files = || {
         let objects = world.path("state/mirrors/loop.git/objects");
-        let arguments = ["-type", "f", "-exec", "truncate", "-s0", "{}", "+"];
+        // Git leaves them unwritable, which only root may ignore.
+        let arguments = ["-type", "f", "-exec", "chmod", "u+w", "{}", "+", "-exec", "truncate", "-s0", "{}", "+"];
         assert!(std::process::Command::new("find").arg(objects).args(arguments).status().unwrap().success());
     };
     empty_all_files();
