@@ -3,8 +3,10 @@
   rustPlatform,
   makeBinaryWrapper,
   git,
+  openssh,
   python3,
   tmux,
+  util-linux,
 }:
 let
   inherit ((lib.importTOML ../Cargo.toml).package) version description;
@@ -44,6 +46,7 @@ rustPlatform.buildRustPackage {
     git
     python3
     tmux
+    util-linux
   ];
 
   preCheck = ''
@@ -56,13 +59,16 @@ rustPlatform.buildRustPackage {
     install -Dm444 -t $out/share/agent-orchestrator/prompts prompts/*.md
   '';
 
+  # git is told to run `ssh`, which a unit has not on its PATH; a person's own goes before it.
   postFixup = ''
-    wrapProgram $out/bin/agent-orchestrator --prefix PATH : ${
-      lib.makeBinPath [
-        git
-        tmux
-      ]
-    }
+    wrapProgram $out/bin/agent-orchestrator \
+      --prefix PATH : ${
+        lib.makeBinPath [
+          git
+          tmux
+        ]
+      } \
+      --suffix PATH : ${lib.makeBinPath [ openssh ]}
   '';
 
   meta = {

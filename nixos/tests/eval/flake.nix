@@ -34,13 +34,17 @@ let
     // lib.genAttrs [
       "clippy"
       "deadnix"
+      "git"
       "makeBinaryWrapper"
       "nixfmt"
       "nixfmt-tree"
+      "openssh"
       "python3"
       "rust-analyzer"
       "rustfmt"
       "statix"
+      "tmux"
+      "util-linux"
     ] (name: derivation name { })
     // {
       inherit lib;
@@ -154,9 +158,11 @@ in
     "test package: what it runs is on its path" = {
       expr = map (program: lib.hasInfix program.outPath package.postFixup) [
         pkgs.git
+        pkgs.openssh
         pkgs.tmux
       ];
       expected = [
+        true
         true
         true
       ];
