@@ -6,7 +6,7 @@ use agent_orchestrator::policy::agent_event::{AgentEvent, Refusal, Source, Told}
 use agent_orchestrator::policy::event::EventKind;
 use agent_orchestrator::policy::observation::{Exit, Observation};
 use story::Story;
-use story::telling::{BUSY, LONG, PAIR, idle, pair, refused, shows};
+use story::telling::{BUSY, LONG, PAIR, idle, pair, refused, shows, tell_by};
 
 /// Returns what `explain` tells, without ages.
 fn sources(story: &Story, name: &str) -> Vec<String> {
@@ -83,6 +83,19 @@ fn work_that_is_not_told_is_a_drift_as_well() {
     }
     assert!(story.told().contains("(claude-hook: the turn has ended) disagree"));
     assert_eq!(story.state_of("one"), "working: by its screen: it tells otherwise");
+}
+
+#[test]
+fn a_turn_whose_beginning_is_never_told_is_seen_on_the_screen() {
+    let mut story = pair();
+    tell_by(&mut story, Source::CodexNotify, "one", idle());
+    story.pass_s(5);
+    for _ in 0..40 {
+        shows(&mut story, "one", BUSY);
+        story.pass_s(1);
+        assert_eq!(story.state_of("one"), "working");
+    }
+    assert!(!story.told().contains("disagree"), "its screen does not contradict what was told of the turn before");
 }
 
 #[test]

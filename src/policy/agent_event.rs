@@ -63,6 +63,14 @@ impl Source {
             Self::ClaudeStatus | Self::CodexNotify => false,
         }
     }
+
+    /// Says whether the beginning of a turn is told as its end is.
+    pub fn tells_beginnings(self) -> bool {
+        match self {
+            Self::ClaudeHook | Self::ClaudeStatus | Self::GeminiHook | Self::OpencodeStream => true,
+            Self::CodexNotify => false,
+        }
+    }
 }
 
 /// What was told.

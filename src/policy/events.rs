@@ -113,6 +113,11 @@ impl Heard {
         self.in_force().filter(ended).map(|doing| doing.at.mono)
     }
 
+    /// Takes note of a prompt that was submitted: the end of the turn before says nothing more, where no beginning is told.
+    pub fn goes_on(&mut self) {
+        self.doing.take_if(|doing| !doing.source.tells_beginnings());
+    }
+
     fn is_told_again(&self, told: &Told) -> bool {
         self.in_force().is_some_and(|doing| doing.told == *told)
     }
@@ -261,10 +266,16 @@ impl Supervisor {
             source(Told::Allowance { window, used_percent, resets_at }.line(), *at)
         }));
         sources.extend(heard.context.map(|(used_percent, at)| source(Told::Context { used_percent }.line(), at)));
+        let ageless =
+            |name: &str, says: &str| status::Source { name: name.to_owned(), age_s: None, says: says.to_owned() };
+        if heard.is_mute {
+            sources.push(ageless("receipts", "one did not come: the emptied input box proves that a message arrived"));
+        } else if heard.gives_receipts.is_some() {
+            sources.push(ageless("receipts", "each prompt that arrives is told"));
+        }
         let drifts = self.state.agents.get(name).map_or(0, |state| state.drifts);
         if drifts > 0 {
-            let says = format!("screen and events have disagreed {drifts} times");
-            sources.push(status::Source { name: "drift".to_owned(), age_s: None, says });
+            sources.push(ageless("drift", &format!("screen and events have disagreed {drifts} times")));
         }
         sources
     }
@@ -308,8 +319,23 @@ fn disagreement(live: &mut AgentLive, now: Now, turn: &mut Turn) -> Option<Mono>
 /// Puts what is told beside what a look has shown.
 pub(super) fn merge(heard: &mut Heard, look: &mut Look, backend: &Backend, now: Now) {
     let has_box = matches!(look.input, Some(InputBox::Empty | InputBox::Holds(_)));
+    let has_begun = shows_work(&look.seen);
     let is_over = |doing: &mut Doing| {
-        matches!(doing.told, Told::Permission { .. }) && has_box && look.at.mono >= doing.at.mono + SETTLE
+        let is_passed = match doing.told {
+            Told::Permission { .. } => has_box,
+            Told::Idle { .. } => has_begun && !doing.source.tells_beginnings(),
+            Told::SessionStart { .. }
+            | Told::SessionEnd { .. }
+            | Told::Conversation { .. }
+            | Told::Receipt { .. }
+            | Told::Working
+            | Told::Refused { .. }
+            | Told::Retrying { .. }
+            | Told::Posted { .. }
+            | Told::Context { .. }
+            | Told::Allowance { .. } => false,
+        };
+        is_passed && look.at.mono >= doing.at.mono + SETTLE
     };
     heard.doing.take_if(is_over);
     let mut readings = look.seen.clone();

@@ -140,6 +140,9 @@ impl Supervisor {
             Outcome::Unconfirmed => (EventKind::Unconfirmed, "typed and submitted, unconfirmed"),
         };
         self.rests_anew(name, turn.now);
+        if let Some(live) = self.agents.get_mut(name) {
+            live.heard.goes_on();
+        }
         let text = format!("message {} {word}: {}", message.id, shortened(&message.text));
         let event = with(self.about(name, kind, &text, turn.now), "message", message.id.to_string());
         turn.act(Action::Record(event));

@@ -72,7 +72,12 @@ pub fn with_interface() -> Story {
 }
 
 pub fn stream(story: &mut Story, agent: &str, told: Told) {
+    tell_by(story, Source::OpencodeStream, agent, told);
+}
+
+/// Its program tells something by this interface.
+pub fn tell_by(story: &mut Story, source: Source, agent: &str, told: Told) {
     let run = story.pane(agent).run;
-    let event = AgentEvent { source: Source::OpencodeStream, time: story.now.wall, conversation: None, told };
+    let event = AgentEvent { source, time: story.now.wall, conversation: None, told };
     story.turn(vec![Observation::Told { agent: agent.to_owned(), run, event }]);
 }
