@@ -1,6 +1,7 @@
 //! Makes an agent's program tell of itself: its environment, and a settings file of the start's own.
 
 use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
@@ -47,7 +48,23 @@ fn wired(paths: &Paths, agent: &Agent, backend: &Backend) -> Result<Option<Wirin
     if let Some(file) = &wiring.file {
         replace(&path, file.as_bytes())?;
     }
+    // What it refuses to read would keep it from the host's settings all the same, and it would complain on its screen.
+    if teller == Teller::Gemini && !is_roots_alone(&path) {
+        let _gone = std::fs::remove_file(&path);
+        return Ok(None);
+    }
     Ok(Some(wiring))
+}
+
+/// Group and others may write.
+const WRITABLE: u32 = 0o022;
+
+/// Says whether a file and all folders above it are root's and nobody else may write there: Gemini reads no other
+/// settings of the host (`isFileAndDirectorySecureSync` of 0.61).
+fn is_roots_alone(path: &Path) -> bool {
+    let Ok(real) = path.canonicalize() else { return false };
+    let is_safe = |place: &Path| place.metadata().is_ok_and(|of| of.uid() == 0 && of.mode() & WRITABLE == 0);
+    path.ancestors().chain(real.ancestors()).all(is_safe)
 }
 
 /// Returns the settings that the program would read in the place of ours; `None` where that cannot be known.
