@@ -27,6 +27,6 @@ pub mod start;
 pub mod state_file;
 pub mod timer;
 pub mod tree;
-mod unit;
+pub mod unit;
 pub mod watch;
 mod wiring;

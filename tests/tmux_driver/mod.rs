@@ -1,4 +1,5 @@
 //! A small event loop around sessions, with a bound on every wait.
+#![allow(dead_code, reason = "every test file uses another part of it")]
 #![expect(clippy::wildcard_enum_match_arm, reason = "a test waits for one kind of observation")]
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -50,18 +51,25 @@ impl Driver {
         driver
     }
 
+    /// A fleet whose sessions are units.
+    pub fn of_units() -> Self {
+        Self::managed("", PathBuf::from(env!("CARGO_BIN_EXE_agent-orchestrator")), Manager::Systemd)
+    }
+
     fn with(name: &str, program: PathBuf) -> Self {
+        Self::managed(name, program, Manager::AdHoc)
+    }
+
+    fn managed(name: &str, program: PathBuf, manager: Manager) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let base = folder.path().join(name);
         let logs = base.join("log");
         let config = base.join("agents.toml");
-        let paths = Rc::new(Paths {
-            config,
-            runtime: base.join("run"),
-            state: base.join("state"),
-            logs,
-            manager: Manager::AdHoc,
-        });
+        let paths = Rc::new(Paths { config, runtime: base.join("run"), state: base.join("state"), logs, manager });
+        let made_by_units = ["run/tmux", "run/launch"].map(|name| base.join(name));
+        for folder in made_by_units.iter().filter(|_| manager == Manager::Systemd) {
+            std::fs::create_dir_all(folder).unwrap();
+        }
         std::fs::create_dir_all(&base).unwrap();
         paths.make(std::iter::empty::<&str>()).unwrap();
         let reactor = Rc::new(Reactor::new().unwrap());
@@ -145,6 +153,23 @@ impl Driver {
                 self.sessions.ready(id, &mut seen);
             }
         }
+        self.all.extend(seen.iter().cloned());
+        self.seen.extend(seen);
+    }
+
+    /// Turns until there is a file at `path`, which is no event of the reactor's: it is looked for between short waits.
+    pub fn until_made(&mut self, path: &Path) {
+        let bound = mono() + WAIT_MAX;
+        while !path.exists() {
+            assert!(mono() < bound, "there is no `{}`: {:#?}", path.display(), self.sessions);
+            self.turn(mono() + Duration::from_millis(20));
+        }
+    }
+
+    /// Tells the sessions that so much time has passed.
+    pub fn later(&mut self, time: Duration) {
+        let mut seen = Vec::new();
+        self.sessions.expire(mono() + time, &mut seen);
         self.all.extend(seen.iter().cloned());
         self.seen.extend(seen);
     }
