@@ -185,6 +185,7 @@ fn explain_lists_sources_messages_and_what_comes_next() {
         sources: vec![source("screen", Some(1), &long), source("own events", None, "none yet")],
         pending: vec!["7, 3m, behind a draft: please \u{7}run".to_owned()],
         next: vec!["at 04:31 a restart, if it is still silent".to_owned()],
+        timers: Vec::new(),
     };
     let shown = explain::render(&explanation, Paint::Plain);
     assert!(shown.contains(&long), "explain cuts nothing: {shown}");

@@ -263,3 +263,21 @@ fn a_wake_that_waits_stays_behind_the_probe_of_a_held_account() {
     let taken = story.pane("assistant").taken.clone();
     assert!(taken.first().is_some_and(|text| text != "anything to do?"), "the probe comes first: {taken:?}");
 }
+
+#[test]
+fn what_has_a_timer_is_not_said_to_need_one() {
+    let mut story = fleet();
+    story.kill_supervisor();
+    story.has_timers = true;
+    story.wake();
+    let explain = |name: &str| {
+        let explained = story.supervisor.as_ref().and_then(|supervisor| supervisor.explain(name, story.now));
+        explained.expect("an agent")
+    };
+    let assistant = explain("assistant");
+    assert_eq!(
+        (assistant.next.join("; "), assistant.timers),
+        ("`daily` wakes it, by its timer".to_owned(), vec!["wake".to_owned()])
+    );
+    assert_eq!(explain("orchestrator").timers, Vec::<String>::new(), "its interval is the supervisor's");
+}

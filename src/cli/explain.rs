@@ -1,13 +1,16 @@
 //! `explain`: all that is known of one agent, where from, and what happens next.
 
 use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
 
 use super::client::{self, Patience};
 use super::stop::Outcome;
 use super::table::{self, Cell, Column};
 use super::text::{self, Paint};
-use super::{capture, names, out, status};
+use super::{bounded, capture, names, out, status};
 use crate::protocol::control::{AgentPicture, Explanation, Reply, Request, Source};
+use crate::protocol::unit;
 
 /// What stands below `explain --help`.
 pub const HELP: &str = "\
@@ -26,6 +29,9 @@ Exit codes:
 Examples:
   agent-orchestrator explain builder
   tmux capture-pane -e -p | agent-orchestrator explain --backend claude --screen - --title \"✳ Claude Code\"";
+
+/// How long systemd may take to tell of a timer.
+const SHOW_MAX: Duration = Duration::from_secs(5);
 
 const COLUMNS: [Column; 3] = [
     Column { heading: "SOURCE", floor: 12 },
@@ -59,12 +65,26 @@ pub fn run(config: &Path, arguments: &Arguments) -> Outcome {
             return Err(client::unexpected(other).into());
         }
     };
+    let mut explanation = explanation;
+    explanation.next.extend(explanation.timers.iter().map(|verb| timer(verb, name)));
     if arguments.json { out::json(&explanation) } else { out::text(&render(&explanation, out::paint())) }
+}
+
+/// Asks systemd when the timer fires that asks for `verb`.
+fn timer(verb: &str, agent: &str) -> String {
+    let timer = unit::timer(verb, agent);
+    let mut show = Command::new("systemctl");
+    let properties = format!("--property={}", unit::TIMER_PROPERTIES);
+    show.args(["--no-pager", "show", &properties, "--", &timer]).env("LC_ALL", "C");
+    match bounded::run(&mut show, SHOW_MAX) {
+        Ok(answer) => unit::timer_line(&timer, &answer),
+        Err(error) => format!("when {timer} fires is not known: `systemctl`: {error:#}"),
+    }
 }
 
 /// Renders an explanation for people.
 pub fn render(explanation: &Explanation, paint: Paint) -> String {
-    let Explanation { agent, sources, pending, next } = explanation;
+    let Explanation { agent, sources, pending, next, timers: _ } = explanation;
     let row = |source: &Source| {
         let age = source.age_s.map_or_else(|| "never".to_owned(), text::age);
         [Cell::usual(&source.name), Cell::usual(&age), Cell::usual(&source.says)]

@@ -12,6 +12,7 @@ use super::stop::{Failure, Outcome};
 use super::{fleet_file, out};
 use crate::daemon::paths::HOST_CONFIG;
 use crate::protocol::control::Reason;
+use crate::protocol::unit;
 
 /// What stands below `units --help`.
 pub const HELP: &str = "\
@@ -77,7 +78,7 @@ pub fn run(config: &Path, arguments: &Arguments) -> Outcome {
         let wake = agent.wake.as_ref().and_then(|wake| wake.schedule.as_ref());
         for (verb, calendar) in [("wake", wake), ("run", agent.schedule.as_ref())] {
             if let Some(calendar) = calendar {
-                let timer = format!("agent-orchestrator-{verb}@{name}.timer");
+                let timer = unit::timer(verb, name);
                 let calendar = calendar.replace('%', "%%");
                 drop_ins.insert(timer.clone(), format!("[Timer]\nOnCalendar={calendar}\n"));
                 timers.push((timer, format!("agent-orchestrator-{verb}@.timer")));

@@ -190,9 +190,10 @@ pub(super) fn open_state(paths: &Paths, now: Now) -> anyhow::Result<(Option<Stat
     Ok((saved, state))
 }
 
-/// Returns the folders that messages point to.
+/// Returns what the host gives.
 pub(super) fn places(paths: &Paths) -> Places {
-    Places { texts: paths.texts(), state: paths.state.clone() }
+    let has_timers = paths.manager == Manager::Systemd;
+    Places { texts: paths.texts(), state: paths.state.clone(), has_timers }
 }
 
 /// Returns the process of the fleet's supervisor, if there is one.

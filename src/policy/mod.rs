@@ -67,13 +67,15 @@ use now::{Mono, Now};
 use observation::{Observation, Spooled};
 use state::{AgentState, LoopState, State};
 
-/// Folders whose files messages point to.
+/// What the host gives: folders whose files messages point to, and timers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Places {
     /// Where `WriteText` puts its files.
     pub texts: PathBuf,
     /// The folder of `kickoff-SESSION.txt`.
     pub state: PathBuf,
+    /// Each calendar of the config has a timer that calls `wake` or `run`.
+    pub has_timers: bool,
 }
 
 /// What one turn decided.

@@ -200,9 +200,15 @@ impl Supervisor {
             (true, _) => ("waiting", Some("for its start".to_owned())),
             (false, _) if task && dead => ("finished", exit),
             (false, _) if task => {
-                let schedule = agent.schedule.as_ref();
-                let timer = schedule.map(|schedule| format!(", or at `{schedule}`: needs a timer")).unwrap_or_default();
-                ("stopped", Some(format!("a task; `run {name}` runs it{timer}")))
+                let timer = agent.schedule.as_ref().map(|schedule| {
+                    let has_timer = self.places.has_timers;
+                    if has_timer {
+                        format!(", or its timer at `{schedule}`")
+                    } else {
+                        format!(", or at `{schedule}`: needs a timer")
+                    }
+                });
+                ("stopped", Some(format!("a task; `run {name}` runs it{}", timer.unwrap_or_default())))
             }
             (false, _) if dead => ("dead", exit),
             (false, _) => ("stopped", None),
@@ -218,8 +224,17 @@ impl Supervisor {
             sources: self.sources(name, state, now),
             pending,
             next: self.next_lines(name, state, now),
+            timers: self.timers(name),
             agent,
         })
+    }
+
+    /// Returns the verbs that timers ask for, of this agent.
+    fn timers(&self, name: &str) -> Vec<String> {
+        let Some(agent) = self.fleet.agent(name).filter(|_| self.places.has_timers) else { return Vec::new() };
+        let wake = agent.wake.as_ref().is_some_and(|wake| wake.schedule.is_some()).then_some("wake");
+        let run = agent.schedule.is_some().then_some("run");
+        wake.into_iter().chain(run).map(str::to_owned).collect()
     }
 
     fn sources(&self, name: &str, state: &AgentState, now: Now) -> Vec<Source> {

@@ -104,6 +104,9 @@ pub struct Explanation {
     pub pending: Vec<String>,
     /// What happens next and when, one line each.
     pub next: Vec<String>,
+    /// `wake`, `run`: what timers of systemd ask for; when, only systemd knows.
+    #[serde(default)]
+    pub timers: Vec<String>,
 }
 
 /// One source of knowledge.

@@ -200,6 +200,7 @@ impl Supervisor {
         }
         let left = state.wake_due_in(wake, now);
         match (&wake.schedule, left) {
+            (Some(schedule), _) if self.places.has_timers => Some(format!("`{schedule}` wakes it, by its timer")),
             (Some(schedule), _) => Some(format!("`{schedule}` wakes it: needs a timer")),
             (None, left) => left.map(|left| format!("a wake is due in {} s", left.as_secs())),
         }

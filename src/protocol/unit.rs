@@ -18,6 +18,24 @@ pub fn name(agent: &str) -> String {
     format!("{PREFIX}{agent}{SUFFIX}")
 }
 
+/// Returns the name of the timer that asks for a verb, `wake` or `run`, of an agent.
+pub fn timer(verb: &str, agent: &str) -> String {
+    format!("agent-orchestrator-{verb}@{agent}.timer")
+}
+
+/// The properties that [`timer_line`] understands, for `systemctl show --property=`.
+pub const TIMER_PROPERTIES: &str = "ActiveState,NextElapseUSecRealtime";
+
+/// Says when a timer fires next, by the answer of `systemctl show`.
+pub fn timer_line(timer: &str, answer: &str) -> String {
+    let value = |key: &str| answer.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+    match (value("ActiveState"), value("NextElapseUSecRealtime")) {
+        (Some("active"), Some(next)) if !next.is_empty() => format!("{timer} fires next at {next}"),
+        (Some("active"), _) => format!("{timer} has just fired"),
+        _ => format!("{timer} does not run: `agent-orchestrator units` and a start of the target enable it"),
+    }
+}
+
 /// Returns the agent in whose session unit a process is, by its `/proc/PID/cgroup` (cgroups(7)).
 pub fn agent_of(cgroup: &str) -> Option<&str> {
     let parts = cgroup.lines().filter_map(|line| line.splitn(3, ':').nth(2)).flat_map(|path| path.split('/'));
@@ -94,6 +112,16 @@ mod tests {
         ] {
             assert_eq!(agent_of(stranger), None);
         }
+    }
+
+    #[test]
+    fn a_timer_says_when_it_fires_or_what_helps() {
+        let line = |answer: &str| timer_line("t.timer", answer);
+        let next = "NextElapseUSecRealtime=Sun 2026-11-22 02:00:00 UTC\nActiveState=active\n";
+        assert_eq!(line(next), "t.timer fires next at Sun 2026-11-22 02:00:00 UTC");
+        assert_eq!(line("NextElapseUSecRealtime=\nActiveState=active\n"), "t.timer has just fired");
+        assert!(line("NextElapseUSecRealtime=\nActiveState=inactive\n").contains("does not run"));
+        assert!(line("").contains("does not run"));
     }
 
     #[test]

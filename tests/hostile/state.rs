@@ -21,7 +21,7 @@ use crate::story::Story;
 use crate::{FLEET, MUCH, now};
 
 fn places() -> Places {
-    Places { texts: PathBuf::from("/s/texts"), state: PathBuf::from("/s") }
+    Places { texts: PathBuf::from("/s/texts"), state: PathBuf::from("/s"), has_timers: false }
 }
 
 /// Returns states that a fleet really had.

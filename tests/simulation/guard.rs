@@ -86,7 +86,7 @@ impl World {
             return self.fail("what is saved is what is read", || text);
         }
         let state = state.taken_up(&self.clock.boot_id(), self.clock.now());
-        let places = Places { texts: PathBuf::from("/s/texts"), state: PathBuf::from("/s") };
+        let places = Places { texts: PathBuf::from("/s/texts"), state: PathBuf::from("/s"), has_timers: false };
         self.fleet = Arc::clone(&self.on_disk);
         self.oracle.taken_up(&self.guard.saved, &state);
         self.guard.saved = state.clone();

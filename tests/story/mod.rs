@@ -67,6 +67,8 @@ pub struct Story {
     pub missing: BTreeMap<String, String>,
     /// Agents whose session cannot be asked.
     pub hung: BTreeSet<String>,
+    /// The host has a timer for each calendar, as the next supervisor is told.
+    pub has_timers: bool,
     /// Agents whose end is refused, for this reason; they are there all the same.
     pub refused: BTreeMap<String, String>,
     /// Agents that take their time to end; see [`Story::ends`].
@@ -138,6 +140,7 @@ impl Story {
             watched: Vec::new(),
             missing: BTreeMap::new(),
             hung: BTreeSet::new(),
+            has_timers: false,
             refused: BTreeMap::new(),
             half_ended: BTreeSet::new(),
             dies_at_start: None,
@@ -175,7 +178,8 @@ impl Story {
 
     fn wake_with(&mut self, hold: bool) {
         let parsed = self.fleet.fleet.clone().unwrap_or_else(|| panic!("{:?}", self.fleet.mistakes));
-        let places = Places { texts: PathBuf::from("/s/texts"), state: PathBuf::from("/s") };
+        let places =
+            Places { texts: PathBuf::from("/s/texts"), state: PathBuf::from("/s"), has_timers: self.has_timers };
         self.saved = self.saved.clone().taken_up(&self.boot, self.now);
         self.supervisor = Some(Supervisor::new(Arc::new(parsed), self.saved.clone(), places, hold));
         self.ended = false;
