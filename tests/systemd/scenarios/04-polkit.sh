@@ -36,11 +36,14 @@ promise "not a transient unit" refused as_unit "$supervisor" systemd-run --no-as
 promise "not a transient unit of a session's name" refused as_unit "$supervisor" \
     systemd-run --no-ask-password --unit=agent-orchestrator-session@new.service true
 promise "not a reboot" refused ask reboot
-agents_is_told=$(pkaction --version | grep -o '[0-9]*')
-if ((agents_is_told >= 126)); then
+# at_least VERSION OTHER
+at_least() { [[ $(printf '%s\n' "$1" "$2" | sort --version-sort | head -n 1) == "$2" ]]; }
+polkit=$(pkaction --version | grep -o '[0-9.]*$')
+bus=$(dbus-daemon --version 2>/dev/null | sed -n 's/.*Daemon \([0-9.]*\).*/\1/p')
+if at_least "$polkit" 124 && at_least "${bus:-1.16}" 1.16; then
     promise "an agent may not restart another, though it has the same user" \
         refused as_unit "$(session bob)" systemctl --no-ask-password restart "$ada"
 else
-    cannot "polkit $agents_is_told does not tell units apart: agents of the same user may restart each other"
+    cannot "polkit $polkit with dbus $bus does not tell units apart: agents of the same user may restart each other"
 fi
 done_with
