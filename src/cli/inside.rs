@@ -6,7 +6,17 @@ use std::path::PathBuf;
 use super::stop::Outcome;
 use crate::daemon::{child, pane};
 
-/// What `session`, `stopping` and `pane` take.
+/// What `session` takes.
+#[derive(Debug, clap::Args)]
+pub struct Session {
+    #[command(flatten)]
+    file: LaunchFile,
+    /// How many files its programs may have open
+    #[arg(long, value_name = "COUNT")]
+    open_files: Option<u64>,
+}
+
+/// What `stopping` and `pane` take.
 #[derive(Debug, clap::Args)]
 pub struct LaunchFile {
     /// The launch file
@@ -40,8 +50,8 @@ pub fn unblocked(command: &CommandLine) -> Outcome {
 ///
 /// # Errors
 /// As [`pane::session`].
-pub fn session(file: &LaunchFile) -> Outcome {
-    match pane::session(&file.path)? {}
+pub fn session(session: &Session) -> Outcome {
+    match pane::session(&session.file.path, session.open_files)? {}
 }
 
 /// Marks that the unit of a launch file is stopped by somebody's order.

@@ -136,7 +136,7 @@ enum Verb {
     #[command(hide = true)]
     Hook(hook::Arguments),
     #[command(hide = true)]
-    Session(inside::LaunchFile),
+    Session(inside::Session),
     #[command(hide = true)]
     Stopping(inside::LaunchFile),
     #[command(hide = true)]

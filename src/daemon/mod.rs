@@ -15,6 +15,7 @@ pub mod lock;
 pub mod notify;
 pub mod notify_command;
 pub mod offline;
+mod open_files;
 pub mod pane;
 pub mod paths;
 mod peer;

@@ -27,7 +27,7 @@ use super::paths::{HOST_CONFIG, Manager, Paths};
 use super::perform::{Parts, Telling};
 use super::reactor::Reactor;
 use super::state_file::{self, Keeper};
-use super::{child, clock, config_file};
+use super::{child, clock, config_file, open_files};
 use crate::policy::fleet::Fleet;
 use crate::policy::now::Now;
 use crate::policy::state::State;
@@ -97,6 +97,7 @@ fn leave_standard_output() -> anyhow::Result<()> {
 
 fn run(options: &Options, listening: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<()> {
     block_signals()?;
+    open_files::raise().context("cannot raise the limit of open files")?;
     let program = child::own_program();
     let (fleet, paths) = if options.hold {
         open_fleet(&options.config)?

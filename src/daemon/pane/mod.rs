@@ -19,7 +19,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::stat::Mode;
 use nix::unistd::{Uid, User};
 
-use super::{child, clock};
+use super::{child, clock, open_files};
 use crate::protocol::launch::{Launch, MARK, PANE_OPTION, RUN_OPTION};
 use crate::protocol::tmux::{argument, literal};
 
@@ -44,12 +44,14 @@ const READY_BYTES_MAX: u64 = 4096;
 /// The terminal that programs in the pane are told of, where its description is installed.
 const TERMINAL: &str = "tmux-256color";
 
-/// Becomes the tmux client that starts the session of `launch_file` on a server of its own.
+/// Becomes the tmux client that starts the session of `launch_file` on a server of its own, in which so many files may be
+/// open, if that is said.
 ///
 /// # Errors
 /// When the file cannot be read, a folder cannot be made, or there is no tmux.
-pub fn session(launch_file: &Path) -> anyhow::Result<Infallible> {
+pub fn session(launch_file: &Path, files: Option<u64>) -> anyhow::Result<Infallible> {
     child::unblock_signals().context("cannot unblock signals")?;
+    files.map_or(Ok(()), open_files::set).context("cannot set the limit of open files")?;
     let launch = read(launch_file)?;
     std::fs::create_dir_all(&launch.dir).with_context(|| format!("cannot make folder `{}`", launch.dir.display()))?;
     let fifo = fifo(launch_file);

@@ -15,9 +15,9 @@ use super::leaving::{Leaving, end_of};
 use super::life::{Dying, Ended, Goal, Life, Lost, Pane, Search, Starting, retry_delay};
 use super::query::Query;
 use super::stopping::{Stopping, Whose};
-use crate::daemon::child;
 use crate::daemon::paths::Manager;
 use crate::daemon::unit::{self, Question};
+use crate::daemon::{child, open_files};
 use crate::policy::observation::{Exit, SessionSeen};
 use crate::protocol::launch::Launch;
 
@@ -194,6 +194,7 @@ impl Agent {
             Manager::AdHoc => {
                 let mut verb = child::command(&context.program);
                 verb.arg("session").arg(&self.launch_file).current_dir("/");
+                verb.args(open_files::before().map(|files| format!("--open-files={files}")));
                 (verb, START_MAX)
             }
             Manager::Systemd => (Question::Start.command(&self.name), unit::START_MAX),

@@ -23,6 +23,7 @@ within 10 read_head
 before="$(pane ada) $(pane bob)"
 same() { [[ "$(pane ada) $(pane bob)" == "$before" ]]; }
 in_unit() { grep -q "agent-orchestrator-session@$1.service" "/proc/$(pane "$1")/cgroup"; }
+promise "the supervisor may open 65536 files" grep -q "^Max open files *65536 *65536" "/proc/$(supervisor_pid)/limits"
 promise "an agent's program is in its own unit" in_unit ada
 promise "no agent is in the supervisor's unit" not grep -q "$(pane ada)" "/sys/fs/cgroup$(prop "$supervisor" ControlGroup)/cgroup.procs"
 promise "the main process of a session unit is its tmux server" grep -q tmux "/proc/$(prop "$(session ada)" MainPID)/comm"
