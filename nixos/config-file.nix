@@ -10,12 +10,7 @@ let
   fleet = import ./fleet.nix { inherit lib cfg; };
   toml = pkgs.formats.toml { };
 
-  # fooBar → foo_bar
-  keyName = lib.stringAsChars (
-    character:
-    if builtins.match "[A-Z]" character == null then character else "_${lib.toLower character}"
-  );
-  keys = lib.mapAttrs' (name: lib.nameValuePair (keyName name));
+  keys = lib.mapAttrs' (name: lib.nameValuePair (fleet.keyName name));
 
   # What is said nowhere has no key: the program's own default holds. An empty table says nothing either.
   said =
@@ -27,16 +22,7 @@ let
     else
       value;
 
-  ofUnit = [
-    "credentials"
-    "environment"
-    "environmentFile"
-    "limits"
-    "packages"
-    "readWritePaths"
-    "serviceConfig"
-    "user"
-  ];
+  ofUnit = builtins.attrNames (import ./options/unit.nix { inherit lib; }).options;
   entry =
     values:
     keys (

@@ -5,6 +5,12 @@ let
   isBelow = folder: path: path == folder || lib.hasPrefix "${folder}/" path;
 in
 rec {
+  # What an option is called in agents.toml: fooBar → foo_bar
+  keyName = lib.stringAsChars (
+    character:
+    if builtins.match "[A-Z]" character == null then character else "_${lib.toLower character}"
+  );
+
   /*
     Agents and services, each with its name: what has a session of its own.
     Enabled or not: a disabled one may still run when the unit files change.

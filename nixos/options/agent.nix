@@ -150,6 +150,13 @@ in
       description = "Of a task: when a timer runs it ({manpage}`systemd.time(7)`). Missed runs are made up for once.";
     };
 
+    cleanLog = mkOption {
+      type = types.nullOr types.bool;
+      default = null;
+      example = true;
+      description = "Whether its transcript is kept as `NAME.clean.log` below {option}`logDir`.";
+    };
+
     settings = mkOption {
       inherit (toml) type;
       default = { };

@@ -59,6 +59,10 @@ let
     wrong
     // flake.tests
     // options.tests
+    // import ./keys.nix {
+      inherit lib evaluate toml;
+      inherit (options) names;
+    }
     // import ./every.nix {
       inherit
         lib

@@ -82,6 +82,9 @@ let
   all = below evaluated.options.services.agentOrchestrator;
 in
 {
+  # Of all, also those that have one of their own elsewhere.
+  names = map (option: option.name) all;
+
   # Those of the README's table.
   told = builtins.filter (option: isTold option.name) all;
 
