@@ -59,6 +59,7 @@ let
     wrong
     // flake.tests
     // options.tests
+    // import ./rebuild.nix { inherit lib evaluate; }
     // import ./keys.nix {
       inherit lib evaluate toml;
       inherit (options) names;
