@@ -45,7 +45,7 @@ let
   handoff = {
     repo =
       optional types.str "builder"
-        "The clone whose origin is watched. Without it that of {option}`reviewPings`, or of `builder`.";
+        "The clone whose origin is watched. Without it that of {option}`reviewPings`.";
     branch = optional types.str "main" "The branch that is watched. Without it the remote's default.";
     stateSubdir =
       optional types.str "."
@@ -54,8 +54,12 @@ let
       optional types.str "^claim"
         "Pattern of the commit subjects that hand work to the reviewer.";
     reviewPattern = optional types.str "^review" "Pattern of the commit subjects that hand work back.";
-    claimPings = optional types.str "adversary" "The agent that is told of claims.";
-    reviewPings = optional types.str "builder" "The agent that is told of reviews.";
+    claimPings =
+      optional types.str "adversary"
+        "The agent that is told of claims. Without it the loop's only one with the role `adversary`.";
+    reviewPings =
+      optional types.str "builder"
+        "The agent that is told of reviews. Without it the loop's only one with the role `builder`.";
     inboxes =
       optional (types.listOf types.str)
         [

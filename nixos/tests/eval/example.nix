@@ -7,7 +7,7 @@
   session,
 }:
 let
-  inherit (fleets) minimal example;
+  inherit (fleets) minimal example loops;
 in
 {
   "test minimal: a prompt and a program are there" = {
@@ -50,6 +50,76 @@ in
   "test example: a loop agent's role is its name" = {
     expr = (agent example "builder").role;
     expected = "builder";
+  };
+  "test example: a loop's readers are its agents" = {
+    expr = (toml example).loop.handoff;
+    expected = {
+      claim_pings = "adversary";
+      repo = "builder";
+      review_pings = "builder";
+    };
+  };
+  "test loops: each has its own readers, clone and agents" = {
+    expr = {
+      loops = map (loop: { inherit (loop) name handoff; }) (toml loops).loop;
+      agents = map (one: { inherit (one) name loop enabled; }) (toml loops).agent;
+    };
+    expected = {
+      loops = [
+        {
+          name = "one";
+          handoff = {
+            claim_pings = "adversary";
+            repo = "one/builder";
+            review_pings = "builder";
+          };
+        }
+        {
+          name = "two";
+          handoff = {
+            claim_pings = "second-adversary";
+            repo = "two/builder";
+            review_pings = "second-builder";
+          };
+        }
+      ];
+      agents = [
+        {
+          name = "adversary";
+          loop = "one";
+          enabled = true;
+        }
+        {
+          name = "builder";
+          loop = "one";
+          enabled = true;
+        }
+        {
+          name = "second-adversary";
+          loop = "two";
+          enabled = false;
+        }
+        {
+          name = "second-builder";
+          loop = "two";
+          enabled = true;
+        }
+      ];
+    };
+  };
+  "test example: prompts and roles are the package's" = {
+    expr = {
+      roles = (toml example).loop.roles_dir;
+      orchestrator = (agent example "orchestrator").prompt_file;
+      wake = (agent example "orchestrator").wake.prompt_file;
+      upgrader = (agent example "upgrader").prompt_file;
+    };
+    expected = {
+      roles = "/usr/share/agent-orchestrator/prompts";
+      orchestrator = "/usr/share/agent-orchestrator/prompts/orchestrator.md";
+      wake = "/usr/share/agent-orchestrator/prompts/wake.md";
+      upgrader = "/usr/share/agent-orchestrator/prompts/upgrader.md";
+    };
   };
   "test example: calendars are timers" = {
     expr = lib.mapAttrs (_: timer: {

@@ -175,6 +175,37 @@
     settings.watchdog.draft_alarm = 600;
   };
 
+  # Two loops on one host, each with agents of its own.
+  loops =
+    let
+      agent = loop: role: {
+        kind = "loop";
+        inherit loop role;
+        dir = "${loop}/${role}";
+      };
+      phases = [
+        {
+          id = "1";
+          plan = "plans/1.md";
+          status = "STATUS-1.md";
+        }
+      ];
+    in
+    {
+      enable = true;
+      projectDir = "/srv/proj";
+      agents = {
+        builder = agent "one" "builder";
+        adversary = agent "one" "adversary";
+        second-builder = agent "two" "builder";
+        second-adversary = agent "two" "adversary" // {
+          enable = false;
+        };
+      };
+      loops.one = { inherit phases; };
+      loops.two = { inherit phases; };
+    };
+
   # What a Debian machine boots, and the same after a rebuild.
   machine = import ../common/fleet.nix;
   changed = import ../common/changed.nix;

@@ -64,7 +64,6 @@ in
     expr = map (loop: removeAttrs loop [ "phases" ]) (toml full).loop;
     expected = [
       {
-        handoff.repo = "builder";
         name = "backend";
         roles_dir = "/usr/share/agent-orchestrator/prompts";
       }
