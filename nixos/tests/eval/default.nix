@@ -1,8 +1,8 @@
 # All tests of the module that need nothing but nixpkgs' `lib`: how many there are, what failed, and what they looked at.
 {
   lib,
-  # The README's configuration.nix.
-  readme ? null,
+  # The README's blocks of Nix, where they were read: none, or a list.
+  blocks ? [ ],
 }:
 let
   configure = import ./evaluate.nix { inherit lib; };
@@ -15,9 +15,9 @@ let
   render = import ./render.nix { inherit lib; };
   fleets =
     lib.mapAttrs (_: evaluate) (import ./fleets.nix)
-    // lib.optionalAttrs (readme != null) {
+    // lib.optionalAttrs (blocks != [ ]) {
       readme = configure [
-        readme
+        readme.configuration
         { users.users.alice.isNormalUser = true; }
       ];
     };
@@ -54,10 +54,12 @@ let
 
   options = import ./options.nix { inherit lib; };
   flake = import ./flake.nix { inherit lib configure; };
+  readme = import ./readme.nix { inherit lib blocks flake; };
 
   tests =
     wrong
     // flake.tests
+    // lib.optionalAttrs (blocks != [ ]) readme.tests
     // options.tests
     // import ./rebuild.nix { inherit lib evaluate; }
     // import ./keys.nix {

@@ -72,6 +72,8 @@ let
   machines = lib.filterAttrs (name: _: lib.hasPrefix "vm-" name) here.checks;
 in
 {
+  inherit outputs;
+
   # The scripts of the virtual machines, for a compiler of Python.
   scripts = lib.mapAttrs (_: machine: machine.evaluated.testScript) machines;
 
