@@ -152,6 +152,7 @@ def options(results: dict, anew: bool) -> bool:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--write", action="store_true")
+    parser.add_argument("--tests", action="store_true", help="judge tests only")
     parser.add_argument("--not-evaluated", action="store_true", help="only say whether rendered/ may be old")
     parser.add_argument("results", type=pathlib.Path, nargs="?")
     parser.add_argument("program", type=pathlib.Path, nargs="?")
@@ -161,6 +162,8 @@ def main() -> None:
             print("note: nixos/tests/rendered/ may be old: what it is made from has changed since")
         return
     results = json.loads(arguments.results.read_text(encoding="utf-8"))
+    if arguments.tests:
+        sys.exit(0 if tests(results) else 1)
     judged = [
         tests(results),
         accepted(results, arguments.program),

@@ -41,11 +41,11 @@ let
 
   row = option: {
     name = lib.removePrefix prefix (lib.concatStringsSep "." option.loc);
-    # Those that may be null have no default, and the table says so already.
+    # Those that may be null have no default, and the table says so already. What is open has no such word in 25.05.
     type =
       lib.replaceStrings
-        [ "null or " " (both inclusive)" "(submodule)" "TOML value" ]
-        [ "" "" "submodule" "TOML" ]
+        [ "open submodule of (TOML value)" "null or " " (both inclusive)" "(submodule)" "TOML value" ]
+        [ "TOML" "" "" "submodule" "TOML" ]
         (flat option.type.description);
     default = default option;
     description = plain (option.description.text or option.description);

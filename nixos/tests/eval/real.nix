@@ -1,0 +1,175 @@
+# Holds every fleet that works against NixOS's own modules: what the stand-ins render is what NixOS makes of it.
+{
+  # A nixpkgs, or a folder with its `nixos/` only.
+  nixpkgs,
+  lib ? import (nixpkgs + "/lib"),
+  # What its modules take of pkgs; without them the packages are its own.
+  paths ? null,
+  system ? "x86_64-linux",
+}:
+let
+  render = import ./render.nix { inherit lib; };
+  standIns = import ./evaluate.nix { inherit lib; };
+
+  modules = services: [
+    ../common/users.nix
+    { services.agentOrchestrator = services; }
+  ];
+  nixos =
+    services:
+    (import (nixpkgs + "/nixos/lib/eval-config.nix") (
+      {
+        inherit lib;
+        modules = modules services ++ [
+          ../../module.nix
+          {
+            # As little of a machine as NixOS accepts.
+            boot.isContainer = true;
+            documentation.enable = false;
+            system.stateVersion = lib.trivial.release;
+          }
+          (lib.optionalAttrs (paths == null) { nixpkgs.config.allowUnfree = true; })
+        ];
+      }
+      // (
+        if paths == null then
+          { inherit system; }
+        else
+          {
+            system = null;
+            pkgs = import ./without-packages.nix { inherit lib paths; };
+          }
+      )
+    )).config;
+
+  # Packages are in the store of the one and in /usr of the other, which names it once.
+  placed =
+    text:
+    lib.concatMapStrings (part: if lib.isList part then "/usr" else part) (
+      builtins.split "/nix/store/[0-9a-z]{32}-[^/\"' ]*" (builtins.unsafeDiscardStringContext text)
+    );
+  # NixOS adds some of its own; the trigger of a reload is a file there, and a path here.
+  isOurs =
+    line:
+    line != ""
+    && !(lib.any (prefix: lib.hasPrefix prefix line) [
+      "["
+      "Environment=\"LOCALE_ARCHIVE="
+      "Environment=\"PATH="
+      "Environment=\"TZDIR="
+      "X-Reload-Triggers="
+    ]);
+  # Without what only links are made of.
+  settings =
+    text:
+    lib.sort lib.lessThan (
+      builtins.filter isOurs (
+        lib.splitString "\n" (placed (lib.head (lib.splitString "\n[Install]" text)))
+      )
+    );
+
+  prefix = "etc/systemd/system/";
+  units =
+    files:
+    lib.concatMapAttrs (
+      path: text:
+      lib.optionalAttrs (lib.hasPrefix prefix path && !(lib.hasInfix ".wants/" path)) {
+        ${lib.removeSuffix ".d/overrides.conf" (lib.removePrefix prefix path)} = settings text;
+      }
+    ) files;
+  ours = lib.filterAttrs (name: _: lib.hasPrefix "agent-orchestrator" name);
+  part = path: config: lib.attrByPath path { } config;
+  folders =
+    config:
+    lib.mapAttrs (
+      _: lib.mapAttrs (_: entry: { inherit (entry) mode user group; })
+    ) config.systemd.tmpfiles.settings.agent-orchestrator;
+  user =
+    config:
+    lib.getAttrs [ "isSystemUser" "description" "group" "home" ] config.users.users.agent-orchestrator;
+
+  ofFleet =
+    name: services:
+    let
+      there = nixos services;
+      here = standIns (modules services);
+      host = services.web.hostName or null;
+      location = [
+        "services"
+        "nginx"
+        "virtualHosts"
+        (toString host)
+      ];
+    in
+    {
+      "test ${name}: NixOS complains of nothing" = {
+        expr = map (one: one.message) (builtins.filter (one: !one.assertion) there.assertions);
+        expected = [ ];
+      };
+      "test ${name}: NixOS warns of what the stand-ins warn of" = {
+        expr = builtins.filter (lib.hasInfix "agentOrchestrator") there.warnings;
+        expected = here.warnings;
+      };
+      "test ${name}: units are what is rendered" = {
+        expr = lib.mapAttrs (_: unit: settings unit.text) (ours there.systemd.units);
+        expected = units (render here);
+      };
+      "test ${name}: units are wanted and extended by the same" = {
+        expr = lib.mapAttrs (_: unit: { inherit (unit) overrideStrategy wantedBy; }) (
+          ours there.systemd.units
+        );
+        expected =
+          lib.concatMapAttrs
+            (
+              kind: suffix:
+              lib.mapAttrs' (
+                unit: value: lib.nameValuePair "${unit}.${suffix}" { inherit (value) overrideStrategy wantedBy; }
+              ) here.systemd.${kind}
+            )
+            {
+              services = "service";
+              slices = "slice";
+              targets = "target";
+              timers = "timer";
+            };
+      };
+      "test ${name}: the rest of NixOS is told the same" = {
+        expr = {
+          polkit = lib.hasInfix here.security.polkit.extraConfig there.security.polkit.extraConfig;
+          rules = lib.subtractLists there.systemd.tmpfiles.rules here.systemd.tmpfiles.rules;
+          folders = folders there;
+          user = user there;
+          groups = lib.getAttrs (lib.attrNames here.users.groups) (
+            lib.mapAttrs (_: group: group.members) there.users.groups
+          );
+          sysctl = builtins.intersectAttrs here.boot.kernel.sysctl there.boot.kernel.sysctl;
+          ports = lib.mapAttrs (_: interface: interface.allowedTCPPorts) (
+            builtins.intersectAttrs here.networking.firewall.interfaces there.networking.firewall.interfaces
+          );
+          nginx = there.services.nginx.enable;
+          addresses = (part location there).listenAddresses or null;
+          pass = (part location there).locations."/".proxyPass or null;
+          etc = there.environment.etc ? "agent-orchestrator/agents.toml";
+        };
+        expected = {
+          polkit = true;
+          rules = [ ];
+          folders = folders here;
+          user = user here;
+          groups = lib.mapAttrs (_: group: group.members) here.users.groups;
+          inherit (here.boot.kernel) sysctl;
+          ports = lib.mapAttrs (_: interface: interface.allowedTCPPorts) here.networking.firewall.interfaces;
+          nginx = here.services.nginx.enable;
+          addresses = (part location here).listenAddresses or null;
+          pass = (part location here).locations."/".proxyPass or null;
+          etc = true;
+        };
+      };
+    };
+
+  tests = lib.concatMapAttrs ofFleet (import ./fleets.nix);
+in
+{
+  count = builtins.length (builtins.attrNames tests);
+  failed = lib.runTests tests;
+}
