@@ -1,5 +1,6 @@
 //! `check`: finds every mistake in the config.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::OpenOptionsExt;
@@ -10,14 +11,16 @@ use std::time::Duration;
 use super::stop::{Failure, Outcome};
 use super::{bounded, fleet_file, out, text};
 use crate::config::proven::{self, Answer, Asked};
-use crate::config::{self, FileUse, Mistake, Needed, Parsed, Severity};
+use crate::config::{self, Backend, FileUse, Fleet, Mistake, Needed, Parsed, Severity, telling};
+use crate::daemon::paths::{Paths, is_roots_alone};
 use crate::protocol::control::Reason;
 
 /// What stands below `check --help`.
 pub const HELP: &str = "\
 Finds all mistakes at once, each with file, line, column and what helps; also files that the config names and \
 that are not there. It warns of an agent's program that is missing, or of another series (2.1 of 2.1.197) than its \
-preset is known to fit; each is asked for its `--version`. It starts nothing else and needs no supervisor.
+preset is known to fit; each is asked for its `--version`. It warns of a program that could tell of itself and is not \
+made to. It starts nothing else and needs no supervisor.
 
 Exit codes:
   0  no mistakes; warnings do not count
@@ -32,6 +35,15 @@ const CONTENT_SIZE_MAX: u64 = 1 << 20;
 
 /// How long a program may take to tell its version.
 const VERSION_MAX: Duration = Duration::from_secs(20);
+
+/// What of Gemini's environment stands in the place of its user's home.
+const GEMINI_HOME: &str = "GEMINI_CLI_HOME";
+
+/// Where Gemini's settings of the host stand.
+const GEMINI_HOST_SETTINGS: &str = "/etc/gemini-cli/settings.json";
+
+/// What a hook runs that tells of it.
+const GEMINI_HOOK: &str = "hook --from gemini";
 
 /// How a shell ends that finds no program (POSIX, "Exit Status for Commands").
 const NOT_FOUND: &str = "exit status: 127";
@@ -67,6 +79,10 @@ pub fn run(config: &Path, arguments: &Arguments) -> Outcome {
     // What is checked for another host has its programs there.
     if let Some(fleet) = parsed.fleet.as_ref().filter(|_| arguments.files_below.is_none()) {
         mistakes.extend(proven::programs(fleet).iter().filter_map(|asked| proven::doubt(asked, &version(asked))));
+        mistakes.extend(telling::silences(fleet));
+        let gemini = telling::by_gemini_hooks(fleet).into_iter();
+        let unread = gemini.filter(|(_, backend)| !reads_hooks(config, fleet, backend));
+        mistakes.extend(unread.map(|(name, _)| telling::unread_hooks(name)));
     }
     if arguments.json {
         out::json(&config::entries(&mistakes, config))?;
@@ -95,6 +111,16 @@ fn version(asked: &Asked) -> Answer {
         Err(error) if format!("{error:#}").starts_with(NOT_FOUND) => Answer::Missing,
         Err(error) => Answer::Failed(text::clean(&format!("{error:#}"))),
     }
+}
+
+/// Whether Gemini finds our hooks: those of its start, or in settings of the host's or of this user's own.
+fn reads_hooks(config: &Path, fleet: &Fleet, backend: &Backend) -> bool {
+    let of_start = Paths::new(config, &fleet.log_dir).is_ok_and(|paths| is_roots_alone(&paths.runtime));
+    let home = backend.env.get(GEMINI_HOME).map(OsString::from);
+    let home = home.or_else(|| std::env::var_os(GEMINI_HOME)).or_else(|| std::env::var_os("HOME"));
+    let own = home.map(|home| Path::new(&home).join(".gemini/settings.json"));
+    let places = own.into_iter().chain([PathBuf::from(GEMINI_HOST_SETTINGS)]);
+    of_start || places.filter_map(|path| read(&path).ok()).any(|text| text.contains(GEMINI_HOOK))
 }
 
 /// Returns what is wrong with a file that the config names.

@@ -20,6 +20,7 @@ pub mod render;
 mod rules;
 mod screens;
 pub mod selftest;
+pub mod telling;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

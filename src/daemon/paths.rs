@@ -18,6 +18,9 @@ const HOST_STATE: &str = "/var/lib/agent-orchestrator";
 /// The longest path that a unix socket of ours may have; the kernel's own bound is 108 bytes.
 pub const SOCKET_PATH_MAX: usize = 100;
 
+/// The bits of a mode by which group and others may write.
+const WRITABLE: u32 = 0o022;
+
 /// Who starts and ends the agents' tmux servers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Manager {
@@ -278,6 +281,15 @@ fn runtime(config: &Path) -> PathBuf {
         Some(folder) => PathBuf::from(folder).join("agent-orchestrator").join(hash),
         None => std::env::temp_dir().join(format!("agent-orchestrator-{}", nix::unistd::getuid())).join(hash),
     }
+}
+
+/// Says whether a file or folder and all folders above it are root's and nobody else may write there: Gemini reads no
+/// other settings of the host (`isFileAndDirectorySecureSync` of 0.61). What is not there yet will be its maker's.
+pub fn is_roots_alone(path: &Path) -> bool {
+    let there = path.ancestors().find(|part| part.exists()).unwrap_or(Path::new("/"));
+    let Ok(real) = there.canonicalize() else { return false };
+    let is_safe = |place: &Path| place.metadata().is_ok_and(|of| of.uid() == 0 && of.mode() & WRITABLE == 0);
+    there.ancestors().chain(real.ancestors()).all(is_safe) && (there == path || nix::unistd::geteuid().is_root())
 }
 
 /// Makes `path` absolute with its folder's links resolved, so that two spellings of it mean one fleet.

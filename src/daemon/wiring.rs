@@ -1,7 +1,6 @@
 //! Makes an agent's program tell of itself: its environment, and a settings file of the start's own.
 
 use std::net::{Ipv4Addr, TcpListener};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
@@ -9,12 +8,11 @@ use serde_json::{Map, Value};
 use super::child;
 use super::event_socket::secret;
 use super::paths::Paths;
+use super::paths::is_roots_alone;
 use super::prepare::{read, replace};
 use crate::policy::fleet::{Agent, Backend, Teller};
-use crate::policy::launch::starts_itself;
-use crate::protocol::event::{
-    GEMINI_SETTINGS_VARIABLE, Given, SENDER_VARIABLE, SOCKET_VARIABLE, Sender, Setting, Wiring, option_in, wire,
-};
+use crate::policy::wiring::{Setting, option_in, silence};
+use crate::protocol::event::{GEMINI_SETTINGS_VARIABLE, Given, SENDER_VARIABLE, SOCKET_VARIABLE, Sender, Wiring, wire};
 
 /// Where Gemini's settings of the host stand, where no variable names another place.
 const GEMINI_SETTINGS: &str = "/etc/gemini-cli/settings.json";
@@ -38,7 +36,7 @@ pub fn prepare(paths: &Paths, agent: &Agent, backend: &Backend, run: u64) -> Res
 /// Returns the program's own wiring; `None` where there is none, or the person's own settings are in its place and
 /// cannot be understood.
 fn wired(paths: &Paths, agent: &Agent, backend: &Backend) -> Result<Option<Wiring>, String> {
-    let Some(teller) = backend.events.filter(|_| starts_itself(backend)) else { return Ok(None) };
+    let Some(teller) = backend.events.filter(|_| silence(backend).is_none()) else { return Ok(None) };
     let path = paths.event_settings(&agent.name);
     let (Some(file), Some(program)) = (text(&path), text(&child::own_program())) else { return Ok(None) };
     let Some(settings) = given_settings(teller, agent, backend) else { return Ok(None) };
@@ -48,23 +46,12 @@ fn wired(paths: &Paths, agent: &Agent, backend: &Backend) -> Result<Option<Wirin
     if let Some(file) = &wiring.file {
         replace(&path, file.as_bytes())?;
     }
-    // What it refuses to read would keep it from the host's settings all the same, and it would complain on its screen.
+    // What it refuses to read would keep it from the host's settings all the same, and it would say so on its screen.
     if teller == Teller::Gemini && !is_roots_alone(&path) {
         let _gone = std::fs::remove_file(&path);
         return Ok(None);
     }
     Ok(Some(wiring))
-}
-
-/// Group and others may write.
-const WRITABLE: u32 = 0o022;
-
-/// Says whether a file and all folders above it are root's and nobody else may write there: Gemini reads no other
-/// settings of the host (`isFileAndDirectorySecureSync` of 0.61).
-fn is_roots_alone(path: &Path) -> bool {
-    let Ok(real) = path.canonicalize() else { return false };
-    let is_safe = |place: &Path| place.metadata().is_ok_and(|of| of.uid() == 0 && of.mode() & WRITABLE == 0);
-    path.ancestors().chain(real.ancestors()).all(is_safe)
 }
 
 /// Returns the settings that the program would read in the place of ours; `None` where that cannot be known.
@@ -83,9 +70,7 @@ fn given_settings(teller: Teller, agent: &Agent, backend: &Backend) -> Option<Ma
             let path = named.unwrap_or_else(|| PathBuf::from(GEMINI_SETTINGS));
             if path.exists() { object(&read(&path).ok()?) } else { Some(Map::new()) }
         }
-        // Their own `notify` and port stay.
-        Teller::Codex => (!flags.contains("notify")).then(Map::new),
-        Teller::Opencode => (option_in(&flags, "--port") == Setting::Absent).then(Map::new),
+        Teller::Codex | Teller::Opencode => Some(Map::new()),
     }
 }
 

@@ -53,6 +53,7 @@ pub mod typed;
 mod unit;
 pub mod wake;
 mod watch;
+pub mod wiring;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
