@@ -1,7 +1,8 @@
 """Stands in for the models' services on loopback: Anthropic Messages, OpenAI chat and Responses, Gemini.
 
 It answers a main request (one that offers a shell tool) as `mode` says, and keeps what was asked:
-answer (at once), slow (a line a second), tool (calls the shell, then answers), limit, login, fatal, overload (refuses).
+answer (at once), slow (a line a second), tool (calls the shell, then answers), script (calls it with what `script` makes
+of the prompt), limit, login, fatal, overload (refuses).
 """
 import json
 import os
@@ -32,31 +33,57 @@ class Api:
         self.mode = "answer"
         self.slow_s = 4
         self.command = "echo done"
+        self.script = lambda prompt: None
         self.reset_at = 0
         self.prompts = []
+        self.histories = []
+        self.said = []
         self.changed = threading.Condition()
         api = self
 
         class Handler(_Handler):
             service = api
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = _Server(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
         self.address = f"http://127.0.0.1:{self.server.server_address[1]}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
-    def asked(self, is_main, text):
+    def asked(self, is_main, text, has_result, history):
+        """The mode for a request by its newest texts, perhaps behind a tool's result, and all that was said before."""
         with self.changed:
+            if is_main:
+                text = self.new(text, history)
             if is_main and text:
                 self.prompts.append(text)
+                self.histories.append(json.dumps(history, ensure_ascii=False))
             self.changed.notify_all()
             lifted = self.mode == "limit" and time.time() >= self.reset_at
-            return self.mode if is_main and not lifted else "answer"
+            if not is_main or lifted:
+                return "answer"
+            if self.mode != "script":
+                return "answer" if self.mode == "tool" and has_result else self.mode
+            command = self.script(text)
+            self.command = command or self.command
+            return "tool" if command else "answer"
+
+    def new(self, text, history):
+        """The user's texts that the request before did not hold; `text` where this is another conversation."""
+        said = [part for message in history if message.get("role") == "user"
+                for part in texts(message.get("content") or message.get("parts")) if part]
+        before, self.said = self.said, said
+        return "\n".join(said[len(before):]) if before and said[:len(before)] == before else text
 
     def count(self, text):
         """How many main requests ended in a prompt that holds this text."""
         with self.changed:
             return sum(prompt.count(text) for prompt in self.prompts)
+
+    def history(self, text):
+        """What the newest main request held whose prompt has this text; empty without one."""
+        with self.changed:
+            found = [history for prompt, history in zip(self.prompts, self.histories) if text in prompt]
+            return found[-1] if found else ""
 
 
 def texts(content):
@@ -71,11 +98,18 @@ def newest(messages, role="user", is_result=lambda message: False):
     for message in reversed(messages):
         if is_result(message):
             has_result = True
-        elif message.get("role") in ("assistant", "model") or message.get("type") in ("function_call", "reasoning"):
+        if message.get("role") in ("assistant", "model") or message.get("type") in ("function_call", "reasoning"):
             break
         elif message.get("role") == role:
             found = texts(message.get("content") or message.get("parts")) + found
     return "\n".join(text for text in found if text), has_result
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request, client_address):
+        # A program that is ended drops its connections.
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -160,7 +194,7 @@ class _Handler(BaseHTTPRequestHandler):
         is_result = lambda m: any(isinstance(p, dict) and p.get("type") == "tool_result" for p in m.get("content") or [])
         text, has_result = newest(asked.get("messages") or [], is_result=is_result)
         is_main = "Bash" in tools
-        mode = self.service.asked(is_main, "" if has_result else text)
+        mode = self.service.asked(is_main, text, has_result, asked.get("messages") or [])
         if mode in REFUSALS:
             status, kind, said = REFUSALS[mode]
             reset = int(self.service.reset_at)
@@ -175,7 +209,7 @@ class _Handler(BaseHTTPRequestHandler):
             ]
             error = {"type": "error", "error": {"type": kind, "message": said}}
             return self.reply(status, error, headers if mode == "limit" else ())
-        uses = mode == "tool" and not has_result
+        uses = mode == "tool"
         title = '{"title": "Stand-in", "isNewTopic": false}'
         if not asked.get("stream"):
             said = ANSWER if is_main else title
@@ -223,11 +257,11 @@ class _Handler(BaseHTTPRequestHandler):
         tools = [tool.get("function", {}).get("name") for tool in asked.get("tools") or []]
         text, has_result = newest(asked.get("messages") or [], is_result=lambda m: m.get("role") == "tool")
         is_main = bool(tools)
-        mode = self.service.asked(is_main, "" if has_result else text)
+        mode = self.service.asked(is_main, text, has_result, asked.get("messages") or [])
         if mode in REFUSALS:
             return self.refuse_openai(mode)
         tool = next((name for name in SHELL_TOOLS if name in tools), None)
-        uses = mode == "tool" and not has_result and tool
+        uses = mode == "tool" and tool
         self.begin_stream()
         base = {"id": f"chatcmpl-{time.time_ns()}", "object": "chat.completion.chunk", "created": int(time.time()), "model": asked.get("model")}
         send = lambda delta, end=None: self.event({**base, "choices": [{"index": 0, "delta": delta, "finish_reason": end}]})
@@ -249,11 +283,11 @@ class _Handler(BaseHTTPRequestHandler):
             messages = [{"role": "user", "content": messages}]
         text, has_result = newest(messages, is_result=lambda m: "output" in (m.get("type") or ""))
         is_main = bool(tools)
-        mode = self.service.asked(is_main, "" if has_result else text)
+        mode = self.service.asked(is_main, text, has_result, messages)
         if mode in REFUSALS:
             return self.refuse_openai(mode)
         tool = next((name for name in SHELL_TOOLS if name in tools), None)
-        uses = mode == "tool" and not has_result and tool
+        uses = mode == "tool" and tool
         number = time.time_ns()
         self.begin_stream()
         send = lambda kind, **fields: self.event({"type": kind, **fields}, kind)
@@ -288,7 +322,7 @@ class _Handler(BaseHTTPRequestHandler):
         is_result = lambda m: any("functionResponse" in part for part in m.get("parts") or [])
         text, has_result = newest(asked.get("contents") or [], is_result=is_result)
         is_main = "run_shell_command" in tools
-        mode = self.service.asked(is_main, "" if has_result else text)
+        mode = self.service.asked(is_main, text, has_result, asked.get("contents") or [])
         if mode in REFUSALS:
             status, _, said = REFUSALS[mode]
             word, details = {"limit": "RESOURCE_EXHAUSTED", "overload": "INTERNAL"}.get(mode, "INVALID_ARGUMENT"), []
@@ -312,7 +346,7 @@ class _Handler(BaseHTTPRequestHandler):
             wants_json = re.search("json", json.dumps(asked.get("generationConfig") or {}), re.I)
             return self.reply(200, part([{"text": json.dumps(words) if wants_json else ANSWER}], "STOP"))
         self.begin_stream()
-        uses = mode == "tool" and not has_result and is_main
+        uses = mode == "tool"
         for piece in self.pieces("tool" if uses else mode if mode == "slow" else "answer"):
             self.event(part([{"text": piece}]))
         last = [{"text": ""}]

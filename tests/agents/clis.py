@@ -36,45 +36,64 @@ def write(path, value):
     path.write_text(value if isinstance(value, str) else json.dumps(value))
 
 
-def claude(home, project, address):
+def claude(home, folders, address, unattended):
     write(home / ".claude.json", {
-        "hasCompletedOnboarding": True, "projects": {str(project): {"hasTrustDialogAccepted": True}}})
+        "hasCompletedOnboarding": True, "projects": {each: {"hasTrustDialogAccepted": True} for each in folders}})
+    if unattended:
+        write(home / ".claude/settings.json", {"skipDangerousModePermissionPrompt": True})
     return {"ANTHROPIC_BASE_URL": address, "CLAUDE_CODE_OAUTH_TOKEN": "sk-ant-oat01-made-up",
-            "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", "DISABLE_AUTOUPDATER": "1"}
+            "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", "DISABLE_AUTOUPDATER": "1",
+            # Root may leave out all questions only where this says that it is confined.
+            **({"IS_SANDBOX": "1"} if unattended else {})}
 
 
-def opencode(home, project, address):
+def opencode(home, folders, address, unattended):
     provider = {"npm": "@ai-sdk/openai-compatible", "name": "Stand-in", "models": {"stand-in": {"name": "Stand-in"}},
                 "options": {"baseURL": f"{address}/v1", "apiKey": "made-up"}}
     write(home / ".config/opencode/opencode.json", {
         "autoupdate": False, "share": "disabled", "model": "own/stand-in", "small_model": "own/stand-in",
-        "provider": {"own": provider}, "permission": {"bash": "ask"}})
+        "provider": {"own": provider}, "permission": {"bash": "allow" if unattended else "ask"}})
     return {"OPENCODE_DISABLE_AUTOUPDATE": "1", "OPENCODE_DISABLE_MODELS_FETCH": "1"}
 
 
-def codex(home, project, address):
+def codex(home, folders, address, unattended):
+    approval, sandbox = ("never", "danger-full-access") if unattended else ("on-request", "read-only")
     write(home / ".codex/config.toml", f"""
 model = "gpt-5"
 model_provider = "own"
-approval_policy = "on-request"
-sandbox_mode = "read-only"
+approval_policy = "{approval}"
+sandbox_mode = "{sandbox}"
 check_for_update_on_startup = false
 [model_providers.own]
 name = "own"
 base_url = "{address}/v1"
 env_key = "MADE_UP_KEY"
 wire_api = "responses"
-[projects."{project}"]
-trust_level = "trusted"
-""")
+""" + "".join(f'[projects."{each}"]\ntrust_level = "trusted"\n' for each in folders))
     return {"MADE_UP_KEY": "made-up"}
 
 
-def gemini(home, project, address):
+def gemini(home, folders, address, unattended):
     write(home / ".gemini/settings.json", {
         "security": {"folderTrust": {"enabled": False}, "auth": {"selectedType": "gemini-api-key"}},
         "general": {"disableAutoUpdate": True}, "privacy": {"usageStatisticsEnabled": False}})
     return {"GEMINI_API_KEY": "made-up", "GOOGLE_GEMINI_BASE_URL": address}
 
 
+def add_gemini_hooks(home):
+    """What README.md asks a person for who is not root."""
+    path = home / ".gemini/settings.json"
+    command = "agent-orchestrator hook --from gemini >/dev/null 2>&1 || :"
+    entry = [{"hooks": [{"type": "command", "command": command, "timeout": 5000}]}]
+    events = ("SessionStart", "BeforeAgent", "AfterTool", "AfterAgent", "Notification", "PreCompress", "SessionEnd")
+    write(path, {**json.loads(path.read_text()), "hooks": {event: entry for event in events}})
+
+
+# What a config adds so that a program asks for no leave.
+UNATTENDED = {
+    "claude": '[backend.claude]\nflags = "--dangerously-skip-permissions"\n',
+    "opencode": "",
+    "codex": "",
+    "gemini": '[backend.gemini]\nflags = "--approval-mode yolo -i"\n',
+}
 PREPARE = {"claude": claude, "opencode": opencode, "codex": codex, "gemini": gemini}

@@ -1,0 +1,248 @@
+"""What one agent program is brought into, step by step: what its events told, what its screen showed, what was done."""
+import os
+import select
+import time
+
+from world import KICKOFFS, Failed
+
+# opencode's first request takes that long on two busy processors.
+START_S_MAX = 150
+LIMIT_S_MAX = 150
+# For that many of each text, idle and busy.
+DELIVERIES = 3
+ARRIVAL_S_MAX = 90
+TEXTS = {
+    "short": "{} please say hello",
+    "long": "{} " + "a long line of words goes on " * 50 + "to its end",
+    "multi": "{}\n" + "\n".join(f"line {number} of a text" for number in range(1, 9)) + "\nthe end",
+}
+RESUME = "Go on where you stopped."
+CONFIG = """
+[defaults]
+session_prefix = "s-"
+log_dir = "logs"
+backend = "{backend}"
+watch = "heal"
+resume = true
+[watchdog]
+limit_probe_fallback = 10
+limit_reset_slack = 0
+[[agent]]
+name = "a"
+prompt = "KICKOFF: say that you are there"
+"""
+RESTS = ("the turn has ended", "it rests")
+NOTHING = ("-", "-")
+
+
+def start(world):
+    world.verb("up")
+    world.until("kickoff", world.kickoffs, limit_s=START_S_MAX)
+    world.until_state("idle", limit_s=START_S_MAX)
+    if (times := world.kickoffs()) != 1:
+        raise Failed(f"the kickoff came {times} times")
+    return world.seen(RESTS, "idle"), "started unattended, kickoff delivered once"
+
+
+def working(world):
+    world.api.slow_s, world.api.mode = 7, "slow"
+    world.verb("send", "a", "work a little")
+    world.until_state("working", limit_s=10)
+    world.stays("working", 2)
+    seen = world.seen(("a turn runs",), "working")
+    world.api.mode = "answer"
+    return seen, "shown as working, and stays so"
+
+
+def idle(world):
+    world.until_state("idle")
+    return world.seen(RESTS, "idle"), "shown as idle"
+
+
+def deliver_idle(world):
+    def send(_, text):
+        world.until_state("idle")
+        world.verb("send", "a", "--", text)
+    return deliver(world, "idle", send)
+
+
+def deliver_busy(world):
+    world.until_state("idle")
+    # Each one comes while it works on the one before.
+    world.api.slow_s, world.api.mode = 4, "slow"
+    world.verb("send", "a", "be busy")
+    world.until_state("working", limit_s=10)
+    world.api.slow_s = 1
+    return deliver(world, "busy", lambda _, text: world.verb("send", "a", "--queue", "--", text))
+
+
+def deliver(world, when, send):
+    names = []
+    for kind, text in TEXTS.items():
+        for number in range(world.deliveries):
+            # No name is the beginning of another one.
+            name = f"{when}-{kind}-{number:03}"
+            names.append((name, text.format(name)))
+            send(*names[-1])
+    arrived = lambda: all(world.api.count(name) for name, _ in names)
+    world.until("arrival of all", arrived, limit_s=ARRIVAL_S_MAX * world.deliveries // DELIVERIES)
+    world.api.mode = "answer"
+    world.until_state("idle")
+    bad = [name for name, text in names if world.api.count(name) != 1 or world.api.count(text) != 1]
+    if bad:
+        raise Failed(f"not once and whole: {', '.join(bad)}")
+    return world.seen(("each prompt that arrives is told",), "idle"), f"{len(names)} of {len(names)} once and whole"
+
+
+def question(world):
+    asked = world.project / "asked"
+    world.api.command = f"touch {asked} # escalated"
+    world.api.mode = "tool"
+    world.verb("send", "a", "call the tool")
+    world.until_state("attention")
+    seen = world.seen(("a person is asked",), "permission")
+    if asked.exists():
+        raise Failed("the tool ran without a question")
+    held = world.verb("send", "a", "--wait", "2", "not now", check=False).returncode
+    world.api.mode = "answer"
+    world.tmux("send-keys", "-t", "PANE", "Escape")
+    world.until("end of the question", lambda: world.agent()["state"] in ("idle", "working"))
+    if held not in (5, 8):
+        raise Failed(f"a message behind the question exits with {held}")
+    return seen, "shown as attention, message held back, not answered"
+
+
+def resume(world):
+    """Killed as the kernel does it, it goes on with its conversation: same id, and what was said is known."""
+    if world.name == "gemini":
+        return begin_anew(world)
+    world.until_state("idle")
+    world.verb("send", "a", "the word to keep is KEEPSAKE")
+    world.until("arrival", lambda: world.api.count("KEEPSAKE"))
+    world.until_state("idle")
+    before, pid, kickoffs = world.agent()["conversation"], world.pane_pid(), world.api.count("KICKOFF")
+    if not before:
+        raise Failed("its conversation is not known")
+    # What opencode is told to go on with stands in a file.
+    word = KICKOFFS[1] if world.name == "opencode" else RESUME
+    resumed = world.api.count(word)
+    os.kill(int(pid), 9)
+    world.until("another start", lambda: world.pane_pid() not in ("", pid))
+    world.until("resumed conversation", lambda: world.api.count(word) > resumed, limit_s=START_S_MAX)
+    world.until_state("idle", limit_s=START_S_MAX)
+    if "KEEPSAKE" not in world.api.history(word):
+        raise Failed("it goes on, but in another conversation: what was said before is not in its request")
+    if (after := world.agent()["conversation"]) != before:
+        raise Failed(f"conversation {after} instead of {before}")
+    if (world.api.count("KICKOFF"), world.api.count(word)) != (kickoffs, resumed + 1):
+        raise Failed("started with the kickoff, or told twice to go on")
+    return world.seen(RESTS, "idle"), "started again in the same conversation, told once to go on"
+
+
+def begin_anew(world):
+    """The same of a program whose preset resumes nothing."""
+    world.until_state("idle")
+    before, pid, kickoffs = world.agent()["conversation"], world.pane_pid(), world.kickoffs()
+    os.kill(int(pid), 9)
+    world.until("another start", lambda: world.pane_pid() not in ("", pid))
+    world.until("kickoff", lambda: world.kickoffs() > kickoffs, limit_s=START_S_MAX)
+    world.until_state("idle", limit_s=START_S_MAX)
+    if world.kickoffs() != kickoffs + 1 or world.agent()["conversation"] == before:
+        raise Failed("told twice to begin, or in the conversation of before")
+    return world.seen(RESTS, "idle"), "started anew with the kickoff: it cannot be resumed"
+
+
+def adopt(world):
+    """Another supervisor finds the program running, listens to its events and types into it."""
+    world.until_state("idle")
+    supervisor, pid = world.status()["supervisor_pid"], world.pane_pid()
+    ends = select.poll()
+    ends.register(pidfd := os.pidfd_open(supervisor), select.POLLIN)
+    os.kill(supervisor, 9)
+    if not ends.poll(10_000):
+        raise Failed("the supervisor outlives its kill")
+    os.close(pidfd)
+    world.verb("up")
+    world.until_state("idle")
+    world.verb("send", "a", "the other supervisor says ADOPTED")
+    world.until("arrival", lambda: world.api.count("ADOPTED"))
+    world.until_state("idle")
+    if world.status()["supervisor_pid"] == supervisor or world.pane_pid() != pid:
+        raise Failed("the program was started anew")
+    if (times := world.api.count("ADOPTED")) != 1:
+        raise Failed(f"a message came {times} times")
+    return world.seen(RESTS, "idle"), "adopted: same process, a message delivered once"
+
+
+def limit(world):
+    world.until_state("idle")
+    # Banners name the minute.
+    world.api.reset_at, world.api.mode = (int(time.time() + 20) // 60 + 1) * 60, "limit"
+    world.verb("send", "a", "--queue", "into the limit")
+    state = world.until_state("limited", "waiting", "attention")
+    seen = world.seen(("refused", "tries again"), "limited", "limit-menu", "continues-by-itself", "retrying")
+    if state["state"] != "limited":
+        raise Failed(f"shown as {state['state']} ({state['detail']})")
+    if world.name == "gemini":
+        # Its menu, keep trying or stop, is a person's to answer.
+        world.until("reset", lambda: time.time() >= world.api.reset_at, limit_s=LIMIT_S_MAX)
+        world.tmux("send-keys", "-t", "PANE", "Enter")
+    world.until_state("idle", "working", limit_s=LIMIT_S_MAX)
+    early_s = world.api.reset_at - time.time()
+    if early_s > 1:
+        raise Failed(f"went on {early_s:.0f} s before the reset")
+    world.until_state("idle")
+    return seen, "held until the reset, its menu left to a person" if world.name == "gemini" else "held until the reset, goes on"
+
+
+def login(world):
+    world.until_state("idle")
+    world.api.mode = "login"
+    world.verb("send", "a", "--queue", "without a login")
+    world.until_state("attention")
+    seen = world.seen(("refused",), "login")
+    world.api.mode = "answer"
+    world.verb("restart", "a")
+    world.until_state("idle", limit_s=START_S_MAX)
+    return seen, "shown as attention"
+
+
+def fatal(world):
+    world.until_state("idle")
+    before, kickoffs = world.agent()["conversation"], world.kickoffs()
+    world.api.mode = "fatal"
+    world.verb("send", "a", "--queue", "into the fault")
+    seen = ("", "")
+
+    def started_anew():
+        # What is told or read, whichever comes first, is acted upon at once.
+        nonlocal seen
+        seen = tuple(before or now for before, now in zip(seen, world.seen_now(("refused",), ("fatal",))))
+        if any(seen):
+            world.api.mode = "answer"
+        return world.kickoffs() > kickoffs
+
+    world.until("fresh start", started_anew, limit_s=START_S_MAX)
+    world.until_state("idle", limit_s=START_S_MAX)
+    if before and world.agent()["conversation"] == before:
+        raise Failed("it goes on with the broken conversation")
+    return seen, "started anew, with the kickoff"
+
+
+def transcript(world):
+    said = world.verb("transcript", "a", "--all", "-n", "10000").stdout
+    kickoff = next((word for word in KICKOFFS if f"prompt {word}" in said), "prompt of the kickoff")
+    missing = [word for word in (f"prompt {kickoff}", "says   This is the stand-in's answer.") if word not in said]
+    if missing:
+        raise Failed(f"the transcript lacks {missing}: {said[-400:]}")
+    return NOTHING, "the transcript has prompts and answers"
+
+
+def stop(world):
+    world.until_state("idle")
+    world.verb("down")
+    world.until("end of all processes", lambda: not world.processes(), limit_s=10)
+    return NOTHING, "nothing of it is left running"
+
+
+STEPS = [start, working, idle, deliver_idle, deliver_busy, question, resume, adopt, limit, login, fatal, transcript, stop]
