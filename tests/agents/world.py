@@ -30,7 +30,7 @@ WORLDS = []
 
 def give_up(*_):
     """Ends what was started when the suite itself is ended."""
-    for world in WORLDS:
+    for world in list(WORLDS):
         world.end()
     os._exit(1)
 
