@@ -39,8 +39,8 @@ def write(path, value):
 def claude(home, folders, address, unattended):
     write(home / ".claude.json", {
         "hasCompletedOnboarding": True, "projects": {each: {"hasTrustDialogAccepted": True} for each in folders}})
-    if unattended:
-        write(home / ".claude/settings.json", {"skipDangerousModePermissionPrompt": True})
+    settings = {"skipDangerousModePermissionPrompt": True} if unattended else {"permissions": {"allow": ["Bash(sleep:*)"]}}
+    write(home / ".claude/settings.json", settings)
     return {"ANTHROPIC_BASE_URL": address, "CLAUDE_CODE_OAUTH_TOKEN": "sk-ant-oat01-made-up",
             "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", "DISABLE_AUTOUPDATER": "1",
             # Root may leave out all questions only where this says that it is confined.
@@ -52,7 +52,7 @@ def opencode(home, folders, address, unattended):
                 "options": {"baseURL": f"{address}/v1", "apiKey": "made-up"}}
     write(home / ".config/opencode/opencode.json", {
         "autoupdate": False, "share": "disabled", "model": "own/stand-in", "small_model": "own/stand-in",
-        "provider": {"own": provider}, "permission": {"bash": "allow" if unattended else "ask"}})
+        "provider": {"own": provider}, "permission": {"bash": "allow" if unattended else {"*": "ask", "sleep *": "allow"}}})
     return {"OPENCODE_DISABLE_AUTOUPDATE": "1", "OPENCODE_DISABLE_MODELS_FETCH": "1"}
 
 
@@ -76,7 +76,8 @@ wire_api = "responses"
 def gemini(home, folders, address, unattended):
     write(home / ".gemini/settings.json", {
         "security": {"folderTrust": {"enabled": False}, "auth": {"selectedType": "gemini-api-key"}},
-        "general": {"disableAutoUpdate": True}, "privacy": {"usageStatisticsEnabled": False}})
+        "tools": {"allowed": ["run_shell_command(sleep)"]}, "general": {"disableAutoUpdate": True},
+        "privacy": {"usageStatisticsEnabled": False}})
     return {"GEMINI_API_KEY": "made-up", "GOOGLE_GEMINI_BASE_URL": address}
 
 

@@ -11,6 +11,7 @@ LIMIT_S_MAX = 150
 # For that many of each text, idle and busy.
 DELIVERIES = 3
 ARRIVAL_S_MAX = 90
+END_S_MAX = 10
 TEXTS = {
     "short": "{} please say hello",
     "long": "{} " + "a long line of words goes on " * 50 + "to its end",
@@ -238,11 +239,40 @@ def transcript(world):
     return NOTHING, "the transcript has prompts and answers"
 
 
+def stop_busy(world):
+    """Ended in the midst of a tool call, which ends with it."""
+    world.until_state("idle")
+    world.api.command, world.api.mode = "sleep 300", "tool"
+    world.verb("send", "a", "call the tool that sleeps")
+    world.until("tool", lambda: any("sleep 300" in line for line in world.processes()))
+    world.verb("down", "a")
+    world.api.mode = "answer"
+    left = lambda: [line for line in world.processes() if " supervise " not in line]
+    world.until("end of all but the supervisor", lambda: not left(), limit_s=END_S_MAX)
+    world.verb("up", "a")
+    world.until_state("idle", limit_s=START_S_MAX)
+    return NOTHING, "ended with the tool that it ran"
+
+
 def stop(world):
     world.until_state("idle")
     world.verb("down")
-    world.until("end of all processes", lambda: not world.processes(), limit_s=10)
-    return NOTHING, "nothing of it is left running"
+    world.until("end of all processes", lambda: not world.processes(), limit_s=END_S_MAX)
+    return NOTHING, stop_with_daemon(world) if world.name == "codex" else "nothing of it is left running"
 
 
-STEPS = [start, working, idle, deliver_idle, deliver_busy, question, resume, adopt, limit, login, fatal, transcript, stop]
+def stop_with_daemon(world):
+    """The same of a Codex with the daemon that would go on without it; as it is started else, it has none."""
+    config = world.project / "agents.toml"
+    config.write_text(config.read_text() + '[backend.codex]\nbin = "codex"\nevents = "none"\n')
+    world.verb("up")
+    world.until("daemon", lambda: any("app-server" in line for line in world.processes()))
+    world.until_state("idle")
+    world.verb("down")
+    world.until("end of all processes", lambda: not world.processes(), limit_s=END_S_MAX)
+    return "nothing of it is left running, its daemon neither"
+
+
+STEPS = [
+    start, working, idle, deliver_idle, deliver_busy, question, resume, adopt, limit, login, fatal, transcript, stop_busy, stop,
+]

@@ -13,6 +13,8 @@ from api import Api
 STATE_S_MAX = 60
 SCREEN_S_MAX = 3
 LOOK_EVERY_S = 0.2
+# Of a command line.
+LINE_MAX = 400
 # The prompt itself, or the line that points to its file.
 KICKOFFS = ("KICKOFF", "Your instructions for this run")
 
@@ -150,7 +152,7 @@ class World:
         for entry in Path("/proc").iterdir():
             try:
                 if entry.name.isdigit() and int(entry.name) != os.getpid() and mark in (entry / "environ").read_bytes():
-                    found.append(f"{entry.name} {(entry / 'cmdline').read_bytes().replace(bytes(1), b' ').decode()[:80]}")
+                    found.append(f"{entry.name} {(entry / 'cmdline').read_bytes().replace(bytes(1), b' ').decode(errors='replace')[:LINE_MAX]}")
             except OSError:
                 pass
         return found
