@@ -53,7 +53,7 @@ use clock::DAY;
 use runs::{CALM, RUN};
 
 /// Days that are simulated unless `SIMULATION_DAYS` says otherwise.
-const DAYS: u64 = 100;
+const DAYS: u64 = 300;
 
 /// Reads a number from the environment.
 fn number(name: &str) -> Option<u64> {
@@ -101,8 +101,8 @@ fn a_kill_before_any_action_leads_to_the_same_end() {
 
 /// Seeds that broke a rule once: a reading that was outrun by a push, an ordered run that was forgotten, a program that
 /// was ended while it worked unheard, one that was ended with its dialog, a wait on a clock that was set, an account
-/// that was opened by old work, a draft that got a key, one that was erased.
-const BROKEN: [u64; 9] = [7, 112, 22, 59, 82, 4, 109, 297, 253];
+/// that was opened by old work, a draft that got a key, one that was erased, a probe that stood typed.
+const BROKEN: [u64; 11] = [7, 112, 22, 59, 82, 4, 109, 297, 253, 157, 514];
 
 #[test]
 fn what_broke_a_rule_once_does_no_more() {

@@ -3,6 +3,7 @@
 mod story;
 
 use agent_orchestrator::policy::observation::{Commit, Exit, Observation, Pushed};
+use agent_orchestrator::policy::request::{PhaseTarget, Request};
 use story::Story;
 use story::fleets::PAIR;
 
@@ -54,6 +55,22 @@ fn a_claim_and_a_review_that_come_together_are_both_told() {
     story.pass_s(2);
     assert_eq!(story.pane("adversary").taken.len(), 1);
     assert_eq!(story.pane("builder").taken.len(), 1);
+}
+
+#[test]
+fn a_ping_that_stands_typed_when_a_person_sets_another_phase_is_no_draft() {
+    let mut story = Story::new(PAIR);
+    story.pass_s(1);
+    story.pane("adversary").swallows = 3;
+    story.push("claim(p1): one", &[]);
+    story.pass_s(1);
+    let to = PhaseTarget::Named("p2".to_owned());
+    story.ask(Request::PhaseSet { in_loop: None, to, restart: false });
+    story.push("claim(p2): one", &[]);
+    story.pass_s(60);
+    let taken = story.pane("adversary").taken.clone();
+    assert_eq!(taken.len(), 2, "{taken:?}");
+    assert!(taken[1].contains("claim(p2)"));
 }
 
 #[test]

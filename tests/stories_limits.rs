@@ -408,3 +408,18 @@ fn a_clock_that_was_set_back_puts_no_probe_off_over_a_reboot() {
     story.pass_s(3600 + 200);
     assert!(story.told().contains("probe 1"), "an hour at the most");
 }
+
+#[test]
+fn a_probe_that_stands_typed_is_submitted_and_not_taken_for_a_draft() {
+    let mut story = Story::new(THREE);
+    story.pass_s(5);
+    shows(&mut story, "one", "You've hit your session limit. Try again later.");
+    for other in ["two", "opus"] {
+        story.pane(other).input = "half a line of a person".to_owned();
+        story.output(other);
+    }
+    story.pane("one").swallows = 16;
+    story.pass_s(2000);
+    assert!(!story.pane("one").taken.is_empty(), "its key is pressed until it is taken");
+    assert_eq!(story.pane("one").input, "", "and nobody's draft stands there");
+}

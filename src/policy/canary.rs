@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::action::Action;
 use super::event::EventKind;
 use super::limit::{ANSWER_PROOF, Hold, Limit, PROBE_TEXT, WARN_PROBES};
-use super::message::Purpose;
+use super::message::{Message, Purpose};
 use super::now::{Moment, Now};
 use super::state::Session;
 use super::{Supervisor, Turn, with};
@@ -85,9 +85,11 @@ impl Supervisor {
     fn probe(&mut self, at: usize, canary: &str, turn: &mut Turn) {
         let runs = self.state.agents.get(canary).is_some_and(|state| matches!(state.session, Session::Running { .. }));
         if runs && let Some(state) = self.state.agents.get_mut(canary) {
-            // A probe goes first, and never twice: one that still waits is this one.
-            state.queue.retain(|message| message.purpose != Purpose::Probe);
-            self.queue_first(canary, Purpose::Probe, PROBE_TEXT.to_owned(), turn.now);
+            // A probe goes first, and never twice: one that stands typed is this one, too.
+            state.drop_waiting_probe();
+            if state.queue.iter().all(|message| message.purpose != Purpose::Probe) {
+                self.queue_first(canary, Purpose::Probe, PROBE_TEXT.to_owned(), turn.now);
+            }
         }
         let limit = &mut self.state.limits[at];
         if !runs {
@@ -127,7 +129,7 @@ impl Supervisor {
         }
         let flat = self.fleet.watchdog.limit_probe_fallback;
         if let Some(state) = self.state.agents.get_mut(canary) {
-            state.queue.retain(|message| message.purpose != Purpose::Probe);
+            state.drop_waiting_probe();
         }
         let limit = &mut self.state.limits[at];
         let account = limit.account.clone();
@@ -142,6 +144,12 @@ impl Supervisor {
             limit.passed_over.insert(canary.to_owned());
         }
         turn.due(turn.now.mono + wait);
+    }
+
+    /// Says whether no probe is on its way to the agent any more.
+    pub(super) fn was_asked(&self, name: &str) -> bool {
+        let is_probe = |message: &Message| message.purpose == Purpose::Probe;
+        self.state.agents.get(name).is_some_and(|state| !state.queue.iter().any(is_probe))
     }
 
     /// Looks at the canary when it has had time to answer, though it writes nothing.

@@ -246,6 +246,7 @@ impl Supervisor {
 
     /// Lets a banner on a held account's screen change the hold: the canary's refusal, or one that names more.
     fn weigh_banner(&mut self, at: usize, name: &str, line: &str, turn: &mut Turn) {
+        let told = self.was_asked(name);
         let limit = &self.state.limits[at];
         let fresh = limit.newest != line && limit.banners.get(name).is_none_or(|shown| shown != line);
         let asked = match &limit.hold {
@@ -254,8 +255,8 @@ impl Supervisor {
         };
         let probing = matches!(limit.hold, Hold::Probing { .. });
         match asked {
-            // The banner from before still stands while the question is typed.
-            Some(since) if fresh || since >= ANSWER_PROOF => self.refused(at, name, line, turn),
+            // The banner from before still stands while the question is typed, however long that takes.
+            Some(since) if fresh || told && since >= ANSWER_PROOF => self.refused(at, name, line, turn),
             None if fresh && !probing => self.rearm(at, line, true, turn.now),
             Some(_) | None => {}
         }
@@ -368,11 +369,7 @@ impl Supervisor {
 
     /// Takes in that an agent shows neither work nor a banner.
     fn rests(&mut self, name: &str, turn: &mut Turn) {
-        let told = self
-            .state
-            .agents
-            .get(name)
-            .is_some_and(|state| state.queue.iter().all(|message| message.purpose != Purpose::Probe));
+        let told = self.was_asked(name);
         let answered = |limit: &Limit| {
             matches!(&limit.hold, Hold::Probing { canary, since }
                 if canary == name && told && turn.now.since(*since) >= ANSWER_PROOF)
@@ -421,7 +418,8 @@ impl Supervisor {
             // A word of an earlier end that still waits says the same.
             let is_said_anew =
                 |message: &Message| message.purpose == Purpose::Resume && message.progress == Progress::Queued;
-            state.queue.retain(|message| message.purpose != Purpose::Probe && !is_said_anew(message));
+            state.drop_waiting_probe();
+            state.queue.retain(|message| !is_said_anew(message));
             if shown {
                 state.old_banner = Some(limit.banners.get(&name).unwrap_or(&limit.newest).clone());
             }

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use super::action::Action;
 use super::event::EventKind;
 use super::fleet::{DoneSource, Kind, Loop, Phase};
-use super::message::Purpose;
+use super::message::{Progress, Purpose};
 use super::now::Now;
 use super::request::{PhaseTarget, Reason};
 use super::state::{AgentState, Cause, PhaseStatus, Session};
@@ -260,6 +260,12 @@ impl Supervisor {
         }
         let of_loop = |purpose: &Purpose| matches!(purpose, Purpose::Ping(ping) if ping.in_loop == a_loop.name);
         for agent in self.state.agents.values_mut() {
+            // What stands typed is submitted: in the input box it would be taken for a person's draft. A new run drops it.
+            for message in &mut agent.queue {
+                if message.progress != Progress::Queued && of_loop(&message.purpose) {
+                    message.purpose = Purpose::Resume;
+                }
+            }
             agent.queue.retain(|message| !of_loop(&message.purpose));
             agent.kept.retain(|message| !of_loop(&message.purpose));
         }

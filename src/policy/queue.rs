@@ -3,12 +3,21 @@
 use super::Supervisor;
 use super::message::{Message, MessageId, Progress, Purpose};
 use super::now::Now;
+use super::state::AgentState;
 
 /// The most messages of people and scripts that wait for one agent. What the supervisor itself says is merged or said
 /// once, so that there is little of it, and none of it is refused.
 pub const QUEUE_MAX: usize = 100;
 /// The most bytes of such messages that wait in the whole fleet: the state is written at every change.
 pub const QUEUED_BYTES_MAX: usize = 2 << 20;
+
+impl AgentState {
+    /// Takes back a probe that nobody has begun to type; what stands typed in the input box is submitted all the same, or
+    /// it would be taken for a person's draft.
+    pub(super) fn drop_waiting_probe(&mut self) {
+        self.queue.retain(|message| message.purpose != Purpose::Probe || message.progress != Progress::Queued);
+    }
+}
 
 impl Supervisor {
     /// Says whether there is room for what a person or script says to an agent.
