@@ -40,6 +40,9 @@ rustPlatform.buildRustPackage {
 
   cargoLock.lockFile = ../Cargo.lock;
 
+  # As they are tested elsewhere; with the release's optimization across crates every test would take long to link.
+  checkType = "debug";
+
   nativeBuildInputs = [ makeBinaryWrapper ];
 
   nativeCheckInputs = [
