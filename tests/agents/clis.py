@@ -76,8 +76,7 @@ wire_api = "responses"
 def gemini(home, folders, address, unattended):
     write(home / ".gemini/settings.json", {
         "security": {"folderTrust": {"enabled": False}, "auth": {"selectedType": "gemini-api-key"}},
-        "tools": {"allowed": ["run_shell_command(sleep)"]}, "general": {"disableAutoUpdate": True},
-        "privacy": {"usageStatisticsEnabled": False}})
+        "general": {"disableAutoUpdate": True}, "privacy": {"usageStatisticsEnabled": False}})
     return {"GEMINI_API_KEY": "made-up", "GOOGLE_GEMINI_BASE_URL": address}
 
 

@@ -9,8 +9,8 @@ import clis
 from world import Failed, World
 
 PHASES = ("p1", "p2")
-START_S_MAX = 150
-PHASE_S_MAX = 240
+START_S_MAX = 300
+PHASE_S_MAX = 600
 CONFIG = """
 [defaults]
 session_prefix = "s-"

@@ -83,7 +83,7 @@ def main():
     parser.add_argument("program", type=lambda path: str(Path(path).resolve()))
     parser.add_argument("--deliveries", type=int)
     parser.add_argument("names", nargs="*")
-    given = parser.parse_args()
+    given = parser.parse_intermixed_args()
     names = [name for name in given.names if "+" not in name] if given.names else list(clis.PINNED)
     pairs = [name for name in given.names if "+" in name] if given.names else list(PAIRS)
     chosen = DELIVERING if given.deliveries else steps.STEPS

@@ -10,7 +10,7 @@ from pathlib import Path
 import clis
 from api import Api
 
-STATE_S_MAX = 60
+STATE_S_MAX = 120
 SCREEN_S_MAX = 3
 LOOK_EVERY_S = 0.2
 # Of a command line.
@@ -72,7 +72,7 @@ class World:
             raise Failed(f"`{' '.join(map(str, words[:3]))}` exits with {done.returncode}: {done.stderr.strip()}")
         return done.stdout
 
-    def verb(self, *words, check=True, limit_s=120):
+    def verb(self, *words, check=True, limit_s=180):
         done = subprocess.run([self.program, *words], cwd=self.project, env=self.env, capture_output=True, text=True,
                               timeout=limit_s, stdin=subprocess.DEVNULL, check=False)
         if check and done.returncode:
