@@ -93,7 +93,7 @@ mod tests {
     fn origin(lines: &[(&str, &str, &str)]) -> Option<Origin> {
         let entries: Vec<String> =
             lines.iter().map(|(scope, key, value)| format!("{scope}\0{key}\n{value}\0")).collect();
-        Origin::parse(entries.concat().as_bytes(), Path::new("/work/clone"))
+        Origin::parse(entries.concat().as_bytes(), Path::new("/srv/clone"))
     }
 
     #[test]
@@ -101,8 +101,8 @@ mod tests {
         let local = |url: &str| origin(&[("local", "remote.origin.url", url)]).and_then(|origin| origin.local);
         assert_eq!(local("/srv/a.git"), Some(PathBuf::from("/srv/a.git")));
         assert_eq!(local("file:///srv/a b.git"), Some(PathBuf::from("/srv/a b.git")));
-        assert_eq!(local("../origin"), Some(PathBuf::from("/work/clone/../origin")));
-        assert_eq!(local("./with:colon"), Some(PathBuf::from("/work/clone/./with:colon")));
+        assert_eq!(local("../origin"), Some(PathBuf::from("/srv/clone/../origin")));
+        assert_eq!(local("./with:colon"), Some(PathBuf::from("/srv/clone/./with:colon")));
         assert_eq!(local("host:a.git"), None);
         assert_eq!(local("git@host:team/a.git"), None);
         assert_eq!(local("https://host/a.git"), None);
