@@ -81,5 +81,5 @@ promise "to which it has not come anew" test "$(phases_begun)" = "$(cat "$kept.p
 promise "what was pushed before the boot is handed over, once" heard_once ada "pushed before the boot"
 promise "STATUS= is what status tells" status_is_true
 promise "what was stopped by name is not started" is_state bob stopped
-promise "no agent counts as dead" not grep -q '"event":"died"' /var/lib/agent-orchestrator/events.jsonl
+promise "no agent counts as dead" not grep '"event":"died"' /var/lib/agent-orchestrator/events.jsonl
 done_with

@@ -169,7 +169,7 @@ status_agrees() {
     diff "$scratch/status" <(told_by_systemd) && grep -q . "$scratch/status"
 }
 # What changes between the two questions is asked again.
-status_is_true() { within 1 status_agrees; }
+status_is_true() { within 5 status_agrees; }
 
 start_fleet() { systemctl start "$supervisor"; }
 
