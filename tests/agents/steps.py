@@ -203,9 +203,16 @@ def login(world):
     world.until_state("attention")
     seen = world.seen(("refused",), "login")
     world.api.mode = "answer"
-    world.verb("restart", "a")
-    world.until_state("idle", limit_s=START_S_MAX)
+    begin(world, "restart")
     return seen, "shown as attention"
+
+
+def begin(world, verb):
+    """Starts it by this verb and waits for the end of its first turn."""
+    asked = len(world.api.prompts)
+    world.verb(verb, "a")
+    world.until("prompt", lambda: len(world.api.prompts) > asked, limit_s=START_S_MAX)
+    world.until_state("idle", limit_s=START_S_MAX)
 
 
 def fatal(world):
@@ -244,17 +251,19 @@ def stop_busy(world):
     world.until_state("idle")
     world.api.command, world.api.mode = "sleep 300", "tool"
     world.verb("send", "a", "call the tool that sleeps")
-    if world.name == "gemini":
-        # A list of allowed tools would leave out the questions about all others.
-        world.until_state("attention")
-        world.tmux("send-keys", "-t", "PANE", "Enter")
-    world.until("tool", lambda: any("sleep 300" in line for line in world.processes()))
+
+    def runs():
+        if world.name == "gemini" and world.agent()["state"] == "attention":
+            # A list of allowed tools would leave out the questions about all others. It drops keys of the first moment.
+            world.tmux("send-keys", "-t", "PANE", "Enter")
+        return any("sleep 300" in line for line in world.processes())
+
+    world.until("tool", runs)
     world.verb("down", "a")
     world.api.mode = "answer"
     left = lambda: [line for line in world.processes() if " supervise " not in line]
     world.until("end of all but the supervisor", lambda: not left(), limit_s=END_S_MAX)
-    world.verb("up", "a")
-    world.until_state("idle", limit_s=START_S_MAX)
+    begin(world, "up")
     return NOTHING, "ended with the tool that it ran"
 
 

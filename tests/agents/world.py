@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -28,10 +29,12 @@ class Failed(Exception):
 
 
 WORLDS = []
+ENDING = threading.Event()
 
 
 def give_up(*_):
     """Ends what was started when the suite itself is ended."""
+    ENDING.set()
     for world in list(WORLDS):
         world.end()
     os._exit(1)
@@ -41,6 +44,8 @@ class World:
     """Agents by name, each with the program that it is; the first one is who is asked for where none is named."""
 
     def __init__(self, program, agents, config, unattended=False):
+        if ENDING.is_set():
+            raise Failed("the suite is being ended")
         self.program, self.agents, self.first = program, agents, next(iter(agents))
         self.name = agents[self.first]
         self.root = Path(tempfile.mkdtemp(prefix=f"ao-{'-'.join(agents.values())}-")).resolve()
