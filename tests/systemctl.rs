@@ -215,8 +215,8 @@ fn a_start_that_another_supervisor_has_begun_is_waited_for() {
     until_file(&asked, |text| !text.is_empty());
     host.driver.later(SHOW_MAX / 2);
     assert_eq!(host.driver.unheard_sessions("ada"), [], "it is neither there nor absent");
-    host.unset("state");
     person("start", "ada");
+    host.unset("state");
     assert_eq!(host.driver.session("ada"), running(1));
     assert_eq!(host.asked("start ada"), 1, "the person's");
 }
