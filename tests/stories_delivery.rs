@@ -82,6 +82,46 @@ fn a_draft_that_is_there_instead_of_the_pasted_text_gets_no_key() {
 }
 
 #[test]
+fn a_box_that_is_being_drawn_anew_is_no_draft() {
+    let mut story = Story::new(ONE);
+    story.pass_s(5);
+    story.send("worker", "go on with gate two", 60);
+    story.pass(Duration::from_millis(100));
+    for part in ["? for shor", "go", "go on with gate two"] {
+        story.pane("worker").input = part.to_owned();
+        story.output("worker");
+        story.pass(Duration::from_millis(500));
+    }
+    story.pass_s(5);
+    assert_eq!(story.pane("worker").taken, ["go on with gate two"]);
+    story.pane("worker").swallows = 3;
+    story.send("worker", "and then gate three", 60);
+    story.pass(Duration::from_millis(400));
+    for part in ["? for shor", "and", "and then gate three"] {
+        story.pane("worker").input = part.to_owned();
+        story.output("worker");
+        story.pass(Duration::from_millis(300));
+    }
+    story.pass_s(30);
+    assert_eq!(story.pane("worker").taken.len(), 2);
+}
+
+#[test]
+fn a_text_that_was_taken_for_lost_and_stands_there_is_submitted() {
+    let mut story = Story::new(ONE);
+    story.pass_s(5);
+    story.send("worker", "go on with gate two", 60);
+    story.pass(Duration::from_millis(100));
+    story.pane("worker").input = "? for shor".to_owned();
+    story.output("worker");
+    story.pass_s(20);
+    story.pane("worker").input = "go on with gate two".to_owned();
+    story.output("worker");
+    story.pass_s(5);
+    assert_eq!(story.pane("worker").taken, ["go on with gate two"]);
+}
+
+#[test]
 fn a_person_who_types_behind_the_pasted_text_submits_both() {
     let mut story = Story::new(ONE);
     story.pass_s(5);

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::action::Action;
 use super::event::EventKind;
 use super::fleet::{Backend, PromptDelivery};
-use super::input_box;
+use super::input_box::{self, Likeness};
 use super::live::{Look, Obstacle};
 use super::look::{judge, unread};
 use super::message::{Message, MessageId, Outcome, Progress, Purpose};
@@ -26,7 +26,7 @@ const SEEN_DELAY: Duration = Duration::from_millis(100);
 /// Between submit key and the look that confirms, where it has not.
 const CONFIRM_DELAY: Duration = Duration::from_millis(300);
 /// A text that the input box does not show is submitted all the same after this: nothing will prove its arrival.
-const SHOW_MAX: Duration = Duration::from_secs(5);
+pub(super) const SHOW_MAX: Duration = Duration::from_secs(5);
 /// The least time between two looks at a text that was pasted.
 const SHOW_AGAIN: Duration = Duration::from_millis(200);
 /// So often the submit key is pressed one second and more apart; afterwards at every look.
@@ -312,7 +312,11 @@ impl Supervisor {
         if !is_late {
             turn.due(late);
         }
-        if live.look.as_ref().is_some_and(|look| look.at.mono < since.mono) && !live.looking {
+        let looked = live.look.as_ref().map(|look| look.at.mono).filter(|_| !live.looking);
+        if is_taken && is_late && looked.is_some_and(|looked| looked < late) {
+            return self.look(name, turn);
+        }
+        if looked.is_some_and(|looked| looked < since.mono) {
             live.look = None;
         }
         let again = live.look.as_ref().map_or(turn.now.mono, |look| look.at.mono + SHOW_AGAIN);
@@ -345,7 +349,10 @@ impl Supervisor {
             }
             return self.look_when(name, turn.now.mono, turn);
         };
-        let stands = matches!(look.input, Some(InputBox::Holds(_)));
+        // A person's text is not submitted.
+        let text = self.state.agents.get(name).and_then(|state| state.queue.first()).map(|message| &message.text);
+        let is_ours = |held: &str| text.is_some_and(|text| input_box::compare(held, text) == Likeness::Ours);
+        let stands = matches!(&look.input, Some(InputBox::Holds(held)) if is_ours(held));
         let looked = look.at.mono;
         let step = if presses < PRESSES_QUICK { AGAIN * presses } else { self.fleet.watchdog.signal_interval };
         if stands && presses < PRESSES_MAX && since.mono + step <= turn.now.mono {
@@ -362,6 +369,13 @@ impl Supervisor {
         }
         if stands && presses < PRESSES_MAX {
             turn.due(since.mono + step);
+        }
+        if !stands && matches!(look.input, Some(InputBox::Holds(_))) && looked < since.mono + SHOW_MAX {
+            let due = since.mono + SHOW_MAX;
+            if due <= turn.now.mono {
+                return self.look(name, turn);
+            }
+            turn.due(due);
         }
         let quiet_at = self.agents.get(name).and_then(|live| live.output).unwrap_or(looked) + QUIET;
         let again = if presses < PRESSES_QUICK { quiet_at.min(looked + SHOW_AGAIN) } else { quiet_at };

@@ -136,6 +136,11 @@ impl Message {
         self.text.starts_with(REPEATED)
     }
 
+    /// Returns the text without the mark of one that may have arrived already.
+    pub fn plain_text(&self) -> &str {
+        self.text.strip_prefix(REPEATED).unwrap_or(&self.text)
+    }
+
     /// Says something else from now on; what may have arrived already stays marked.
     pub fn reword(&mut self, text: String) {
         let is_marked = self.is_repeated();

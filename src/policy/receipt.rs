@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::action::Action;
 use super::agent_event::PROMPT_BYTES_MAX;
-use super::delivery::pointer;
+use super::delivery::{SHOW_MAX, pointer};
 use super::event::EventKind;
 use super::events::Heard;
 use super::input_box::{self, Likeness};
@@ -38,6 +38,9 @@ impl Supervisor {
         let Some(state) = self.state.agents.get_mut(name) else { return };
         let Some(message) = state.queue.first_mut() else { return };
         let ours = |held: &str| input_box::is_ours(held, &message.text);
+        let likeness = |held: &str| input_box::compare(held, &message.text);
+        // A program that draws its box anew shows pieces of it for a moment, on a busy host for longer.
+        let is_steady = |since: &Moment| turn.now.since(*since) >= SHOW_MAX;
         let output = self.agents.get(name).and_then(|live| live.output);
         let wrote_since = |since: &Moment| output.is_some_and(|output| output > since.mono);
         match (&message.progress, &look.input) {
@@ -50,12 +53,12 @@ impl Supervisor {
                 message.repeat();
             }
             (Progress::Typed { since, shown: false }, Some(InputBox::Holds(held))) => {
-                match input_box::compare(held, &message.text) {
+                match likeness(held) {
                     Likeness::Ours => message.progress = Progress::Typed { since: *since, shown: true },
-                    // A person types around it, and will submit all of it.
-                    Likeness::Within => {}
                     // The text was lost, and a person types.
-                    Likeness::Strange => message.repeat(),
+                    Likeness::Strange if is_steady(since) => message.repeat(),
+                    // A person types around it, and will submit all of it.
+                    Likeness::Within | Likeness::Strange => {}
                 }
             }
             (Progress::Typed { since, shown } | Progress::Submitted { since, shown, .. }, Some(InputBox::Empty))
@@ -79,8 +82,18 @@ impl Supervisor {
                     message.repeat();
                 }
             }
-            (Progress::Submitted { .. }, Some(InputBox::Holds(held))) if !ours(held) => {
-                self.finish(name, Outcome::Confirmed, turn);
+            // A person types the next.
+            (Progress::Submitted { since, .. }, Some(InputBox::Holds(held))) if likeness(held) != Likeness::Ours => {
+                if is_steady(since) {
+                    self.finish(name, Outcome::Confirmed, turn);
+                }
+            }
+            // What was taken for lost stands there after all.
+            (Progress::Queued, Some(InputBox::Holds(held)))
+                if message.is_repeated() && input_box::is_ours(held, message.plain_text()) =>
+            {
+                message.text = message.plain_text().to_owned();
+                message.progress = Progress::Typed { since: turn.now.moment(), shown: true };
             }
             (Progress::Submitted { since, presses, shown: false }, Some(InputBox::Holds(_))) => {
                 message.progress = Progress::Submitted { since: *since, presses: *presses, shown: true };
