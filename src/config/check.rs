@@ -92,6 +92,12 @@ fn pings(draft: &LoopDraft, agents: &[AgentDraft], notes: &Notes) {
                     Mistake::error(&found.path, format!("`{key}` names `{}`, which takes no pings", found.value));
                 notes.add(mistake.at(found.span.clone()).hint("name a loop or persistent agent".to_owned()));
             }
+            // Also where nothing is named, and the agents of another loop have the usual names.
+            Some(Kind::Loop { in_loop, .. }) if *in_loop != draft.value.name => {
+                let whose = format!("`{key}` is `{}`, an agent of loop `{in_loop}`", found.value);
+                let mistake = Mistake::error(&found.path, whose).at(found.span.clone());
+                notes.add(mistake.hint(format!("name an agent of loop `{}`", draft.value.name)));
+            }
             Some(Kind::Loop { .. } | Kind::Persistent(_)) => {}
         }
     }

@@ -301,12 +301,13 @@ impl Supervisor {
         }
         let proves = self.backend_of(name).is_some_and(|backend| backend.screen.input_re.is_some());
         let Some(live) = self.agents.get_mut(name) else { return };
-        // A dialog that came up meanwhile would take the key for an answer.
-        let is_hidden = live.look.as_ref().is_some_and(|look| look.input == Some(InputBox::Absent));
-        // What it holds and does not count as ours is a person's.
-        let is_taken = live.look.as_ref().is_some_and(|look| matches!(look.input, Some(InputBox::Holds(_))));
+        let seen = live.look.as_ref().filter(|look| look.at.mono >= since.mono);
+        // A dialog that came up meanwhile would take the key for an answer; what the box holds and does not count as ours
+        // is a person's.
+        let is_taken = seen.is_some_and(|look| matches!(look.input, Some(InputBox::Holds(_))));
+        let is_free = seen.is_some_and(|look| matches!(look.input, None | Some(InputBox::Empty)));
         let is_late = late <= turn.now.mono;
-        if !proves || shown || is_late && !is_hidden && !is_taken {
+        if !proves || shown || is_late && is_free {
             return self.press(name, 1, turn);
         }
         if !is_late {

@@ -287,6 +287,43 @@ fn a_loop_needs_whole_phases() {
 }
 
 #[test]
+fn a_loop_pings_its_own_agents() {
+    let one_of = |name: &str| {
+        format!(
+            "[[loop]]\nname = \"{name}\"\nphases = [{{ id = \"1\", plan = \"p\", status = \"s\" }}]\n[loop.handoff]\nbranch = \"main\"\n"
+        )
+    };
+    let agent = |name: &str, in_loop: &str, role: &str| {
+        format!("[[agent]]\nname = \"{name}\"\nkind = \"loop\"\nloop = \"{in_loop}\"\nrole = \"{role}\"\n")
+    };
+    let agents = [
+        agent("builder", "a", "builder"),
+        agent("adversary", "a", "adversary"),
+        agent("builder-b", "b", "builder"),
+        agent("adversary-b", "b", "adversary"),
+    ];
+    says(
+        &format!("{}{}{}", one_of("a"), one_of("b"), agents.concat()),
+        &expect![[r#"
+            error: `claim_pings` is `adversary`, an agent of loop `a`
+              --> agents.toml:13:7
+               |
+            13 | [loop.handoff]
+               |       ^^^^^^^
+            hint: name an agent of loop `b`
+
+            error: `review_pings` is `builder`, an agent of loop `a`
+              --> agents.toml:13:7
+               |
+            13 | [loop.handoff]
+               |       ^^^^^^^
+            hint: name an agent of loop `b`
+            == loads
+        "#]],
+    );
+}
+
+#[test]
 fn a_loop_names_agents_that_exist_and_fit() {
     says(
         "[loop]\nphases = [{ id = \"1\", plan = \"p\", status = \"s\", models = { bulider = \"m\" } }]\n\
