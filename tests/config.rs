@@ -7,6 +7,8 @@ mod answers;
 mod bounds;
 #[path = "config/keys.rs"]
 mod keys;
+#[path = "config/loops.rs"]
+mod loops;
 #[path = "config/rules.rs"]
 mod rules;
 #[path = "config/screen.rs"]
