@@ -270,7 +270,8 @@ impl World {
             }
             Input::Empty | Input::Ours { .. } | Input::Draft { .. } => {}
         }
-        if covered.is_some_and(|covered| covered <= looked) {
+        // A program without an input box shows no dialog either.
+        if receipts && covered.is_some_and(|covered| covered <= looked) {
             self.fail("nothing is typed into a dialog", || format!("{agent}: pasted"));
         }
     }
@@ -285,7 +286,7 @@ impl World {
         match &mut pane.program {
             None => result = Err("it does not run".to_owned()),
             Some(program) if happens && !deaf => {
-                if program.dialog.is_some() && program.covered <= looked {
+                if program.dialog.is_some() && program.covered <= looked && program.style.has_receipts() {
                     self.fail("nothing is typed into a dialog", || format!("{agent}: pressed"));
                     return;
                 }
