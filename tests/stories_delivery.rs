@@ -63,13 +63,19 @@ fn a_persons_draft_is_left_alone_and_told_after_a_while() {
     assert_eq!(story.pane("worker").taken, ["go on"]);
 }
 
-#[test]
-fn a_draft_that_is_there_instead_of_the_pasted_text_gets_no_key() {
+/// A text that was pasted, or as often lost, and no submit key yet.
+fn just_pasted(lost: u32) -> Story {
     let mut story = Story::new(ONE);
     story.pass_s(5);
-    story.pane("worker").loses_pastes = 1;
+    story.pane("worker").loses_pastes = lost;
     story.send("worker", "go on with gate two", 60);
     story.pass(Duration::from_millis(100));
+    story
+}
+
+#[test]
+fn a_draft_that_is_there_instead_of_the_pasted_text_gets_no_key() {
+    let mut story = just_pasted(1);
     story.pane("worker").input = "rm -rf build && ".to_owned();
     story.output("worker");
     story.pass_s(30);
@@ -83,10 +89,7 @@ fn a_draft_that_is_there_instead_of_the_pasted_text_gets_no_key() {
 
 #[test]
 fn a_box_that_is_being_drawn_anew_is_no_draft() {
-    let mut story = Story::new(ONE);
-    story.pass_s(5);
-    story.send("worker", "go on with gate two", 60);
-    story.pass(Duration::from_millis(100));
+    let mut story = just_pasted(0);
     for part in ["? for shor", "go", "go on with gate two"] {
         story.pane("worker").input = part.to_owned();
         story.output("worker");
@@ -108,10 +111,7 @@ fn a_box_that_is_being_drawn_anew_is_no_draft() {
 
 #[test]
 fn a_text_that_was_taken_for_lost_and_stands_there_is_submitted() {
-    let mut story = Story::new(ONE);
-    story.pass_s(5);
-    story.send("worker", "go on with gate two", 60);
-    story.pass(Duration::from_millis(100));
+    let mut story = just_pasted(0);
     story.pane("worker").input = "? for shor".to_owned();
     story.output("worker");
     story.pass_s(20);
@@ -123,10 +123,7 @@ fn a_text_that_was_taken_for_lost_and_stands_there_is_submitted() {
 
 #[test]
 fn a_person_who_types_behind_the_pasted_text_submits_both() {
-    let mut story = Story::new(ONE);
-    story.pass_s(5);
-    story.send("worker", "go on with gate two", 60);
-    story.pass(Duration::from_millis(100));
+    let mut story = just_pasted(0);
     assert_eq!(story.pane("worker").input, "go on with gate two", "pasted, and not submitted yet");
     story.pane("worker").input.push_str(" and then");
     story.output("worker");

@@ -7,8 +7,7 @@ use serde_json::{Map, Value};
 
 use super::child;
 use super::event_socket::secret;
-use super::paths::Paths;
-use super::paths::is_roots_alone;
+use super::paths::{Paths, is_roots_alone};
 use super::prepare::{read, replace};
 use crate::policy::fleet::{Agent, Backend, Teller};
 use crate::policy::wiring::{Setting, option_in, silence};

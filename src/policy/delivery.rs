@@ -25,7 +25,8 @@ const SUBMIT_DELAY: Duration = Duration::from_millis(300);
 const SEEN_DELAY: Duration = Duration::from_millis(100);
 /// Between submit key and the look that confirms, where it has not.
 const CONFIRM_DELAY: Duration = Duration::from_millis(300);
-/// A text that the input box does not show is submitted all the same after this: nothing will prove its arrival.
+/// A box that stays empty for so long after the paste gets the submit key all the same: nothing will prove the arrival.
+/// What else it holds for so long is a person's; before that it may be half drawn.
 pub(super) const SHOW_MAX: Duration = Duration::from_secs(5);
 /// The least time between two looks at a text that was pasted.
 const SHOW_AGAIN: Duration = Duration::from_millis(200);
