@@ -11,6 +11,7 @@ let
       overrideStrategy = "asDropin";
       # An agent is ended by its supervisor or by a person, never by a rebuild.
       restartIfChanged = false;
+      unitConfig.X-StopOnRemoval = false;
     }
     // service;
 

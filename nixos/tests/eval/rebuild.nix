@@ -18,16 +18,13 @@ let
   old = files before;
 
   unitOf = path: lib.removeSuffix ".d/overrides.conf" (lib.removePrefix "etc/systemd/system/" path);
-  template = unit: lib.concatStrings (builtins.match "([^@]*@)[^.]*([.].*)" unit);
-  # A drop-in of an instance that is gone leaves the template's behind.
-  said =
-    new: path: new.${path} or new."etc/systemd/system/${template (unitOf path)}.d/overrides.conf" or "";
+  # What is gone is stopped, also an instance whose drop-in is gone and whose template is still there.
   done =
     new: path:
-    if lib.hasInfix "X-RestartIfChanged=false" (said new path) then
+    if !(new ? ${path}) then
+      if lib.hasInfix "X-StopOnRemoval=false" old.${path} then "left alone" else "stopped"
+    else if lib.hasInfix "X-RestartIfChanged=false" new.${path} then
       "left alone"
-    else if !(new ? ${path}) then
-      "stopped"
     else if !(old ? ${path}) then
       "started"
     else
