@@ -1,5 +1,10 @@
 # What cannot work, each with its cure, and what is odd.
-{ config, lib, ... }:
+{
+  config,
+  lib,
+  options,
+  ...
+}:
 let
   cfg = config.services.agentOrchestrator;
   fleet = import ./fleet.nix { inherit lib cfg; };
@@ -53,6 +58,14 @@ let
       "no"
       "false"
     ];
+
+  # The place of the state, the folder that is mounted there, and where agents and the web part write.
+  place = options.services.agentOrchestrator.stateDir.default;
+  state = lib.removeSuffix "/" cfg.stateDir;
+  written =
+    lib.concatMap (session: [ (fleet.dirOf session) ] ++ session.readWritePaths) fleet.sessions
+    ++ lib.optional cfg.web.enable cfg.projectDir;
+  writtenState = lib.findFirst (folder: fleet.isBelow folder state) null written;
 
   secrets =
     path: environment:
@@ -178,6 +191,14 @@ in
       {
         assertion = config.users.users ? ${cfg.user};
         message = "${at "user"}: there is no user `${cfg.user}`. Define users.users.${cfg.user}, or leave the default.";
+      }
+      {
+        assertion = cfg.stateDir != place -> !(fleet.isBelow place state || fleet.isBelow state place);
+        message = "${at "stateDir"}: `${cfg.stateDir}` and `${place}`, where it is mounted, lie one in the other. Choose a folder elsewhere.";
+      }
+      {
+        assertion = cfg.stateDir != place -> writtenState == null;
+        message = "${at "stateDir"}: `${cfg.stateDir}` lies in `${toString writtenState}`, where agents write. Choose a folder elsewhere.";
       }
       {
         assertion = cfg.web.hostName != null -> cfg.web.enable;

@@ -2,9 +2,11 @@
 { lib, cfg }:
 let
   named = lib.mapAttrsToList (name: entry: entry // { inherit name; });
-  isBelow = folder: path: path == folder || lib.hasPrefix "${folder}/" path;
 in
 rec {
+  # Whether a path is a folder or lies in it.
+  isBelow = folder: path: path == folder || lib.hasPrefix "${folder}/" path;
+
   # What an option is called in agents.toml: fooBar → foo_bar
   keyName = lib.stringAsChars (
     character:

@@ -6,6 +6,7 @@
     ./config-file.nix
     ./security.nix
     ./sessions.nix
+    ./state.nix
     ./supervisor.nix
     ./timers.nix
     ./web.nix

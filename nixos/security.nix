@@ -7,17 +7,27 @@
 }:
 let
   cfg = config.services.agentOrchestrator;
-  inherit (options.services.agentOrchestrator) homeDir logDir;
+  inherit (options.services.agentOrchestrator) homeDir logDir stateDir;
   fleet = import ./fleet.nix { inherit lib cfg; };
 
+  isMoved = cfg.stateDir != stateDir.default;
+  # Where a folder lies before the state is mounted in its place.
+  beforeMount =
+    path:
+    if isMoved && fleet.isBelow stateDir.default path then
+      cfg.stateDir + lib.removePrefix stateDir.default path
+    else
+      path;
+
   # Only what is made gets these; what a person made stays as it is.
-  madeFor = mode: user: {
+  made = mode: user: group: {
     d = {
       mode = ":${mode}";
       user = ":${user}";
-      group = ":${cfg.group}";
+      group = ":${group}";
     };
   };
+  madeFor = mode: user: made mode user cfg.group;
   byFleet = mode: madeFor mode cfg.user;
   # What an agent with a user of its own makes there, the supervisor's git may read.
   ofSession =
@@ -38,7 +48,13 @@ in
 
     # The package's folders, and those that are named here.
     systemd.tmpfiles.rules =
-      lib.filter (line: lib.hasPrefix "d /" line && !lib.hasPrefix "d /etc/" line)
+      lib.filter
+        (
+          line:
+          lib.hasPrefix "d /" line
+          && !lib.hasPrefix "d /etc/" line
+          && !(isMoved && lib.hasPrefix "d ${stateDir.default}" line)
+        )
         (
           lib.splitString "\n" (
             lib.replaceStrings [ " ${fleet.user} ${fleet.group}" ] [ " ${cfg.user} ${cfg.group}" ] (
@@ -47,15 +63,22 @@ in
           )
         );
     systemd.tmpfiles.settings.agent-orchestrator =
-      # Below a home it is that person's to make.
-      lib.listToAttrs (
-        map ofSession (builtins.filter (session: !fleet.isHome (fleet.dirOf session)) fleet.sessions)
+      lib.mapAttrs' (path: lib.nameValuePair (fleet.literal (beforeMount path))) (
+        # Below a home it is that person's to make.
+        lib.listToAttrs (
+          map ofSession (builtins.filter (session: !fleet.isHome (fleet.dirOf session)) fleet.sessions)
+        )
+        // {
+          ${cfg.projectDir} = byFleet "0750";
+        }
+        // lib.optionalAttrs (isMoved || cfg.homeDir != homeDir.default) {
+          ${cfg.homeDir} = byFleet "0700";
+        }
+        // lib.optionalAttrs isMoved { ${cfg.stateDir} = byFleet "0750"; }
+        // lib.optionalAttrs (cfg.logDir != logDir.default) { ${cfg.logDir} = byFleet "3770"; }
       )
-      // {
-        ${cfg.projectDir} = byFleet "0750";
-      }
-      // lib.optionalAttrs (cfg.homeDir != homeDir.default) { ${cfg.homeDir} = byFleet "0700"; }
-      // lib.optionalAttrs (cfg.logDir != logDir.default) { ${cfg.logDir} = byFleet "3770"; };
+      # Without what is to be mounted there it is nobody's.
+      // lib.optionalAttrs isMoved { ${stateDir.default} = made "0700" "root" "root"; };
 
     # The package's rule: start, stop and restart of session units, for this user.
     security.polkit = {

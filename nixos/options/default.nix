@@ -47,6 +47,16 @@ in
       description = "Group whose members may operate the fleet. It is made.";
     };
 
+    stateDir = mkOption {
+      type = externalPath;
+      default = "/var/lib/agent-orchestrator";
+      example = "/data/fleet";
+      description = ''
+        Folder of the fleet's state and, unless {option}`homeDir` says otherwise, its home. The program looks for it at the
+        default place: another folder is mounted there before anything of the fleet starts.
+      '';
+    };
+
     homeDir = mkOption {
       type = externalPath;
       default = "/var/lib/agent-orchestrator/home";

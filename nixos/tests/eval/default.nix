@@ -62,6 +62,7 @@ let
     // lib.optionalAttrs (blocks != [ ]) readme.tests
     // options.tests
     // import ./rebuild.nix { inherit lib evaluate; }
+    // import ./state.nix { inherit lib evaluate; }
     // import ./keys.nix {
       inherit lib evaluate toml;
       inherit (options) names;
@@ -119,7 +120,14 @@ in
       agents.orchestrator.wake.schedule = lib.mkForce "99:99";
     };
   };
-  rendered = lib.mapAttrs (_: render) { inherit (fleets) machine changed; };
+  rendered = {
+    machine = render fleets.machine;
+    changed = render fleets.changed;
+    # What is another file than before.
+    moved = lib.filterAttrs (path: text: (render fleets.machine).${path} or null != text) (
+      render fleets.moved
+    );
+  };
   inherit (flake) scripts;
   # What the README tells.
   options = options.told;

@@ -46,6 +46,7 @@
     enable = true;
     group = "fleet";
     operators = [ "alice" ];
+    stateDir = "/srv/state";
     homeDir = "/srv/home";
     projectDir = "/srv/proj";
     logDir = "/srv/logs";
@@ -206,7 +207,10 @@
       loops.two = { inherit phases; };
     };
 
-  # What a Debian machine boots, and the same after a rebuild.
+  # What a Debian machine boots, and the same after rebuilds.
   machine = import ../common/fleet.nix;
   changed = import ../common/changed.nix;
+  moved = import ../common/fleet.nix // {
+    stateDir = "/srv/state";
+  };
 }

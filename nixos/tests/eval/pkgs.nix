@@ -38,6 +38,7 @@ lib.genAttrs [
   "procps"
   "systemd"
   "tmux"
+  "util-linux"
   "which"
 ] package
 // {

@@ -73,7 +73,7 @@ let
     files:
     lib.concatMapAttrs (
       path: text:
-      lib.optionalAttrs (lib.hasPrefix prefix path && !(lib.hasInfix ".wants/" path)) {
+      lib.optionalAttrs (lib.hasPrefix prefix path && !(lib.hasPrefix "→ " text)) {
         ${lib.removeSuffix ".d/overrides.conf" (lib.removePrefix prefix path)} = settings text;
       }
     ) files;
@@ -115,7 +115,7 @@ let
         expected = units (render here);
       };
       "test ${name}: units are wanted and extended by the same" = {
-        expr = lib.mapAttrs (_: unit: { inherit (unit) overrideStrategy wantedBy; }) (
+        expr = lib.mapAttrs (_: unit: { inherit (unit) overrideStrategy wantedBy requiredBy; }) (
           ours there.systemd.units
         );
         expected =
@@ -123,7 +123,10 @@ let
             (
               kind: suffix:
               lib.mapAttrs' (
-                unit: value: lib.nameValuePair "${unit}.${suffix}" { inherit (value) overrideStrategy wantedBy; }
+                unit: value:
+                lib.nameValuePair "${unit}.${suffix}" {
+                  inherit (value) overrideStrategy wantedBy requiredBy;
+                }
               ) here.systemd.${kind}
             )
             {

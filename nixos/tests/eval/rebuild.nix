@@ -39,7 +39,7 @@ let
         lib.attrNames (old // new)
       );
       units = builtins.filter (
-        path: lib.hasPrefix "etc/systemd/system/" path && !(lib.hasInfix ".wants/" path)
+        path: lib.hasPrefix "etc/systemd/system/" path && !(lib.hasPrefix "→ " (new.${path} or old.${path}))
       ) changed;
     in
     lib.listToAttrs (map (path: lib.nameValuePair (unitOf path) (done new path)) units)
@@ -115,6 +115,15 @@ lib.mapAttrs'
       expected = {
         ${wake} = "stopped";
         supervisor = "reloaded";
+      };
+    };
+    "another folder for the state" = {
+      after = with' { stateDir = "/data/fleet"; };
+      expected = {
+        # It is mounted when all of the fleet starts.
+        "agent-orchestrator-state.service" = "left alone";
+        "agent-orchestrator-wake@.service" = "left alone";
+        "agent-orchestrator-run@.service" = "left alone";
       };
     };
     "a calendar" = {

@@ -32,6 +32,7 @@ let
     // lib.optionalAttrs (unit.requires != [ ]) { Requires = toString unit.requires; }
     // lib.optionalAttrs (unit.bindsTo != [ ]) { BindsTo = toString unit.bindsTo; }
     // lib.optionalAttrs (unit.partOf != [ ]) { PartOf = toString unit.partOf; }
+    // lib.optionalAttrs (unit.conflicts != [ ]) { Conflicts = toString unit.conflicts; }
     // lib.optionalAttrs (unit.reloadTriggers != [ ]) {
       X-Reload-Triggers = toString unit.reloadTriggers;
     }
@@ -69,17 +70,18 @@ let
       "etc/systemd/system/${unitFile "${name}.${suffix}" unit}" =
         section "Unit" (settings (unitSection unit)) + specific unit;
     }) units;
+  links =
+    kind: name: others:
+    lib.listToAttrs (
+      map (other: lib.nameValuePair "etc/systemd/system/${other}.${kind}/${name}" "→ ../${name}") others
+    );
   wanted =
-    suffix: units:
+    suffix:
     lib.concatMapAttrs (
       name: unit:
-      lib.listToAttrs (
-        map (
-          other:
-          lib.nameValuePair "etc/systemd/system/${other}.wants/${name}.${suffix}" "→ ../${name}.${suffix}"
-        ) unit.wantedBy
-      )
-    ) units;
+      links "wants" "${name}.${suffix}" unit.wantedBy
+      // links "requires" "${name}.${suffix}" unit.requiredBy
+    );
 
   # As nginx's module of NixOS has it, as far as it concerns a proxy.
   place = path: location: ''

@@ -32,6 +32,8 @@ let
       "asDropin"
     ]) "asDropinIfExists";
     wantedBy = units;
+    requiredBy = units;
+    conflicts = units;
     wants = units;
     after = units;
     before = units;

@@ -34,6 +34,12 @@ lib.mapAttrs'
     "a loop without phases" = {
       loop.phases = lib.mkForce [ ];
     };
+    "a relative state" = {
+      stateDir = "state";
+    };
+    "a state in the store" = {
+      stateDir = "/nix/store/00000000000000000000000000000000-state";
+    };
     "a relative project" = {
       projectDir = lib.mkForce "proj";
     };

@@ -107,6 +107,18 @@ in
     change.user = "bob";
     said = "services.agentOrchestrator.user: there is no user `bob`. Define users.users.bob, or leave the default.";
   };
+  "a state that lies in its own place" = {
+    change.stateDir = "/var/lib/agent-orchestrator/state";
+    said = "services.agentOrchestrator.stateDir: `/var/lib/agent-orchestrator/state` and `/var/lib/agent-orchestrator`, where it is mounted, lie one in the other. Choose a folder elsewhere.";
+  };
+  "a state around its own place" = {
+    change.stateDir = "/var/lib/";
+    said = "services.agentOrchestrator.stateDir: `/var/lib/` and `/var/lib/agent-orchestrator`, where it is mounted, lie one in the other. Choose a folder elsewhere.";
+  };
+  "a state that agents could write" = {
+    change.stateDir = "/srv/proj/builder/state";
+    said = "services.agentOrchestrator.stateDir: `/srv/proj/builder/state` lies in `/srv/proj/builder`, where agents write. Choose a folder elsewhere.";
+  };
   "a host name with nothing behind it" = {
     change.web.enable = lib.mkForce false;
     said = "services.agentOrchestrator.web.hostName: there is nothing behind it. Set services.agentOrchestrator.web.enable.";
