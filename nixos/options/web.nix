@@ -56,6 +56,6 @@ in
     type = types.nullOr externalPath;
     default = null;
     example = "/run/secrets/oc.htpasswd";
-    description = "File of users and passwords that nginx asks for, as `htpasswd -B` writes it.";
+    description = "File of users and passwords that nginx asks for, as `htpasswd -B` writes it; the user `nginx` reads it.";
   };
 }

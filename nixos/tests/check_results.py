@@ -14,6 +14,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 RENDERED = ROOT / "nixos/tests/rendered"
 README = ROOT / "README.md"
 SOURCES = "sources.sha256"
+MAKE_ANEW = "`nixos/tests/check --write` writes it anew, with nixpkgs' lib"
 BEGIN, END = "<!-- begin: options -->\n", "<!-- end: options -->\n"
 
 
@@ -123,7 +124,7 @@ def rendered(results: dict, anew: bool) -> bool:
     for name in different:
         print(f"nixos/tests/rendered/{name} is not what the module makes")
     if different:
-        print("hint: `nixos/tests/check --write` writes it anew")
+        print(f"hint: {MAKE_ANEW}")
     else:
         print(f"rendered: {len(found)} files as the module makes them")
     return not different
@@ -145,7 +146,7 @@ def options(results: dict, anew: bool) -> bool:
     if anew:
         README.write_text(before + BEGIN + expected + END + after, encoding="utf-8")
         return True
-    print("the README's table of options is old\nhint: `nixos/tests/check --write` writes it anew")
+    print(f"the README's table of options is old\nhint: {MAKE_ANEW}")
     return False
 
 
@@ -153,13 +154,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--write", action="store_true")
     parser.add_argument("--tests", action="store_true", help="judge tests only")
-    parser.add_argument("--not-evaluated", action="store_true", help="only say whether rendered/ may be old")
+    parser.add_argument("--not-evaluated", action="store_true", help="only compare the ages of rendered/ and its sources")
     parser.add_argument("results", type=pathlib.Path, nargs="?")
     parser.add_argument("program", type=pathlib.Path, nargs="?")
     arguments = parser.parse_args()
     if arguments.not_evaluated:
         if (RENDERED / SOURCES).read_text(encoding="utf-8") != sources():
-            print("note: nixos/tests/rendered/ may be old: what it is made from has changed since")
+            sys.exit("error: nixos/tests/rendered/ is older than what it is made from\nhint: " + MAKE_ANEW)
+        print("rendered: as old as what it is made from")
         return
     results = json.loads(arguments.results.read_text(encoding="utf-8"))
     if arguments.tests:
