@@ -172,3 +172,33 @@ fn a_push_while_the_branch_is_read_is_read_too() {
     let taken = story.pane("adversary").taken.join("\n");
     assert!(taken.contains("gate 1") && taken.contains("gate 2"), "{taken}");
 }
+
+#[test]
+fn an_origin_that_cannot_be_read_is_asked_ever_more_rarely_and_told_once_and_when_it_is_back() {
+    let mut story = Story::new(PAIR);
+    story.pass_s(10);
+    story.told();
+    story.git_fails = Some("connection refused".to_owned());
+    story.push("claim(p1): gate one", &[]);
+    story.pass_s(200);
+    story.git_fails = None;
+    story.pass_s(60);
+    expect_test::expect![[r"
+        10.0 host: the origin is not read
+        10.0 loop : connection refused
+        11.0 host: the origin is not read
+        13.0 host: the origin is not read
+        17.0 host: the origin is not read
+        25.0 host: the origin is not read
+        41.0 host: the origin is not read
+        71.0 host: the origin is not read
+        101.0 host: the origin is not read
+        131.0 host: the origin is not read
+        161.0 host: the origin is not read
+        191.0 host: the origin is not read
+        221.0 loop : the origin can be read again after 211 s
+        221.0 loop : c1 claim(p1): gate one → adversary
+        221.3 host: adversary takes: supervisor: the other agent pushed a claim: c1 claim(p1): gate one. Pull, then verify what is claimed now.
+        221.4 adversary: message m1 delivered: supervisor: the other agent pushed a cl…
+    "]].assert_eq(&story.told());
+}

@@ -211,15 +211,20 @@ fn a_limit_menu_is_answered_once_and_only_where_waiting_is_what_is_selected() {
     story.pass_s(300);
     assert!(!story.told().contains("gets Enter"), "Enter would buy something");
     assert_eq!(story.saved.limits.len(), 1, "held all the same");
-    shows(&mut story, &menu("  1. Upgrade your plan\n❯ 2. Stop and wait for limit to reset"));
-    story.pass_s(300);
-    shows(&mut story, &menu("  1. Upgrade your plan\n❯ 2. Stop and wait for limit to reset\n"));
-    story.pass_s(300);
+    let waits = menu("  1. Upgrade your plan\n❯ 2. Stop and wait for limit to reset");
+    for _ in 0..4 {
+        shows(&mut story, &waits);
+        story.pass_s(150);
+    }
     assert_eq!(story.told().matches("worker gets Enter").count(), 1);
     story.pane("worker").dialog = false;
     shows(&mut story, banner);
     story.pass_s(6600);
     assert_eq!(story.pane("worker").taken.len(), 1, "asked to go on after the named time");
+    story.pane("worker").dialog = true;
+    shows(&mut story, &waits);
+    story.pass_s(60);
+    assert_eq!(story.told().matches("worker gets Enter").count(), 1, "another menu is answered as well");
     assert_eq!(story.pane("worker").run, 1);
 }
 

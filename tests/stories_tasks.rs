@@ -2,6 +2,8 @@
 
 mod story;
 
+use std::collections::BTreeMap;
+
 use agent_orchestrator::policy::observation::{Exit, Observation};
 use agent_orchestrator::policy::request::Request;
 use story::woken::{FLEET, fleet, outcome, told_of, wakes, work};
@@ -288,4 +290,56 @@ fn an_ordered_run_is_not_forgotten_when_the_one_before_ends_unseen() {
     assert!(story.panes.contains_key("upgrader"), "{}", story.told());
     assert!(story.pane("upgrader").run > 1);
     assert_eq!(story.extra_texts["upgrader"].as_deref(), Some("again"));
+}
+
+#[test]
+fn a_task_that_is_on_its_way_or_held_is_left_alone_unless_it_is_to_begin_anew() {
+    let mut story = fleet();
+    story.run("upgrader", false, None);
+    let not_ready = story.run("upgrader", false, None);
+    story.pass_s(60);
+    story.slow.insert("upgrader".to_owned());
+    story.ask(Request::Restart { name: "upgrader".to_owned(), overrides: BTreeMap::new() });
+    let restarts = story.run("upgrader", false, None);
+    let anew = story.run("upgrader", true, Some("anew"));
+    story.ends("upgrader");
+    assert_eq!(story.replies.get(&anew), None, "the run of the restart is none that was to begin anew");
+    story.slow.clear();
+    story.ends("upgrader");
+    story.pass_s(10);
+    assert_eq!(story.extra_texts["upgrader"].as_deref(), Some("anew"));
+    story.pane("upgrader").above = "usage limit reached".to_owned();
+    story.output("upgrader");
+    story.pass_s(2);
+    let held = story.run("upgrader", false, None);
+    let told: Vec<String> = [not_ready, restarts, anew, held]
+        .iter()
+        .map(|id| outcome(&story, *id))
+        .map(|(code, line)| format!("{code} {line}"))
+        .collect();
+    expect_test::expect![[r"
+        0 upgrader is being started (run 1) and is left alone
+        0 upgrader is being started (run 2) and is left alone
+        0 upgrader runs (run 3)
+        0 upgrader is held by a usage limit (run 3) and is left alone"]]
+    .assert_eq(&told.join("\n"));
+    let run = story.pane("upgrader").run;
+    story.run("upgrader", true, None);
+    assert!(story.panes.get("upgrader").is_none_or(|pane| pane.run > run), "a person may end what is held");
+}
+
+#[test]
+fn a_run_that_nobody_waits_for_bides_until_its_session_can_be_asked() {
+    let mut story = fleet();
+    story.run("upgrader", false, None);
+    story.pass_s(60);
+    story.kill_supervisor();
+    story.hung.insert("upgrader".to_owned());
+    story.leave(run("upgrader", true, Some("spooled")));
+    story.wake();
+    story.pass_s(15);
+    assert_eq!(story.pane("upgrader").run, 1, "nothing is started beside what may be there");
+    story.hung.clear();
+    story.pass_s(30);
+    assert_eq!((story.pane("upgrader").run, story.extra_texts["upgrader"].as_deref()), (2, Some("spooled")));
 }

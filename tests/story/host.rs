@@ -66,6 +66,10 @@ impl Story {
             }
             Action::Press { agent, message, key: _ } => self.press_key(agent, message),
             Action::ReadPushed { .. } if self.git_hangs => Vec::new(),
+            Action::ReadPushed { in_loop, .. } if self.git_fails.is_some() => {
+                self.note("host: the origin is not read");
+                vec![Observation::Pushed { in_loop, result: Err(self.git_fails.clone().unwrap_or_default()) }]
+            }
             Action::ReadPushed { in_loop, since, paths } => vec![self.read_pushed(in_loop, since.as_deref(), &paths)],
             Action::WatchFiles { in_loop, paths } => self.watch_files(&in_loop, &paths),
             other @ (Action::Key { .. }

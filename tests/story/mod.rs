@@ -100,6 +100,8 @@ pub struct Story {
     pub prepared: Vec<(String, Start)>,
     /// Nobody answers what is asked of git.
     pub git_hangs: bool,
+    /// Git cannot read the origin, for this reason.
+    pub git_fails: Option<String>,
     /// tmux refuses keys.
     pub keys_fail: bool,
     /// tmux pastes, and its answers are lost.
@@ -161,6 +163,7 @@ impl Story {
             performed: 0,
             prepared: Vec::new(),
             git_hangs: false,
+            git_fails: None,
             keys_fail: false,
             paste_answers_fail: false,
         }
