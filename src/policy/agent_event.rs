@@ -226,3 +226,32 @@ pub fn prompt(text: &str) -> String {
     }
     text[..end].to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_a_plain_word_that_no_program_takes_for_an_option_or_a_path() {
+        let longest = "x".repeat(ID_BYTES_MAX);
+        for id in ["ses_dd6e50d6dffe", "7c62635d-b772-853e-bc60-ecb08d2df27f", "a.b", &longest] {
+            assert!(is_id(id), "{id}");
+        }
+        for no_id in ["", "-x", ".", "..", ".hidden", "a b", "a/b", "a'b", "a\nb", "ä", &format!("{longest}x")] {
+            assert!(!is_id(no_id), "{no_id}");
+        }
+    }
+
+    #[test]
+    fn a_text_loses_what_a_terminal_would_obey_and_is_cut() {
+        assert_eq!(plain("  red \u{1b}[31m\nand\tplain "), "red [31m and plain");
+        assert_eq!(plain(&"ä".repeat(TEXT_CHARS_MAX + 1)), "ä".repeat(TEXT_CHARS_MAX));
+    }
+
+    #[test]
+    fn a_prompt_is_cut_between_two_characters() {
+        assert_eq!(prompt("whole"), "whole");
+        let long = format!("x{}", "ä".repeat(PROMPT_BYTES_MAX / 2));
+        assert_eq!(prompt(&long).len(), PROMPT_BYTES_MAX - 1);
+    }
+}

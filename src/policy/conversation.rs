@@ -66,10 +66,15 @@ mod tests {
     fn ids_are_uuids_and_differ() {
         let wall = "2026-06-13T04:00:00Z".parse().expect("a time");
         let now = Now { mono: Mono(Duration::from_secs(1)), wall, zone: chrono_tz::UTC };
-        let id = new_id("boot", "builder", 1, now);
         let form = regex::Regex::new("^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$");
-        assert!(form.expect("a pattern").is_match(&id), "{id}");
-        assert_ne!(id, new_id("boot", "builder", 2, now));
-        assert_ne!(id, new_id("boot", "adversary", 1, now));
+        let form = form.expect("a pattern");
+        let mut ids: Vec<String> = (0..64).map(|run| new_id("boot", "builder", run, now)).collect();
+        ids.push(new_id("boot", "adversary", 1, now));
+        ids.push(new_id("another boot", "builder", 1, now));
+        assert!(ids.iter().all(|id| form.is_match(id)), "{ids:?}");
+        let count = ids.len();
+        ids.sort();
+        ids.dedup();
+        assert_eq!(ids.len(), count, "no two are the same");
     }
 }

@@ -1,0 +1,152 @@
+//! What status and explain say of an agent, and answers that only rare turns give; each as a script of moments.
+
+mod story;
+
+use agent_orchestrator::policy::observation::Exit;
+use agent_orchestrator::policy::request::Request;
+use story::fleets::PAIR_AND_JOB;
+use story::woken::{FLEET, fleet, outcome};
+use story::{Story, send_queued};
+
+/// Returns what status says of these agents, a line each.
+fn words(story: &Story, names: &[&str]) -> String {
+    names.iter().map(|name| format!("{name} {}\n", story.state_of(name))).collect()
+}
+
+/// Returns why an agent's messages wait, as explain says it.
+fn pending(story: &Story, name: &str) -> String {
+    let explanation = story.supervisor.as_ref().and_then(|supervisor| supervisor.explain(name, story.now));
+    explanation.expect("an agent").pending.join("\n")
+}
+
+#[test]
+fn status_says_why_an_agent_does_not_run() {
+    let mut story = Story::asleep(&FLEET.replace("name = \"assistant\"", "name = \"assistant\"\nwatch = \"none\""));
+    story.wake_held();
+    let mut told = words(&story, &["orchestrator", "upgrader"]);
+    story.kill_supervisor();
+    story.missing.insert("builder".to_owned(), "cannot read `builder.md`: no such file".to_owned());
+    story.wake();
+    story.up(&[]);
+    story.pass_s(10);
+    story.down(&["orchestrator"]);
+    story.dies("assistant", Exit::Code(3));
+    story.has_timers = true;
+    told += &words(&story, &["orchestrator", "assistant", "builder", "upgrader"]);
+    story.kill_supervisor();
+    story.wake();
+    story.pass_s(5);
+    told += &words(&story, &["assistant", "upgrader"]);
+    story.edit(&FLEET.replace("name = \"assistant\"", "name = \"assistant\"\nenabled = false"));
+    story.pass_s(5);
+    told += &words(&story, &["assistant"]);
+    expect_test::expect![[r"
+        orchestrator stopped: the fleet is not up
+        upgrader stopped: a task; `run upgrader` runs it, or at `Sun 02:00`: needs a timer
+        orchestrator stopped: by a person; `up orchestrator` starts it
+        assistant dead: exit status 3
+        builder waiting: cannot read `builder.md`: no such file
+        upgrader stopped: a task; `run upgrader` runs it, or at `Sun 02:00`: needs a timer
+        assistant dead: exit status 3
+        upgrader stopped: a task; `run upgrader` runs it, or its timer at `Sun 02:00`
+        assistant disabled
+    "]]
+    .assert_eq(&told);
+}
+
+#[test]
+fn status_says_what_an_agent_waits_for() {
+    let mut story = fleet();
+    let mut told = String::new();
+    for exit in [Exit::Code(1), Exit::Signal(9)] {
+        story.dies("builder", exit);
+        told += &words(&story, &["builder"]);
+        story.pass_s(30);
+    }
+    story.dies("builder", Exit::Signal(9));
+    story.pane("orchestrator").above = "You've hit your usage limit · resets 9am".to_owned();
+    story.output("orchestrator");
+    story.pass_s(60);
+    told += &words(&story, &["builder", "orchestrator"]);
+    expect_test::expect![[r"
+        builder starting: not ready yet
+        builder back-off: signal 9, retry in 1 s
+        builder limited: waits for its start: account box, next probe Sat 09:00:45: You've hit your usage limit · resets 9am
+        orchestrator limited: account box, next probe Sat 09:00:45: You've hit your usage limit · resets 9am
+    "]].assert_eq(&told);
+}
+
+#[test]
+fn explain_says_why_each_message_waits() {
+    let mut story = fleet();
+    story.pane("orchestrator").input = "half a line of a person".to_owned();
+    story.output("orchestrator");
+    story.ask(send_queued("orchestrator", "first"));
+    story.ask(send_queued("orchestrator", "second"));
+    story.wake_up("orchestrator");
+    story.pass_s(5);
+    let mut told = pending(&story, "orchestrator");
+    story.pane("orchestrator").input.clear();
+    story.pane("orchestrator").swallows = 2;
+    story.output("orchestrator");
+    story.pass(std::time::Duration::from_millis(1500));
+    told += &format!("\n\n{}", pending(&story, "orchestrator"));
+    expect_test::expect![[r"
+        m1 (5 s): waits: a person's draft stands in the input box: `half a line of a person`: first
+        m2 (5 s): waits for its turn: second
+        m3 (5 s): waits until the agent is idle: look around
+
+        m1 (6 s): is submitted, not confirmed: first
+        m2 (6 s): waits for its turn: second
+        m3 (6 s): waits until the agent is idle: look around"]]
+    .assert_eq(&told);
+}
+
+#[test]
+fn who_starts_or_ends_what_cannot_be_is_told_why() {
+    let mut story = Story::new(PAIR_AND_JOB);
+    story.push("status", &[("STATUS-1.md", Some("## DONE\n"))]);
+    story.pass_s(10);
+    story.push("status", &[("STATUS-2.md", Some("## DONE\n"))]);
+    story.pass_s(10);
+    let complete = story.up(&["builder"]);
+    story.hung.insert("job".to_owned());
+    story.kill_supervisor();
+    story.wake();
+    story.pass_s(1);
+    let hung = story.down(&["job"]);
+    story.hung.clear();
+    story.pass_s(20);
+    let never = story.down(&["builder"]);
+    let ended = story.down(&["job"]);
+    let nobody = story.down(&["nobody"]);
+    let told: Vec<String> = [complete, hung, never, ended, nobody]
+        .iter()
+        .map(|id| outcome(&story, *id))
+        .map(|(code, line)| format!("{code} {line}"))
+        .collect();
+    expect_test::expect![[r"
+        1 the loop of `builder` is complete
+        1 job cannot be reached: no answer
+        0 builder has ended
+        0 job has ended
+        2 there is no agent `nobody`"]]
+    .assert_eq(&told.join("\n"));
+}
+
+#[test]
+fn a_bare_up_does_not_shorten_the_pause_after_deaths_and_up_by_name_does() {
+    let mut story = fleet();
+    for _ in 0..5 {
+        story.dies("builder", Exit::Code(1));
+        story.pass_s(20);
+    }
+    assert!(story.state_of("builder").starts_with("back-off"), "{}", story.state_of("builder"));
+    let run = story.pane("builder").run;
+    story.up(&[]);
+    story.pass_s(1);
+    assert_eq!(story.pane("builder").run, run);
+    story.ask(Request::Up { names: vec!["builder".to_owned()], overrides: std::collections::BTreeMap::new() });
+    story.pass_s(1);
+    assert_eq!(story.pane("builder").run, run + 1);
+}
