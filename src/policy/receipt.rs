@@ -225,3 +225,36 @@ fn is_prompt(message: &Message, agent: &str, prompt: &str, texts: &Path) -> bool
 fn words(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::message::MessageId;
+    use super::super::now::{Moment, Mono};
+    use super::*;
+
+    fn message(text: &str) -> Message {
+        let wall = "2026-06-13T04:00:00Z".parse().expect("a time");
+        let queued = Moment { mono: Mono::default(), wall };
+        Message { id: MessageId(7), purpose: Purpose::Send, text: text.to_owned(), queued, progress: Progress::Queued }
+    }
+
+    #[test]
+    fn a_prompt_is_the_message_the_pointer_to_it_or_a_longer_one_that_holds_it() {
+        let is = |text: &str, prompt: &str| is_prompt(&message(text), "builder", prompt, Path::new("/s/texts"));
+        assert!(is("look again", "look again") && is("look\nagain ", " look  again"), "blanks do not count");
+        assert!(!is("look again", "look") && !is("look again", "look again and again"), "a short one is all of it");
+        assert!(is("look at the second gate", "please look at the second gate now"), "a long one may be a part");
+        assert!(!is("look at the second gate", "look at the second"));
+        let pointer = pointer(Path::new("/s/texts/builder-m7.txt"));
+        assert!(is("look again", &pointer) && !is("look again", &pointer.replace("m7", "m8")), "{pointer}");
+    }
+
+    #[test]
+    fn of_a_very_long_message_the_beginning_is_told() {
+        let text = "word ".repeat(PROMPT_BYTES_MAX / 5 + 10);
+        let is = |prompt: &str| is_prompt(&message(&text), "builder", prompt, Path::new("/s/texts"));
+        assert!(is(&text[..PROMPT_BYTES_MAX]) && is("word word wo"));
+        assert!(!is("") && !is("other words") && !is(" "));
+        assert!(!is_prompt(&message("look at the second gate"), "builder", "look at", Path::new("/s/texts")));
+    }
+}
