@@ -193,6 +193,38 @@ fn a_conversation_that_was_told_is_resumed() {
 }
 
 #[test]
+fn a_fresh_start_leaves_the_conversation_before_for_good() {
+    let mut story = pair();
+    story.tell("one", Told::Conversation { id: "broken".to_owned() });
+    story.tell("one", refused(Refusal::Fatal, "thinking blocks cannot be modified"));
+    story.pass_s(60);
+    assert_eq!(story.pane("one").run, 2);
+    story.dies("one", Exit::Code(1));
+    story.pass_s(5);
+    let (_, start) = story.prepared.last().expect("a start");
+    assert_eq!((start.run, format!("{:?}", start.conversation)), (3, "Unknown".to_owned()));
+}
+
+#[test]
+fn what_a_program_tells_while_it_is_replaced_is_not_of_the_next_one() {
+    let named = PAIR.replace("supports_resume", "new_id_flag = \"--id '{id}'\"\nsupports_resume");
+    let mut story = Story::new(&named);
+    story.pass_s(10);
+    story.slow.insert("one".to_owned());
+    story.tell("one", refused(Refusal::Fatal, "thinking blocks cannot be modified"));
+    story.tell("one", Told::Conversation { id: "broken".to_owned() });
+    let begun = format!("{:?}", story.prepared.last().expect("a start").1.conversation);
+    story.slow.clear();
+    story.ends("one");
+    story.pass_s(60);
+    assert_eq!(story.pane("one").run, 2);
+    story.dies("one", Exit::Code(1));
+    story.pass_s(5);
+    let resumed = format!("{:?}", story.prepared.last().expect("a start").1.conversation);
+    assert_eq!(resumed, begun.replace("New", "Resumed"));
+}
+
+#[test]
 fn a_program_that_the_agent_starts_in_its_turn_does_not_speak_for_it() {
     let mut story = pair();
     story.tell("one", Told::Conversation { id: "own".to_owned() });

@@ -172,6 +172,8 @@ impl Supervisor {
         let types_kickoff = self.types_kickoff(&agent);
         let Some(state) = self.state.agents.get_mut(name) else { return };
         state.enter(Session::Starting, turn.now);
+        // What runs until now may have named its own in between.
+        state.conversation = state.next_conversation.take();
         state.restart = None;
         state.retry = None;
         state.blocked = None;
@@ -331,10 +333,10 @@ impl Supervisor {
                 };
                 state.run = start.run;
                 state.phase.clone_from(&start.phase);
-                match &start.conversation {
-                    Conversation::Unknown => {}
-                    Conversation::New(id) | Conversation::Resumed(id) => state.conversation = Some(id.clone()),
-                }
+                state.next_conversation = match &start.conversation {
+                    Conversation::Unknown => None,
+                    Conversation::New(id) | Conversation::Resumed(id) => Some(id.clone()),
+                };
                 state.resumed = matches!(start.conversation, Conversation::Resumed(_));
                 state.enter(Session::Preparing { over }, turn.now);
                 turn.act(Action::Prepare { agent: name.to_owned(), start });

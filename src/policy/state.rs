@@ -78,6 +78,9 @@ pub struct AgentState {
     /// Its newest run went on with a conversation that was there before.
     #[serde(default)]
     pub resumed: bool,
+    /// The conversation of the start that is being prepared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_conversation: Option<String>,
     /// Its next start begins a new conversation.
     #[serde(default)]
     pub fresh: bool,
@@ -341,6 +344,7 @@ impl AgentState {
             backend: None,
             model: None,
             conversation: None,
+            next_conversation: None,
             resumed: false,
             fresh: false,
             queue: Vec::new(),
