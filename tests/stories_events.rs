@@ -6,7 +6,7 @@ use agent_orchestrator::policy::agent_event::{AgentEvent, Refusal, Source, Told}
 use agent_orchestrator::policy::event::EventKind;
 use agent_orchestrator::policy::observation::{Exit, Observation};
 use story::Story;
-use story::telling::{BUSY, LONG, PAIR, idle, pair, refused, shows, tell_by};
+use story::telling::{BUSY, LONG, PAIR, idle, pair, refused, shows, tell_by, with_interface};
 
 /// Returns what `explain` tells, without ages.
 fn sources(story: &Story, name: &str) -> Vec<String> {
@@ -127,6 +127,40 @@ fn a_canary_that_is_refused_again_goes_on_by_the_fresh_time() {
     story.pass_s(10);
     assert_eq!(story.saved.limits[0].probes, 1);
     assert!(story.state_of("one").contains("next probe Sat 06:00:45"), "{}", story.state_of("one"));
+}
+
+/// opencode tells a refusal and the end of its turn in one breath.
+fn is_refused_by_stream(story: &mut Story) {
+    let said = "The usage limit has been reached, try again at 6:00 AM";
+    let told = [Told::Working, refused(Refusal::Limit, said), idle()];
+    let told = told.map(|told| {
+        let event = AgentEvent { source: Source::OpencodeStream, time: story.now.wall, conversation: None, told };
+        Observation::Told { agent: "one".to_owned(), run: 1, event }
+    });
+    story.turn(told.to_vec());
+    story.pass_s(10);
+}
+
+#[test]
+fn the_end_that_follows_a_refusal_takes_nothing_of_it_back() {
+    let mut story = with_interface();
+    story.pane("one").tells = true;
+    is_refused_by_stream(&mut story);
+    assert_eq!(story.saved.limits.len(), 1, "its screen shows nothing of it");
+    story.pass_s(2 * 3600 + 40);
+    assert_eq!(story.pane("one").taken.len(), 1, "it is asked to go on");
+    is_refused_by_stream(&mut story);
+    assert_eq!(story.saved.limits.len(), 1, "an end is no work: {}", story.told());
+    assert_eq!(story.saved.limits[0].probes, 1);
+}
+
+#[test]
+fn an_end_that_is_told_later_is_of_another_turn() {
+    let mut story = pair();
+    story.tell("one", refused(Refusal::Auth, "Not logged in · Please run /login"));
+    story.pass_s(60);
+    story.tell("one", idle());
+    assert_eq!(story.state_of("one"), "idle", "somebody has logged in, and the turn's beginning was lost");
 }
 
 #[test]

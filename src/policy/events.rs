@@ -27,6 +27,8 @@ use super::{Supervisor, Turn};
 
 /// A screen that disagrees with what is told for so long is believed.
 pub const DRIFT_MAX: Duration = Duration::from_secs(30);
+/// The end of a turn that is told so soon after its refusal is the same one.
+const SAME_END_MAX: Duration = Duration::from_secs(5);
 /// A look so soon after an event may show what was before it.
 const SETTLE: Duration = Duration::from_secs(1);
 /// So much of the context filled is worth a warning, as the screens of the programs have it.
@@ -179,8 +181,7 @@ impl Supervisor {
     fn does(&mut self, name: &str, event: &AgentEvent, turn: &mut Turn) {
         let Some(live) = self.agents.get_mut(name) else { return };
         let heard = &mut live.heard;
-        let refused = heard.doing.as_ref().is_some_and(|doing| matches!(doing.told, Told::Refused { .. }));
-        if event.told == (Told::Idle { ended: false }) && refused {
+        if heard.doing.as_ref().is_some_and(|doing| is_end_of_refused(doing, &event.told, turn.now)) {
             return;
         }
         let is_new = !heard.is_told_again(&event.told);
@@ -279,6 +280,12 @@ impl Supervisor {
         }
         sources
     }
+}
+
+/// Says whether this tells no more than that the turn has ended which was refused: opencode tells both.
+fn is_end_of_refused(doing: &Doing, told: &Told, now: Now) -> bool {
+    let is_same = matches!(told, Told::Idle { ended } if !ended || now.since(doing.at) <= SAME_END_MAX);
+    is_same && matches!(doing.told, Told::Refused { .. })
 }
 
 /// Returns since when the screen says otherwise than the program, with its output as third witness.
