@@ -145,6 +145,26 @@ fn a_prompt_of_another_start_or_another_text_is_no_receipt() {
 }
 
 #[test]
+fn an_older_word_of_the_same_text_is_no_receipt() {
+    let mut story = pair();
+    story.send("one", LONG, 60);
+    story.pass_s(5);
+    let told_then = story.now.wall;
+    story.tell("one", idle());
+    story.pass_s(5);
+    story.pane("one").tells = false;
+    story.pane("one").swallows = 3;
+    let second = story.send("one", LONG, 60);
+    story.pass_s(1);
+    let told = Told::Receipt { text: LONG.to_owned() };
+    let event = AgentEvent { source: Source::ClaudeHook, time: told_then, conversation: None, told };
+    story.turn(vec![Observation::Told { agent: "one".to_owned(), run: 1, event }]);
+    assert!(!story.replies.contains_key(&second), "it is of the first one, and came late");
+    story.tell("one", Told::Receipt { text: LONG.to_owned() });
+    assert!(matches!(story.replies[&second], Reply::Done { .. }));
+}
+
+#[test]
 fn a_message_goes_to_the_interface_where_there_is_one() {
     let mut story = with_interface();
     let typed = story.send("one", "typed as long as nothing is heard", 60);

@@ -152,7 +152,7 @@ impl Supervisor {
             | Told::Retrying { .. } => {
                 self.does(name, event, turn);
             }
-            Told::Receipt { text } => self.receipt(name, text, turn),
+            Told::Receipt { text } => self.receipt(name, text, event.time, turn),
             Told::Posted { message, outcome } => self.posted(name, *message, outcome, turn),
             Told::Conversation { id } => {
                 if !id.is_empty() {

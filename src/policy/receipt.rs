@@ -6,6 +6,8 @@
 use std::path::Path;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+
 use super::action::Action;
 use super::agent_event::PROMPT_BYTES_MAX;
 use super::delivery::{SHOW_MAX, pointer};
@@ -109,12 +111,16 @@ impl Supervisor {
         }
     }
 
-    /// Takes in that a prompt was submitted.
-    pub(super) fn receipt(&mut self, name: &str, prompt: &str, turn: &mut Turn) {
+    /// Takes in that a prompt was submitted, as was told at that time by the wall clock.
+    pub(super) fn receipt(&mut self, name: &str, prompt: &str, told: DateTime<Utc>, turn: &mut Turn) {
         let texts = self.places.texts.clone();
         let works = self.agents.get(name).is_some_and(|live| live.heard.works() == Some(true));
+        let age = (turn.now.wall - told).to_std().unwrap_or_default();
+        // Many messages have the same text: a word that is older than this one is of another.
+        let is_of =
+            |message: &Message| is_prompt(message, name, prompt, &texts) && age <= turn.now.since(begun(message));
         let Some(state) = self.state.agents.get_mut(name) else { return };
-        if let Some(place) = state.kept.iter().position(|message| is_prompt(message, name, prompt, &texts)) {
+        if let Some(place) = state.kept.iter().position(is_of) {
             let message = state.kept.remove(place);
             if works {
                 state.keep_until_end(message);
@@ -129,7 +135,7 @@ impl Supervisor {
             | Progress::Submitted { .. }
             | Progress::Posted { .. } => true,
         };
-        if under_way && is_prompt(message, name, prompt, &texts) {
+        if under_way && is_of(message) {
             if works {
                 let message = message.clone();
                 state.keep_until_end(message);
@@ -208,6 +214,14 @@ impl Supervisor {
         } else if look.at.mono < due && !live.looking && !live.typing {
             self.look(name, turn);
         }
+    }
+}
+
+/// Returns when a message could be submitted first; of the presses of the key only the last one is known.
+fn begun(message: &Message) -> Moment {
+    match message.progress {
+        Progress::Pasting { since } | Progress::Typed { since, .. } | Progress::Posted { since } => since,
+        Progress::Queued | Progress::Submitted { .. } => message.queued,
     }
 }
 
