@@ -6,7 +6,7 @@ use agent_orchestrator::policy::agent_event::{AgentEvent, Posted, Source, Told};
 use agent_orchestrator::policy::observation::{Exit, Observation};
 use agent_orchestrator::policy::request::Reply;
 use story::Story;
-use story::telling::{LONG, PAIR, idle, pair, stream, with_interface};
+use story::telling::{BUSY, LONG, PAIR, idle, pair, shows, stream, with_interface};
 
 #[test]
 fn a_message_has_arrived_when_its_receipt_has() {
@@ -108,6 +108,31 @@ fn what_a_person_took_back_is_told_and_not_typed_again() {
     story.dies("one", Exit::Code(1));
     story.pass_s(20);
     assert!(story.pane("one").taken.is_empty());
+}
+
+#[test]
+fn what_a_silent_program_may_have_begun_with_is_marked() {
+    let marked = format!("(possibly repeated) {LONG}");
+    let mut story = in_a_turn();
+    story.pass_s(40);
+    assert_eq!(story.saved.agents["one"].drifts, 1, "its turn has ended, of which it told nothing");
+    story.dies("one", Exit::Code(1));
+    story.pass_s(20);
+    assert_eq!(story.pane("one").taken, [marked.clone()]);
+
+    let mut story = in_a_turn();
+    story.pass_s(40);
+    story.pane("one").taken.clear();
+    for _ in 0..5 {
+        shows(&mut story, "one", BUSY);
+        story.pass_s(1);
+    }
+    story.ask(story::send_queued("one", LONG));
+    story.pass_s(3);
+    assert_eq!(story.pane("one").taken, [LONG], "kept for after a turn of which it tells nothing either");
+    story.dies("one", Exit::Code(1));
+    story.pass_s(20);
+    assert_eq!(story.pane("one").taken, [marked.clone(), marked]);
 }
 
 #[test]

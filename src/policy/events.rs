@@ -16,6 +16,7 @@ use super::agent_event::{AgentEvent, Refusal, Source, Told};
 use super::event::EventKind;
 use super::fleet::Backend;
 use super::live::{AgentLive, Look, Obstacle};
+use super::message::Message;
 use super::now::{Moment, Mono, Now};
 use super::reading::{Meaning, Reading, Region};
 use super::reset_time;
@@ -238,6 +239,8 @@ impl Supervisor {
         state.drifts = state.drifts.saturating_add(1);
         live.heard.overruled = true;
         live.heard.strange_work = None;
+        // What it tells is not to be relied on: it may have begun with what it had kept.
+        state.kept.iter_mut().for_each(Message::repeat);
         let text = format!(
             "its screen and what it tells ({}: {}) disagree for {} s; the screen counts until it tells something again",
             doing.source.word(),

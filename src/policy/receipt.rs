@@ -183,7 +183,11 @@ impl Supervisor {
         }
         if works {
             let message = message.clone();
-            state.keep(message);
+            if live.heard.overruled {
+                state.keep_until_end(message)
+            } else {
+                state.keep(message)
+            }
             return false;
         }
         let due = since.mono + RECEIPT_MAX;
