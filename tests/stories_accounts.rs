@@ -2,6 +2,7 @@
 
 mod story;
 
+use agent_orchestrator::policy::agent_event::{Refusal, Told};
 use agent_orchestrator::policy::observation::Exit;
 use story::{Story, send_queued};
 
@@ -140,4 +141,39 @@ fn nobody_of_a_held_account_is_asked_twice_for_the_same_probe_time() {
     story.pass_s(60);
     let asked: usize = ["one", "two", "three", "four"].map(|name| story.pane(name).taken.len()).iter().sum();
     assert_eq!(asked, 1, "{}", taken(&mut story));
+}
+
+#[test]
+fn a_canary_that_is_refused_for_another_reason_has_proven_nothing() {
+    let mut story = held();
+    story.pane("one").tells = true;
+    story.pass_s(7233);
+    shows(&mut story, "one", "");
+    let text = "API Error: Repeated 529 Overloaded errors".to_owned();
+    story.tell("one", Told::Refused { kind: Refusal::Overload, text, resets_at: None });
+    story.pass_s(60);
+    assert_eq!(story.saved.limits.len(), 1, "{}", taken(&mut story));
+    assert!(story.pane("two").taken.is_empty());
+    story.pass_s(600);
+    assert_eq!(story.pane("one").taken.len(), 2, "asked again: {}", taken(&mut story));
+    assert!(story.saved.limits.is_empty(), "and its work opens the account");
+}
+
+#[test]
+fn a_probe_that_may_not_have_arrived_has_no_answer_in_a_rest() {
+    let mut story = held();
+    shows(&mut story, "one", "");
+    story.pane("one").loses_pastes = 2;
+    story.pass_s(7230);
+    for _ in 0..60 {
+        story.output("one");
+        story.pass_s(1);
+    }
+    let told = story.told();
+    assert!(story.pane("one").taken.is_empty() && told.contains("unconfirmed"), "{told}");
+    assert_eq!(story.saved.limits.len(), 1, "{told}");
+    story.pass_s(600);
+    let told = story.told();
+    assert_eq!(story.pane("one").taken.len(), 1, "the next probe has arrived, and is answered: {told}");
+    assert!(story.saved.limits.is_empty(), "{told}");
 }

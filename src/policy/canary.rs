@@ -97,6 +97,7 @@ impl Supervisor {
         } else if !limit.rested.contains(canary) {
             limit.asked_busy.insert(canary.to_owned());
         }
+        limit.probe_lost = false;
         limit.hold = Hold::Probing { canary: canary.to_owned(), since: turn.now.moment() };
         let (account, number) = (limit.account.clone(), limit.probes.saturating_add(1));
         let text = format!("account {account}: probe {number} asks {canary} to go on");
@@ -150,6 +151,23 @@ impl Supervisor {
     pub(super) fn was_asked(&self, name: &str) -> bool {
         let is_probe = |message: &Message| message.purpose == Purpose::Probe;
         self.state.agents.get(name).is_some_and(|state| !state.queue.iter().any(is_probe))
+    }
+
+    /// Says whether the newest look shows that the service has refused: a limit, old or new, or for another reason, which
+    /// tells nothing of the limit.
+    pub(super) fn shows_refusal(&self, name: &str) -> bool {
+        let look = self.agents.get(name).and_then(|live| live.look.as_ref());
+        look.is_some_and(|look| look.readings.iter().any(|reading| reading.meaning.is_refusal()))
+    }
+
+    /// Takes note that nothing proves the arrival of a probe.
+    pub(super) fn probe_was_lost(&mut self, name: &str) {
+        if self.backend_of(name).is_none_or(|backend| backend.screen.input_re.is_none()) {
+            return;
+        }
+        for limit in &mut self.state.limits {
+            limit.probe_lost |= matches!(&limit.hold, Hold::Probing { canary, .. } if canary == name);
+        }
     }
 
     /// Looks at the canary when it has had time to answer, though it writes nothing.

@@ -88,6 +88,9 @@ pub struct Limit {
     /// asked again until they rest.
     #[serde(default)]
     pub asked_busy: BTreeSet<String>,
+    /// Nothing proves that the newest probe has arrived, though its agent's input box can be read: a rest is no answer.
+    #[serde(default)]
+    pub probe_lost: bool,
 }
 
 /// How a hold goes on.
@@ -301,6 +304,7 @@ impl Supervisor {
             rested: BTreeSet::new(),
             passed_over: BTreeSet::new(),
             asked_busy: BTreeSet::new(),
+            probe_lost: false,
         };
         let until = limit.due(turn.now).map(|due| local(due.wall, turn.now)).unwrap_or_default();
         let text = format!("account {} is held: {line} (next probe {until})", limit.account);
@@ -372,10 +376,10 @@ impl Supervisor {
         let told = self.was_asked(name);
         let answered = |limit: &Limit| {
             matches!(&limit.hold, Hold::Probing { canary, since }
-                if canary == name && told && turn.now.since(*since) >= ANSWER_PROOF)
+                if canary == name && told && !limit.probe_lost && turn.now.since(*since) >= ANSWER_PROOF)
         };
         let answered = self.state.limits.iter().position(answered);
-        if let Some(at) = answered.filter(|_| !self.shows_banner(name)) {
+        if let Some(at) = answered.filter(|_| !self.shows_refusal(name)) {
             return self.lift(at, name, turn);
         }
         let keys: Vec<usize> =
@@ -388,12 +392,6 @@ impl Supervisor {
                 *shown = Moment { mono: super::now::Mono::default(), ..*shown };
             }
         }
-    }
-
-    /// Says whether the newest look shows a limit, old or new.
-    fn shows_banner(&self, name: &str) -> bool {
-        let look = self.agents.get(name).and_then(|live| live.look.as_ref());
-        look.is_some_and(|look| look.readings.iter().any(|reading| reading.meaning == Meaning::Limited))
     }
 
     /// Opens an account: the others follow one after another, those that showed the banner with a word.

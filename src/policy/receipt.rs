@@ -158,6 +158,9 @@ impl Supervisor {
             Outcome::Confirmed => (EventKind::Delivered, "delivered"),
             Outcome::Unconfirmed => (EventKind::Unconfirmed, "typed and submitted, unconfirmed"),
         };
+        if message.purpose == Purpose::Probe && outcome == Outcome::Unconfirmed {
+            self.probe_was_lost(name);
+        }
         self.rests_anew(name, turn.now);
         if let Some(live) = self.agents.get_mut(name) {
             live.heard.goes_on();

@@ -117,6 +117,22 @@ impl Meaning {
         }
     }
 
+    /// Tells whether the model's service has refused, for whatever reason.
+    pub fn is_refusal(self) -> bool {
+        match self {
+            Self::Limited
+            | Self::LimitMenu
+            | Self::ContinuesByItself
+            | Self::Retrying
+            | Self::Refused
+            | Self::Login
+            | Self::Fatal => true,
+            Self::Starting | Self::Working | Self::Idle | Self::Permission | Self::UnknownDialog | Self::Context => {
+                false
+            }
+        }
+    }
+
     /// Tells whether a usage limit holds the account.
     pub fn is_limit(self) -> bool {
         match self {
