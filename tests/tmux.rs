@@ -13,7 +13,7 @@ use std::rc::Rc;
 use agent_orchestrator::daemon::paths::SOCKET_PATH_MAX;
 use agent_orchestrator::daemon::reactor::Part;
 use agent_orchestrator::policy::message::MessageId;
-use agent_orchestrator::policy::observation::{Exit, Observation, SessionSeen};
+use agent_orchestrator::policy::observation::{Exit, SessionSeen};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, pthread_sigmask};
 use nix::unistd::Pid;
 use tmux_driver::{Driver, pids_with, until_file};
@@ -432,17 +432,4 @@ fn a_stop_during_a_start_leaves_nothing() {
     assert_eq!(driver.session("brief"), SessionSeen::Absent);
     assert_eq!(pids_with(&driver.mark("brief")), BTreeSet::new());
     assert!(!driver.paths.tmux_socket("brief").exists());
-}
-
-#[test]
-fn output_is_told_rarely_and_once_after_its_end() {
-    let mut driver = Driver::new();
-    driver.start("chatty", 1, "read x; i=0; while [ $i -lt 20000 ]; do i=$((i+1)); echo $i; done; printf END; read x");
-    assert_eq!(driver.session("chatty"), running(1));
-    driver.sessions.press("chatty", MessageId(1), "Enter");
-    driver.pressed("chatty").unwrap();
-    driver.screen_with("chatty", "END");
-    driver.settle();
-    let told = driver.all.iter().filter(|seen| matches!(seen, Observation::Output { .. })).count();
-    assert!((1..200).contains(&told), "20000 lines were told {told} times");
 }

@@ -9,7 +9,7 @@ use super::watch::shows_work;
 /// Output within this time counts as work: a resting program writes nothing (agents.md, 10).
 pub(super) const WORKING: Duration = Duration::from_secs(3);
 
-/// What a program writes within this time after it told that its turn has ended is the end of its screen.
+/// What a program writes within this time after it told, or its title, that its turn has ended is the end of its screen.
 const DRAWN_MAX: Duration = Duration::from_secs(1);
 
 /// What an agent does.
@@ -41,7 +41,8 @@ impl Supervisor {
             return Activity::Working { until: now.mono + WORKING };
         }
         // What is drawn when a turn ends is no work any more.
-        let drawn = live.heard.ended().map(|ended| ended + DRAWN_MAX);
+        let ended = live.heard.ended().max(live.title_rests());
+        let drawn = ended.map(|ended| ended + DRAWN_MAX);
         let output = live.output.filter(|output| drawn.is_none_or(|drawn| *output > drawn));
         let shown = live.look.as_ref().filter(|look| shows_work(&look.readings)).map(|look| look.at.mono);
         let until = output.max(shown).map(|seen| seen + WORKING).filter(|until| *until > now.mono);

@@ -58,6 +58,7 @@ impl Supervisor {
     pub(super) fn clear_screen(&mut self, name: &str) {
         if let Some(live) = self.agents.get_mut(name) {
             live.look = None;
+            live.title = None;
             live.output = None;
             live.unseen = None;
             live.working = None;
@@ -94,6 +95,9 @@ impl Supervisor {
             events::merge(&mut live.heard, &mut look, backend, turn.now);
         }
         live.look = Some(look);
+        if let Ok(screen) = screen {
+            self.note_title(name, &screen.title, turn.now);
+        }
         self.confirm(name, turn);
         self.note_draft(name, turn.now);
         if let Ok(screen) = screen {

@@ -11,6 +11,7 @@ use super::request::{Override, RequestId};
 use super::screen::InputBox;
 use super::stall::Waits;
 use super::stop::StopTrouble;
+use super::title::Title;
 
 /// Of one agent.
 #[derive(Debug, Clone, Default)]
@@ -31,6 +32,8 @@ pub(super) struct AgentLive {
     pub looking: bool,
     /// What the last look showed.
     pub look: Option<Look>,
+    /// What its terminal's title says.
+    pub title: Option<Title>,
     /// What its own program has told.
     pub heard: Heard,
     /// `Paste` or `Press` was asked and not answered.

@@ -49,6 +49,7 @@ pub mod state;
 pub mod status;
 pub mod stop;
 pub mod task;
+mod title;
 pub mod typed;
 mod unit;
 pub mod wake;
@@ -221,6 +222,7 @@ impl Supervisor {
                     live.unseen.get_or_insert(turn.now.mono);
                 }
             }
+            Observation::Titled { agent, title } => self.titled(agent, title, turn),
             Observation::Told { agent, run, event } => self.told(agent, *run, event, turn),
             Observation::PostFailed { agent, message, why } => {
                 self.posted(agent, message.0, &Posted::Refused(why.clone()), turn);

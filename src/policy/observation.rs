@@ -51,6 +51,13 @@ pub enum Observation {
         /// Whose program.
         agent: String,
     },
+    /// The program set its terminal's title; told at most a few times a second.
+    Titled {
+        /// Whose program.
+        agent: String,
+        /// The title.
+        title: String,
+    },
     /// An answer to `Look`; `Err` when the session could not be asked.
     Looked {
         /// Whose screen.

@@ -9,6 +9,7 @@ use super::limit::{Limit, local};
 use super::live::shortened;
 use super::message::{Message, Progress, Purpose};
 use super::now::Now;
+use super::reading::Reading;
 use super::state::{AgentState, PhaseStatus, Session};
 use super::status::{AgentPicture, Explanation, LoopPicture, Picture, Source};
 use super::watch::shows_work;
@@ -261,6 +262,11 @@ impl Supervisor {
             let says = look.obstacle.as_ref().map_or("a message can be typed".to_owned(), ToString::to_string);
             let age_s = Some(now.since(look.at).as_secs());
             sources.push(Source { name: "typing".to_owned(), age_s, says });
+            let reading_source = |reading: &Reading, says: String| {
+                let titled = live.and_then(|live| live.titled_since(reading)).map(|since| now.since(since).as_secs());
+                let name = if titled.is_some() { "title" } else { "screen" };
+                Source { name: name.to_owned(), age_s: titled.or(age_s), says }
+            };
             sources.extend(look.readings.iter().enumerate().map(|(place, reading)| {
                 let weight = if place == 0 { "decides" } else { "weaker" };
                 let says = format!(
@@ -269,12 +275,12 @@ impl Supervisor {
                     reading.rule,
                     shortened(&reading.text)
                 );
-                Source { name: "screen".to_owned(), age_s, says }
+                reading_source(reading, says)
             }));
             let overruled = look.seen.iter().filter(|reading| !look.readings.contains(reading));
             sources.extend(overruled.map(|reading| {
                 let says = format!("{} by rule {} (overruled by its events)", reading.meaning.word(), reading.rule);
-                Source { name: "screen".to_owned(), age_s, says }
+                reading_source(reading, says)
             }));
         }
         sources.extend(self.heard_sources(name, now));

@@ -11,6 +11,9 @@ pub const REPLY_BYTES_MAX: usize = 4 << 20;
 /// What is kept of a line of output: enough for its name and its pane.
 const OUTPUT_HEAD_BYTES: usize = 64;
 
+/// How a program sets its pane's title, as tmux writes that in a line of output: `ESC ] 0 ;` and `ESC ] 2 ;`.
+const TITLE_MARKS: [&[u8]; 2] = [b"\\033]0;", b"\\033]2;"];
+
 /// The flags of a reply to what was written into the client; the reply to the client's own `attach` has 0.
 pub const FLAGS_ASKED: u64 = 1;
 
@@ -38,6 +41,8 @@ pub enum Notification {
     Output {
         /// Which pane.
         pane: PaneId,
+        /// It set its title as well.
+        sets_title: bool,
     },
     /// No more output of this pane is told until it is continued.
     Pause {
@@ -91,6 +96,9 @@ impl Reply {
 pub struct Parser {
     line: Vec<u8>,
     open: Option<Open>,
+    /// The end of what was dropped of a line of output, where a mark may begin.
+    tail: Vec<u8>,
+    sets_title: bool,
 }
 
 /// A reply whose end has not been seen.
@@ -117,7 +125,9 @@ impl Parser {
             self.keep(&bytes[..end]);
             bytes = &bytes[end + 1..];
             let line = std::mem::take(&mut self.line);
+            self.tail.clear();
             told.extend(self.line(&line));
+            self.sets_title = false;
         }
         self.keep(bytes);
         told
@@ -128,11 +138,26 @@ impl Parser {
         let head = OUTPUT_HEAD_BYTES.saturating_sub(self.line.len()).min(piece.len());
         self.line.extend_from_slice(&piece[..head]);
         if self.open.is_none() && is_output(&self.line) {
-            return;
+            return self.note_title(piece);
         }
         let room = LINE_BYTES_MAX.saturating_sub(self.line.len());
         let rest = &piece[head..];
         self.line.extend_from_slice(&rest[..rest.len().min(room)]);
+    }
+
+    /// Notes whether a piece of output sets the title.
+    fn note_title(&mut self, piece: &[u8]) {
+        let length = TITLE_MARKS[0].len();
+        let holds_mark = |bytes: &[u8]| bytes.windows(length).any(|part| TITLE_MARKS.contains(&part));
+        self.tail.extend_from_slice(&piece[..piece.len().min(length - 1)]);
+        self.sets_title |= holds_mark(&self.tail) || holds_mark(piece);
+        if piece.len() >= length {
+            self.tail.clear();
+            self.tail.extend_from_slice(&piece[piece.len() - (length - 1)..]);
+        } else {
+            let surplus = self.tail.len().saturating_sub(length - 1);
+            self.tail.drain(..surplus);
+        }
     }
 
     fn line(&mut self, line: &[u8]) -> Option<Notification> {
@@ -142,7 +167,7 @@ impl Parser {
                 self.open = Some(Open { guard, lines: Vec::new(), bytes: 0 });
                 return None;
             }
-            return Some(notification(&text));
+            return Some(notification(&text, self.sets_title));
         };
         if let Some(ok) = open.guard.ends(&text) {
             let Open { guard, lines, .. } = self.open.take()?;
@@ -178,11 +203,13 @@ fn is_output(line: &[u8]) -> bool {
     line.starts_with(b"%output ") || line.starts_with(b"%extended-output ")
 }
 
-fn notification(line: &str) -> Notification {
+fn notification(line: &str, sets_title: bool) -> Notification {
     let (name, rest) = line.split_once(' ').unwrap_or((line, ""));
     let pane = || PaneId::parse(rest.split(' ').next().unwrap_or_default());
     match name {
-        "%output" | "%extended-output" => pane().map_or(Notification::Other, |pane| Notification::Output { pane }),
+        "%output" | "%extended-output" => {
+            pane().map_or(Notification::Other, |pane| Notification::Output { pane, sets_title })
+        }
         "%pause" => pane().map_or(Notification::Other, |pane| Notification::Pause { pane }),
         "%continue" => Notification::Continue,
         "%exit" => Notification::Exit { reason: (!rest.is_empty()).then(|| rest.to_owned()) },
@@ -272,11 +299,11 @@ mod tests {
         vec![
             reply(270, 0, true, &[]),
             Notification::Other,
-            Notification::Output { pane: PaneId(0) },
+            Notification::Output { pane: PaneId(0), sets_title: false },
             reply(277, 1, true, &screen),
             reply(281, 1, false, &["can't find pane: %99"]),
             Notification::Other,
-            Notification::Output { pane: PaneId(12) },
+            Notification::Output { pane: PaneId(12), sets_title: false },
             Notification::Pause { pane: PaneId(0) },
             Notification::Continue,
             Notification::SubscriptionChanged { name: "st".into(), value: "a : b".into() },
@@ -301,6 +328,27 @@ mod tests {
     }
 
     #[test]
+    fn a_title_is_noticed_wherever_the_stream_is_cut() {
+        let stream = ["0;✳ Claude", "2;x", "1;an icon", ";"].map(|text| {
+            let before = "y".repeat(2 * OUTPUT_HEAD_BYTES);
+            format!("%output %1 {before}\\033]{text}\\007z\n")
+        });
+        let stream = stream.concat() + "%output %1 \\033]2;short\\007\n%output %1 033]2;\n";
+        let output = |sets_title| Notification::Output { pane: PaneId(1), sets_title };
+        let means = [true, true, false, false, true, false].map(output);
+        for cut in 0..=stream.len() {
+            let (before, after) = stream.as_bytes().split_at(cut);
+            let mut parser = Parser::default();
+            let mut told = parser.feed(before);
+            told.extend(parser.feed(after));
+            assert_eq!(told, means, "cut at byte {cut}");
+        }
+        let mut parser = Parser::default();
+        let told: Vec<_> = stream.bytes().flat_map(|byte| parser.feed(&[byte])).collect();
+        assert_eq!(told, means, "byte by byte");
+    }
+
+    #[test]
     fn endless_lines_and_replies_take_bounded_memory() {
         let mut parser = Parser::default();
         let piece = vec![b'x'; 65_536];
@@ -309,7 +357,7 @@ mod tests {
             assert_eq!(parser.feed(&piece), []);
         }
         assert!(parser.line.len() <= OUTPUT_HEAD_BYTES);
-        assert_eq!(parser.feed(b"\n"), [Notification::Output { pane: PaneId(3) }]);
+        assert_eq!(parser.feed(b"\n"), [Notification::Output { pane: PaneId(3), sets_title: false }]);
 
         parser.feed(b"%begin 1 2 1\n");
         for _ in 0..100 {

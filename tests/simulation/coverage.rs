@@ -26,8 +26,8 @@ variants!(ACTIONS, action_name, Action:
     MarkComplete, RemoveFile, Answer, Record, Notify, Ready, Exit, Post);
 
 variants!(OBSERVATIONS, observation_name, Observation:
-    Config, ConfigBroken, PromptsChanged, Session, Prepared, Output, Looked, Pasted, Pressed, Head, OriginTrouble, Pushed,
-    File, Request, RequestGone, TextRead, Spool, Trouble, Deadline, Told, PostFailed);
+    Config, ConfigBroken, PromptsChanged, Session, Prepared, Output, Titled, Looked, Pasted, Pressed, Head, OriginTrouble,
+    Pushed, File, Request, RequestGone, TextRead, Spool, Trouble, Deadline, Told, PostFailed);
 
 /// What the simulated programs do not do yet: tell of themselves, and take messages by another way than their terminal.
 const UNMODELLED: &[&str] = &["Action::Post", "Observation::Told", "Observation::PostFailed"];

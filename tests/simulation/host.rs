@@ -37,6 +37,8 @@ pub struct Pane {
     told: u64,
     output_told: u64,
     output_waits: bool,
+    /// Its title as it was last told.
+    titled: String,
     /// Counts clients; one that was lost answers nothing any more.
     pub client: u64,
     /// The life of the supervisor that knows of the session.
@@ -331,11 +333,16 @@ impl World {
         let (at, life) = (self.clock.at, self.guard.life);
         let pane = self.pane(agent);
         pane.output_waits = false;
-        if pane.known != life || pane.unreachable.is_some() || pane.program.is_none() {
+        let Some(program) = pane.program.as_ref().filter(|_| pane.known == life && pane.unreachable.is_none()) else {
             return;
-        }
+        };
+        let title = program.title();
+        let is_new = std::mem::replace(&mut pane.titled, title.clone()) != title;
         pane.output_told = at;
         self.tell_of(agent, Observation::Output { agent: agent.to_owned() });
+        if is_new {
+            self.tell_of(agent, Observation::Titled { agent: agent.to_owned(), title });
+        }
     }
 
     /// A program ends by itself.

@@ -237,8 +237,11 @@ impl Program {
             Style::Box | Style::Ping => self.box_rows(),
             Style::Blind | Style::Service => self.talk("esc to interrupt"),
         };
-        let title = if self.style == Style::Claude && self.works() { "⠂ task" } else { "" };
-        Screen { rows, title: title.to_owned(), command: self.command.to_owned(), in_mode: self.scrolled }
+        Screen { rows, title: self.title(), command: self.command.to_owned(), in_mode: self.scrolled }
+    }
+
+    pub fn title(&self) -> String {
+        if self.style == Style::Claude && self.works() { "⠂ task".to_owned() } else { String::new() }
     }
 
     fn typed(&self) -> &str {

@@ -215,7 +215,7 @@ impl Story {
         let above = pane.above.lines().map(str::to_owned);
         let rows = [head, String::new()].into_iter().chain(above).chain([box_row]).collect();
         let command = if pane.command.is_empty() { "agent".to_owned() } else { pane.command.clone() };
-        let screen = Screen { rows, command, ..Screen::default() };
+        let screen = Screen { rows, command, title: pane.title.clone(), in_mode: false };
         Observation::Looked { agent, screen: Ok(screen) }
     }
 

@@ -39,6 +39,7 @@ pub struct Pane {
     pub loses_pastes: u32,
     /// Shown above the input box.
     pub above: String,
+    pub title: String,
     /// A dialog covers the input box.
     pub dialog: bool,
     /// The program in the foreground; `agent` where empty.
@@ -354,6 +355,13 @@ impl Story {
     /// A program writes something.
     pub fn output(&mut self, agent: &str) {
         self.turn(vec![Observation::Output { agent: agent.to_owned() }]);
+    }
+
+    /// A program sets its title.
+    pub fn titles(&mut self, agent: &str, title: &str) {
+        title.clone_into(&mut self.pane(agent).title);
+        let (output, agent) = (Observation::Output { agent: agent.to_owned() }, agent.to_owned());
+        self.turn(vec![output, Observation::Titled { agent, title: title.to_owned() }]);
     }
 
     /// Another config comes into force.

@@ -216,6 +216,14 @@ impl Driver {
         })
     }
 
+    /// Waits until the agent's program is told to have set this title.
+    pub fn titled(&mut self, name: &str, title: &str) {
+        self.until(&format!("the title `{title}`"), |seen| match seen {
+            Observation::Titled { agent, title: told } if agent == name && told == title => Some(()),
+            _ => None,
+        });
+    }
+
     /// Looks after every output until the screen holds `text`.
     pub fn screen_with(&mut self, name: &str, text: &str) -> Screen {
         loop {

@@ -22,6 +22,9 @@ use crate::protocol::tmux::{literal, quote};
 /// The least time between two tellings of output.
 const OUTPUT_MIN: Duration = Duration::from_millis(200);
 
+/// The least time between two questions for the title.
+const TITLE_MIN: Duration = Duration::from_millis(500);
+
 /// An agent and its session.
 #[derive(Debug)]
 pub struct Agent {
@@ -37,6 +40,8 @@ pub struct Agent {
     pub(super) state: Option<Result<State, String>>,
     output_told: Mono,
     output_waits: bool,
+    title_asked: Mono,
+    title_waits: bool,
     /// Clients that were let go and have not ended.
     pub(super) leaving: Vec<Leaving>,
 }
@@ -54,6 +59,8 @@ impl Agent {
             state: None,
             output_told: Mono::default(),
             output_waits: false,
+            title_asked: Mono::default(),
+            title_waits: false,
             leaving: Vec::new(),
         }
     }
@@ -259,7 +266,8 @@ impl Agent {
         };
         let client = self.life.client().and_then(Client::deadline);
         let output = self.output_waits.then_some(self.output_told + OUTPUT_MIN);
-        self.leaving.iter().map(Leaving::deadline).chain(life).chain(client).chain(output).min()
+        let title = self.title_waits.then_some(self.title_asked + TITLE_MIN);
+        self.leaving.iter().map(Leaving::deadline).chain(life).chain(client).chain(output).chain(title).min()
     }
 
     pub fn expire(&mut self, context: &mut Context) {
@@ -274,6 +282,9 @@ impl Agent {
         self.go_on(context);
         if self.output_waits && self.output_told + OUTPUT_MIN <= now {
             self.tell_output(context);
+        }
+        if self.title_waits && self.title_asked + TITLE_MIN <= now {
+            self.ask_title(context);
         }
         if self.life.client().and_then(Client::deadline).is_some_and(|deadline| deadline <= now) {
             let why = format!("tmux on `{}` does not answer", self.socket.display());
@@ -326,6 +337,20 @@ impl Agent {
         context.told.push(Observation::Output { agent: self.name.clone() });
     }
 
+    /// Asks for the title that the program has set, now or when the last question is long enough ago.
+    fn ask_title(&mut self, context: &mut Context) {
+        self.title_waits = context.now < self.title_asked + TITLE_MIN;
+        if self.title_waits {
+            return;
+        }
+        self.title_asked = context.now;
+        // One that is not answered is seen with the next look.
+        let _ = self.ask(context, |client, pane, now| {
+            let pane = quote(&pane.id.to_string());
+            client.tell(&format!("display-message -p -t {pane} {}", quote("#{pane_title}")), Ask::Title, now)
+        });
+    }
+
     /// Lets a client go and answers what it has not.
     pub(super) fn let_go(&mut self, client: Client, why: &str, context: &mut Context) {
         let (leaving, unanswered) = client.leave(context.now);
@@ -340,9 +365,12 @@ impl Agent {
         match told {
             Told::Answer(ask, reply) if self.has_client(id) => self.answered(ask, &reply, context),
             Told::Answer(ask, _) => self.refuse(ask, "its session has ended", context),
-            Told::Output(pane) => {
+            Told::Output { pane, sets_title } => {
                 if matches!(&self.life, Life::Running(_, own) if own.id == pane) {
                     self.wrote(context);
+                    if sets_title {
+                        self.ask_title(context);
+                    }
                 }
             }
             Told::Paused(pane) => {

@@ -48,6 +48,10 @@ impl Agent {
             Ask::Attach => self.attached(result, context),
             Ask::Panes => self.panes_seen(&rows(reply), context),
             Ask::LookState => self.state = Some(result.and_then(|()| state(reply))),
+            Ask::Title => {
+                let title = reply.lines.first().filter(|_| reply.ok).cloned();
+                context.told.extend(title.map(|title| Observation::Titled { agent, title }));
+            }
             Ask::LookScreen => {
                 let state = self.state.take().unwrap_or_else(|| Err("tmux told no state".to_owned()));
                 let screen = result.and(state).map(|state| Screen {
@@ -85,7 +89,7 @@ impl Agent {
             }
             Ask::Press(message) => context.told.push(Observation::Pressed { agent, message, result: Err(why) }),
             Ask::LookState => self.state = None,
-            Ask::Attach | Ask::Panes | Ask::Load | Ask::LastScreen | Ask::Clients | Ask::Aside => {}
+            Ask::Attach | Ask::Panes | Ask::Title | Ask::Load | Ask::LastScreen | Ask::Clients | Ask::Aside => {}
         }
     }
 

@@ -49,6 +49,8 @@ pub enum Ask {
     Panes,
     /// Mode, program and title, for `Looked`.
     LookState,
+    /// The title, for `Titled`.
+    Title,
     /// The screen, for `Looked`.
     LookScreen,
     /// A text into a buffer.
@@ -82,7 +84,12 @@ pub enum Told {
     /// A command was answered.
     Answer(Ask, Reply),
     /// A pane wrote something.
-    Output(PaneId),
+    Output {
+        /// Which.
+        pane: PaneId,
+        /// It set its title as well.
+        sets_title: bool,
+    },
     /// A pane's output is held back.
     Paused(PaneId),
 }
@@ -190,7 +197,7 @@ impl Client {
 
     fn take(&mut self, notification: Notification) -> Option<Told> {
         match notification {
-            Notification::Output { pane } => Some(Told::Output(pane)),
+            Notification::Output { pane, sets_title } => Some(Told::Output { pane, sets_title }),
             Notification::Pause { pane } => Some(Told::Paused(pane)),
             Notification::Reply(reply) => {
                 let of_attach = matches!(self.queue.front(), Some((Ask::Attach, _)));

@@ -39,10 +39,22 @@ pub fn read(screen: &Screen, rules: &Rules) -> Option<Reading> {
 /// A menu may hide when a limit ends, and the banner above it tells: both are here.
 pub fn read_all(screen: &Screen, rules: &Rules) -> Vec<Reading> {
     let layout = Layout::of(screen, rules);
+    // A title that says "ready" stays while a dialog is up and when the program has died.
+    let has_box = rules.input_re.is_none() || layout.has_box();
+    let counts = |rule: &&Rule| has_box || rule.meaning != Meaning::Idle;
     let mut readings: Vec<Reading> =
-        rules.rules.iter().filter_map(|rule| reading_by(rule, screen, rules, &layout)).collect();
+        rules.rules.iter().filter(counts).filter_map(|rule| reading_by(rule, screen, &layout)).collect();
     readings.sort_by_key(|reading| std::cmp::Reverse((reading.priority, reading.row)));
     readings
+}
+
+/// Returns what a title alone says; one that says "idle" counts only where the screen has an input box.
+pub fn read_title(title: &str, rules: &Rules) -> Option<Reading> {
+    let screen = Screen { title: title.to_owned(), ..Screen::default() };
+    let layout = Layout::of(&screen, rules);
+    let of_title = rules.rules.iter().filter(|rule| rule.region == Region::Title);
+    let readings = of_title.filter_map(|rule| reading_by(rule, &screen, &layout));
+    readings.max_by_key(|reading| reading.priority)
 }
 
 /// Returns the conversation's last line above the input box, without what the program adds below a turn.
@@ -53,11 +65,7 @@ pub fn last_line(screen: &Screen, rules: &Rules) -> Option<String> {
     layout.region(Region::End).iter().rev().find(says).map(|line| line.text.trim().to_owned())
 }
 
-fn reading_by(rule: &Rule, screen: &Screen, rules: &Rules, layout: &Layout) -> Option<Reading> {
-    // A title that says "ready" stays while a dialog is up and when the program has died.
-    if rule.meaning == Meaning::Idle && rules.input_re.is_some() && !layout.has_box() {
-        return None;
-    }
+fn reading_by(rule: &Rule, screen: &Screen, layout: &Layout) -> Option<Reading> {
     let matches = |text: &str| rule.re.regex().is_match(text);
     let (text, row) = if rule.region == Region::Title {
         let title: String = screen.title.chars().take(QUOTE_CHARS_MAX).collect();
