@@ -33,7 +33,7 @@ name = "a"
 prompt = "KICKOFF: say that you are there"
 """
 RESTS = ("the turn has ended", "it rests")
-NOTHING = ("-", "-")
+NOTHING = ("-", "-", "-")
 
 
 def start(world):

@@ -29,7 +29,7 @@ def say(text):
 
 
 def rows(program, name, deliveries, chosen):
-    """The rows of one program: name, step, event, screen, action, and whether all is right."""
+    """The rows of one program: name, step, event, title, screen, action, and whether all is right."""
     try:
         world = World(program, {"a": name}, steps.CONFIG.format(backend=name))
     except LookupError as error:
@@ -52,9 +52,9 @@ def rows(program, name, deliveries, chosen):
 def one_row(world, name, step):
     began, is_right = time.monotonic(), True
     try:
-        (event, screen), action = step(world)
+        seen, action = step(world)
     except (Failed, OSError, subprocess.TimeoutExpired, StopIteration) as error:
-        (event, screen), action, is_right = steps.NOTHING, f"FAILED: {error!s:.300}", False
+        seen, action, is_right = steps.NOTHING, f"FAILED: {error!s:.300}", False
         try:
             print(f"{name} {step.__name__}\n{world.screen()}\n{world.verb('explain', 'a').stdout}", file=sys.stderr)
             print(world.verb("events", "-n", "40").stdout, file=sys.stderr)
@@ -62,7 +62,7 @@ def one_row(world, name, step):
             traceback.print_exc()
     world.api.mode = "answer"
     say(f"{name} {step.__name__}: {action} ({time.monotonic() - began:.1f} s)")
-    return name, step.__name__, event, screen, action, is_right
+    return name, step.__name__, *seen, action, is_right
 
 
 def pair(program, names):

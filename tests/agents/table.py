@@ -1,4 +1,4 @@
-"""The table program × state: whether an event told it, whether the screen showed it, and that what was done was right."""
+"""The table program × state: whether an event told it, whether title and screen showed it, and that what was done was right."""
 import os
 from pathlib import Path
 
@@ -11,9 +11,10 @@ WHAT_MAX = 110
 
 def details(rows):
     """All that was seen, a line for each program and state."""
-    lines = ["| program | state | its events told | its screen showed | what was done |", "| --- | --- | --- | --- | --- |"]
-    for name, step, event, screen, action, _ in rows:
-        cells = [str(cell or "no").replace("|", "\\|").replace("\n", " ")[:WHAT_MAX] for cell in (event, screen, action)]
+    head = ("program", "state", "its events told", "its title showed", "its screen showed", "what was done")
+    lines = [f"| {' | '.join(head)} |", "| --- " * len(head) + "|"]
+    for name, step, *seen, action, _ in rows:
+        cells = [str(cell or "no").replace("|", "\\|").replace("\n", " ")[:WHAT_MAX] for cell in (*seen, action)]
         lines.append(f"| {name} {clis.PINNED[name]['version']} | {spoken(step)} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -23,13 +24,14 @@ def spoken(step):
 
 
 def cell(row):
-    """`told`, `read`, both or neither; in bold what went wrong."""
-    _, _, event, screen, _, is_right = row
+    """By what it was seen; in bold what went wrong."""
+    *_, is_right = row
+    seen = row[2:5]
     if not is_right:
         return "**wrong**"
-    if event == "-":
+    if seen[0] == "-":
         return "right"
-    return ", ".join([*(["told"] if event else []), *(["read"] if screen else [])]) or "neither"
+    return ", ".join(word for word, said in zip(("told", "title", "read"), seen) if said) or "by nothing"
 
 
 def summary(rows, steps):

@@ -132,13 +132,13 @@ class World:
         return self.tmux("capture-pane", "-p", "-t", "PANE", agent=agent)
 
     def seen(self, told=(), *meanings):
-        """What its events told of these beginnings, newest first, and what the screen shows of these meanings."""
-        # Events come first; the screen is looked at a moment later, and the title a second after it changed.
+        """What its events told of these beginnings, newest first, and what title and screen show of these meanings."""
+        # Events come first; the screen is looked at a moment later.
         end = time.monotonic() + SCREEN_S_MAX
         while True:
-            heard, read = self.seen_now(told, meanings)
+            heard, titled, read = self.seen_now(told, meanings)
             if time.monotonic() > end or ((heard or not told) and (read or not meanings)):
-                return heard, read
+                return heard, titled, read
             with self.api.changed:
                 self.api.changed.wait(LOOK_EVERY_S)
 
@@ -148,9 +148,9 @@ class World:
         heard.sort(key=lambda each: each["age_s"] or 0)
         heard = [each["says"] for each in heard if any(word in each["says"] for word in told)]
         # What was told stands among the screen's readings, under rules of its own.
-        read = [each["says"] for each in sources if each["name"] == "screen" and "by rule told-" not in each["says"]]
-        read = [says for says in read if says.split()[0] in meanings]
-        return heard[0] if heard else "", read[0] if read else ""
+        of = lambda name: [each["says"] for each in sources if each["name"] == name and "by rule told-" not in each["says"]]
+        shows = lambda name: next((says for says in of(name) if says.split()[0] in meanings), "")
+        return heard[0] if heard else "", shows("title"), shows("screen")
 
     def processes(self):
         mark, found = os.fsencode(self.root), []
