@@ -10,6 +10,8 @@ use std::time::Duration;
 use agent_orchestrator::policy::action::Conversation;
 use agent_orchestrator::policy::fleet::{Backend, PromptDelivery};
 use agent_orchestrator::policy::launch::{ARGUMENT_BYTES_MAX, CommandLine, Program, command, fill, fill_text, pointer};
+use agent_orchestrator::policy::pattern::Pattern;
+use agent_orchestrator::policy::reading::Rules;
 
 /// Values that break careless templates.
 const NASTY: [&str; 14] = [
@@ -180,6 +182,20 @@ fn arg_gives_flags_and_the_prompt_as_one_argument() {
         let program = Program { conversation: &conversation, model: None, ..lab.program(&backend, prompt) };
         let words = lab.run(&command(&program).unwrap()).0;
         assert_eq!(words, [flag, "1-2", "--remote-control", "fleet-b", "--flag", "one word", prompt.trim_end()]);
+    }
+}
+
+#[test]
+fn where_the_resume_prompt_is_typed_the_flag_that_takes_a_prompt_gets_an_empty_one() {
+    let lab = Lab::new("Go on.");
+    let screen = Rules { resumed_re: Some(Pattern::of_preset("^said")), ..Rules::default() };
+    let backend = Backend { screen: Arc::new(screen), ..backend(PromptDelivery::Arg, &lab.bin()) };
+    for (conversation, prompt) in
+        [(Conversation::Resumed("1-2".to_owned()), ""), (Conversation::New("1-2".to_owned()), "Go on.")]
+    {
+        let program = Program { conversation: &conversation, ..lab.program(&backend, "Go on.") };
+        let words = lab.run(&command(&program).unwrap()).0;
+        assert_eq!(words.last().map(String::as_str), Some(prompt));
     }
 }
 

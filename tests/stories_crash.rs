@@ -211,3 +211,29 @@ fn a_resumed_conversation_is_kept_when_its_session_vanishes_out_of_sight() {
     assert_eq!(story.pane("worker").run, 3, "{told}");
     assert_eq!(story.saved.agents["worker"].conversation, id, "it had been resumed long ago");
 }
+
+#[test]
+fn a_program_that_is_to_show_its_conversation_first_is_told_then_to_go_on() {
+    let keys =
+        "supports_resume = true\nnew_id_flag = \"--id {id}\"\nresumed_re = '^said: '\nready_max = 60\nsubmit_key";
+    let fleet = WORKER.replacen("submit_key", keys, 1).replace("watch = \"heal\"", "watch = \"heal\"\nresume = true");
+    let mut story = Story::new(&fleet);
+    story.pass_s(10);
+    assert_eq!(story.state_of("worker"), "idle", "a new conversation has nothing to show");
+    assert_eq!(story.pane("worker").taken.len(), 0);
+    story.pass_s(60);
+    story.dies("worker", Exit::Signal(9));
+    story.pass_s(30);
+    assert_eq!(story.state_of("worker"), "starting: not ready yet", "its box stands there, and would take a text");
+    assert_eq!(story.pane("worker").taken.len(), 0);
+    story.pane("worker").above = "said: hello".to_owned();
+    story.output("worker");
+    story.pass_s(5);
+    assert_eq!(story.pane("worker").taken, ["Go on where you stopped."]);
+    story.pass_s(60);
+    story.dies("worker", Exit::Signal(9));
+    story.pass_s(50);
+    assert_eq!(story.pane("worker").taken.len(), 0);
+    story.pass_s(40);
+    assert_eq!(story.pane("worker").taken.len(), 1, "what never shows it is told in the end");
+}

@@ -106,7 +106,7 @@ const fn key(
 }
 
 /// Every key.
-pub const KEYS: [Key; 115] = [
+pub const KEYS: [Key; 116] = [
     key("", "defaults", Form::Table, "required", "names of sessions and folders; defaults of all agents"),
     key("", "watchdog", Form::Table, "-", "cadences and bounds of the supervisor"),
     key("", "notify", Form::Table, "-", "the operator's command"),
@@ -216,6 +216,13 @@ pub const KEYS: [Key; 115] = [
         Form::Pattern,
         "the input box",
         "a row of a screen that can take a prompt; blanks at its end are not seen",
+    ),
+    key(
+        "backend",
+        "resumed_re",
+        Form::Pattern,
+        "-",
+        "a row of a screen that shows a resumed conversation; `resume_prompt` is typed then, and not passed at the start",
     ),
     key("backend", "closing_re", Form::Pattern, "-", "how a paragraph begins that ends no conversation: a summary"),
     key("backend", "rules", Form::Tables, "-", "what else a screen can mean; tried before the preset's rules"),

@@ -55,6 +55,7 @@ fn read(name: &str, text: &'static str) -> (Option<Preset>, Vec<Mistake>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy::reading::Rules;
 
     #[test]
     fn presets_are_read_without_a_mistake_and_all_their_patterns_compile() {
@@ -62,8 +63,9 @@ mod tests {
             let (preset, mistakes) = read(name, text);
             assert_eq!(mistakes, [], "{name}");
             let screen = preset.unwrap().screen;
-            let keys = [&screen.input_re, &screen.placeholder_re, &screen.ready_re, &screen.closing_re];
-            let patterns = keys.into_iter().flatten().chain(screen.rules.iter().map(|rule| &rule.re));
+            let Rules { input_re, placeholder_re, ready_re, resumed_re, closing_re, rules } = &*screen;
+            let keys = [input_re, placeholder_re, ready_re, resumed_re, closing_re];
+            let patterns = keys.into_iter().flatten().chain(rules.iter().map(|rule| &rule.re));
             assert!(patterns.map(|pattern| pattern.regex().as_str().len()).sum::<usize>() > 100, "{name}");
         }
         assert_eq!(presets().len(), TEXTS.len());

@@ -10,8 +10,17 @@ use crate::policy::fleet::Pattern;
 use crate::policy::reading::{Legacy, Meaning, Region, Rule, Rules};
 
 /// The keys of `[backend.NAME]` that say how its screens are read.
-pub const KEYS: [&str; 8] =
-    ["input_re", "placeholder_re", "ready_re", "closing_re", "active_re", "limit_re", "fatal_re", "rules"];
+pub const KEYS: [&str; 9] = [
+    "input_re",
+    "placeholder_re",
+    "ready_re",
+    "resumed_re",
+    "closing_re",
+    "active_re",
+    "limit_re",
+    "fatal_re",
+    "rules",
+];
 
 /// The priority of a row that names none: above all of a preset.
 const PRIORITY: u8 = 100;
@@ -58,6 +67,7 @@ pub fn read(reader: &Reader<'_>, preset: Option<&Arc<Rules>>, text: &str) -> Rea
         input_re: pattern("input_re").or_else(|| base.input_re.clone()),
         placeholder_re: pattern("placeholder_re").or_else(|| base.placeholder_re.clone()),
         ready_re: pattern("ready_re").or_else(|| base.ready_re.clone()),
+        resumed_re: pattern("resumed_re").or_else(|| base.resumed_re.clone()),
         closing_re: pattern("closing_re").or_else(|| base.closing_re.clone()),
         rules,
     };
@@ -71,6 +81,7 @@ pub fn of_preset(reader: &Reader<'_>) -> Rules {
         input_re: pattern("input_re"),
         placeholder_re: pattern("placeholder_re"),
         ready_re: pattern("ready_re"),
+        resumed_re: pattern("resumed_re"),
         closing_re: pattern("closing_re"),
         rules: rows(reader, None, &mut BTreeMap::new()),
     }

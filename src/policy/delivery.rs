@@ -83,7 +83,7 @@ impl Supervisor {
         let at = turn.now.moment();
         let mut look = match (screen, &backend) {
             (Err(why), _) => Look { obstacle: Some(Obstacle::Unreadable(why.clone())), ..unread(at) },
-            (Ok(_), None) => Look { ready: true, ..unread(at) },
+            (Ok(_), None) => Look { ready: true, resumed: true, ..unread(at) },
             (Ok(screen), Some(backend)) => judge(screen, backend, at),
         };
         if let (Ok(screen), Some(InputBox::Absent), Some(message)) = (screen, &look.input, typed)
@@ -121,7 +121,7 @@ impl Supervisor {
             Err(why) => {
                 if let Some(live) = self.agents.get_mut(name) {
                     let obstacle = Some(Obstacle::Unreadable(why.clone()));
-                    live.look = Some(Look { obstacle, ready: true, ..unread(now.moment()) });
+                    live.look = Some(Look { obstacle, ready: true, resumed: true, ..unread(now.moment()) });
                 }
             }
         }
@@ -191,7 +191,7 @@ impl Supervisor {
             (false, PromptDelivery::Ping) => backend.connect_delay,
             (false, PromptDelivery::Arg | PromptDelivery::Exec) => Duration::ZERO,
         };
-        let sees = live.look.as_ref().is_some_and(|look| look.ready);
+        let sees = live.look.as_ref().is_some_and(|look| look.ready && (look.resumed || !state.resumed));
         if (shows && sees) || turn.now.since(began) >= wait_max {
             return self.enter_ready(name, turn);
         }

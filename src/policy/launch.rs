@@ -76,7 +76,12 @@ pub fn command(program: &Program) -> Result<CommandLine, String> {
             let parts = [&backend.bin, conversation_flag, remote, model_flag, &backend.flags];
             let mut words: Vec<String> = parts.iter().map(|part| fill(part, &fields)).collect();
             words.push(program.event_flags.to_owned());
-            words.push(prompt_argument(program.prompt, text_of(program.kickoff)?));
+            // The last flag may be one that takes the prompt.
+            let is_typed =
+                matches!(program.conversation, Conversation::Resumed(_)) && backend.screen.resumed_re.is_some();
+            let empty = || if program.prompt.trim().is_empty() { String::new() } else { "''".to_owned() };
+            let prompt = || Ok::<_, String>(prompt_argument(program.prompt, text_of(program.kickoff)?));
+            words.push(if is_typed { empty() } else { prompt()? });
             words.retain(|word| !word.trim().is_empty());
             words.join(" ")
         }

@@ -88,6 +88,8 @@ pub(super) struct Look {
     pub obstacle: Option<Obstacle>,
     /// The screen shows that the program can take a prompt.
     pub ready: bool,
+    /// The screen shows the conversation that was resumed, or its backend does not say how that looks.
+    pub resumed: bool,
     /// What counts of what the screen shows and of what the program tells, the strongest first.
     pub readings: Vec<Reading>,
     /// What the backend's rules found, the strongest first; empty where none matches or the screen was not read.

@@ -13,7 +13,16 @@ const SHELLS: [&str; 6] = ["sh", "bash", "dash", "zsh", "fish", "ksh"];
 
 /// A look that has shown nothing yet.
 pub(super) fn unread(at: Moment) -> Look {
-    Look { at, input: None, obstacle: None, ready: false, readings: Vec::new(), seen: Vec::new(), waiting: None }
+    Look {
+        at,
+        input: None,
+        obstacle: None,
+        ready: false,
+        resumed: false,
+        readings: Vec::new(),
+        seen: Vec::new(),
+        waiting: None,
+    }
 }
 
 /// Judges a screen: whether the program is ready, and what keeps a message from being typed.
@@ -26,8 +35,9 @@ pub(super) fn judge(screen: &Screen, backend: &Backend, at: Moment) -> Look {
     let shows_row = |re: &Pattern| screen.text_rows().iter().any(|row| re.regex().is_match(row));
     let is_starting = readings.first().is_some_and(|reading| reading.meaning == Meaning::Starting);
     let ready = !is_starting && rules.ready_re.as_ref().map_or(has_box, shows_row);
+    let resumed = rules.resumed_re.as_ref().is_none_or(shows_row);
     let obstacle = obstacle(screen, backend, input.as_ref(), readings.first());
-    Look { at, obstacle, ready, input, seen: readings.clone(), readings, waiting }
+    Look { at, obstacle, ready, resumed, input, seen: readings.clone(), readings, waiting }
 }
 
 /// Says what keeps a message from being typed; `reading` is the strongest one.

@@ -6,7 +6,7 @@ use super::action::{Action, Conversation};
 use super::death::Death;
 use super::event::EventKind;
 use super::events::Heard;
-use super::fleet::{Agent, Backend, Kind, PromptDelivery};
+use super::fleet::{Agent, Kind, PromptDelivery};
 use super::message::{Message, Progress, Purpose};
 use super::now::Moment;
 use super::observation::SessionSeen;
@@ -169,7 +169,7 @@ impl Supervisor {
             let super::request::Override { model, backend } = std::mem::take(&mut live.overrides);
             (state.model, state.backend) = (model, backend);
         }
-        let types_kickoff = self.types_kickoff(&agent);
+        let kickoff = self.typed_kickoff(&agent);
         let Some(state) = self.state.agents.get_mut(name) else { return };
         state.enter(Session::Starting, turn.now);
         // What runs until now may have named its own in between.
@@ -194,13 +194,12 @@ impl Supervisor {
             }
         }
         let run = state.run;
-        if types_kickoff {
+        if let Some(text) = kickoff {
             let id = self.state.take_message_id();
-            let path = self.places.state.join(format!("kickoff-{}.txt", agent.session));
             let message = Message {
                 id,
                 purpose: Purpose::Kickoff { run },
-                text: launch::pointer(&path),
+                text,
                 queued: turn.now.moment(),
                 progress: Progress::Queued,
             };
@@ -216,11 +215,18 @@ impl Supervisor {
         turn.act(Action::Start { agent: name.to_owned(), run });
     }
 
-    /// Says whether the kickoff of the agent's newest run is typed in.
-    fn types_kickoff(&self, agent: &Agent) -> bool {
-        let service = matches!(agent.kind, Kind::Service { .. });
-        let pings = |backend: &Backend| backend.prompt_delivery == PromptDelivery::Ping;
-        !service && self.backend_of(&agent.name).is_some_and(pings)
+    /// Returns what is typed as the kickoff of the agent's newest run, where it is typed.
+    fn typed_kickoff(&self, agent: &Agent) -> Option<String> {
+        if matches!(agent.kind, Kind::Service { .. }) {
+            return None;
+        }
+        let backend = self.backend_of(&agent.name)?;
+        let is_resumed = self.state.agents.get(&agent.name).is_some_and(|state| state.resumed);
+        if is_resumed && backend.screen.resumed_re.is_some() {
+            return Some(agent.resume_prompt.clone());
+        }
+        let path = self.places.state.join(format!("kickoff-{}.txt", agent.session));
+        (backend.prompt_delivery == PromptDelivery::Ping).then(|| launch::pointer(&path))
     }
 
     /// Decides for every session.

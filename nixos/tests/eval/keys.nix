@@ -87,6 +87,7 @@ let
       "remote_control"
       "remote_control_flag"
       "resume_flag"
+      "resumed_re"
       "rules"
       "server"
       "stall_idle"

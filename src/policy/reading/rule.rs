@@ -250,6 +250,8 @@ pub struct Rules {
     pub placeholder_re: Option<Pattern>,
     /// A row of a screen that can take a prompt, where the box alone does not tell.
     pub ready_re: Option<Pattern>,
+    /// A row of a screen that shows a resumed conversation; a program with it is told then how to go on, not at its start.
+    pub resumed_re: Option<Pattern>,
     /// How a paragraph begins that the program adds below the conversation's last one.
     pub closing_re: Option<Pattern>,
     /// Names are unique. Of two that find equally much, the first counts.
