@@ -1,7 +1,12 @@
-"""The agent programs: how each is installed, and what makes it start unattended against the stand-in."""
+"""The agent programs: how each is installed, and what makes it start unattended against the stand-in.
+
+    clis.py [NAME]...    installs these, all without a name; tells in a line of each that cannot be had
+"""
 import json
 import os
 import subprocess
+import sys
+import threading
 from pathlib import Path
 
 PINNED = json.loads((Path(__file__).parent / "clis.json").read_text())
@@ -13,22 +18,36 @@ def cache():
     return Path(base) / "agent-orchestrator" / "clis"
 
 
-def install(name):
-    """The folder of the program's command; it is fetched from npm once. A sentence where that cannot be."""
-    package, version = PINNED[name]["package"], PINNED[name]["version"]
-    folder = cache() / f"{name}-{version}"
-    command = folder / "node_modules" / ".bin" / name
+def place(name):
+    """The folder of this version and the program's command in it."""
+    folder = cache() / f"{name}-{PINNED[name]['version']}"
+    return folder, folder / "node_modules" / ".bin" / name
+
+
+def installed(name):
+    """The folder of the program's command."""
+    _, command = place(name)
     if not command.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        npm = ["npm", "install", "--prefix", folder, "--no-audit", "--no-fund", "--loglevel=error", f"{package}@{version}"]
-        try:
-            done = subprocess.run(npm, capture_output=True, text=True, timeout=INSTALL_S_MAX, check=False)
-            said = done.stderr.strip().splitlines()
-        except (OSError, subprocess.TimeoutExpired) as error:
-            said = [str(error)]
-        if not command.exists():
-            raise LookupError(f"{package}@{version} cannot be had from npm: {said[-1] if said else 'no reason given'}")
+        raise LookupError("it is not installed")
     return command.parent
+
+
+def install(name):
+    """Fetches the program from npm once; says so where that cannot be."""
+    wanted = f"{PINNED[name]['package']}@{PINNED[name]['version']}"
+    folder, command = place(name)
+    if command.exists():
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    npm = ["npm", "install", "--prefix", folder, "--no-audit", "--no-fund", "--loglevel=error", wanted]
+    try:
+        done = subprocess.run(npm, capture_output=True, text=True, timeout=INSTALL_S_MAX, check=False,
+                              stdin=subprocess.DEVNULL)
+        said = done.stderr.strip().splitlines()
+    except (OSError, subprocess.TimeoutExpired) as error:
+        said = [str(error)]
+    if not command.exists():
+        print(f"{wanted} cannot be had from npm: {said[-1] if said else 'no reason given'}", flush=True)
 
 
 def write(path, value):
@@ -51,7 +70,7 @@ def opencode(home, folders, address, unattended):
     provider = {"npm": "@ai-sdk/openai-compatible", "name": "Stand-in", "models": {"stand-in": {"name": "Stand-in"}},
                 "options": {"baseURL": f"{address}/v1", "apiKey": "made-up"}}
     write(home / ".config/opencode/opencode.json", {
-        "autoupdate": False, "share": "disabled", "model": "own/stand-in", "small_model": "own/stand-in",
+        "autoupdate": False, "share": "disabled", "snapshot": False, "lsp": False, "formatter": False, "model": "own/stand-in", "small_model": "own/stand-in",
         "provider": {"own": provider}, "permission": {"bash": "allow" if unattended else {"*": "ask", "sleep *": "allow"}}})
     return {"OPENCODE_DISABLE_AUTOUPDATE": "1", "OPENCODE_DISABLE_MODELS_FETCH": "1"}
 
@@ -97,3 +116,16 @@ UNATTENDED = {
     "gemini": '[backend.gemini]\nflags = "--approval-mode yolo -i"\n',
 }
 PREPARE = {"claude": claude, "opencode": opencode, "codex": codex, "gemini": gemini}
+
+
+def main():
+    names = [name for word in sys.argv[1:] for name in word.split("+") if name in PINNED] or list(PINNED)
+    threads = [threading.Thread(target=install, args=[name]) for name in dict.fromkeys(names)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+if __name__ == "__main__":
+    main()

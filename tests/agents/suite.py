@@ -20,6 +20,8 @@ import steps
 import table
 from world import Failed, World, give_up
 
+# All of it, but for deliveries by the dozen.
+SUITE_S_MAX = 1800
 PAIRS = ("claude+codex", "gemini+opencode")
 DELIVERING = [steps.start, steps.deliver_idle, steps.deliver_busy, steps.stop]
 
@@ -78,6 +80,11 @@ def pair(program, names):
     return is_right
 
 
+def too_long(*_):
+    say(f"FAILED: not through after {SUITE_S_MAX} s")
+    give_up()
+
+
 def main():
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("program", type=lambda path: str(Path(path).resolve()))
@@ -89,6 +96,9 @@ def main():
     chosen = DELIVERING if given.deliveries else steps.STEPS
     signal.signal(signal.SIGTERM, give_up)
     signal.signal(signal.SIGINT, give_up)
+    if not given.deliveries:
+        signal.signal(signal.SIGALRM, too_long)
+        signal.alarm(SUITE_S_MAX)
     results, ends = {}, {}
 
     def one(name):

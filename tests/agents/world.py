@@ -12,6 +12,7 @@ import clis
 from api import Api
 
 STATE_S_MAX = 120
+COMMAND_S_MAX = 60
 SCREEN_S_MAX = 3
 LOOK_EVERY_S = 0.2
 # Of a command line.
@@ -58,7 +59,7 @@ class World:
         self.api = self.apis[self.first]
         self.deliveries = 0
         keep = {key: value for key, value in os.environ.items() if key in ("LANG", "LC_ALL", "TERM", "TMPDIR")}
-        folders = [*(clis.install(name) for name in agents.values()), Path(program).parent]
+        folders = [*(clis.installed(name) for name in agents.values()), Path(program).parent]
         path = ":".join([*map(str, folders), os.environ["PATH"]])
         self.env = {**keep, "HOME": str(self.home), "XDG_RUNTIME_DIR": str(self.run_dir), "PATH": path, "NO_PROXY": "*"}
         # Clones, if it has any, are named like their agents.
@@ -72,7 +73,7 @@ class World:
 
     def command(self, *words, where=None):
         done = subprocess.run(words, cwd=where or self.project, env=self.env, capture_output=True, text=True,
-                              stdin=subprocess.DEVNULL, check=False)
+                              timeout=COMMAND_S_MAX, stdin=subprocess.DEVNULL, check=False)
         if done.returncode:
             raise Failed(f"`{' '.join(map(str, words[:3]))}` exits with {done.returncode}: {done.stderr.strip()}")
         return done.stdout
@@ -123,7 +124,8 @@ class World:
         if socket is None:
             return ""
         words = [word.replace("PANE", f"=s-{agent}:") for word in words]
-        return subprocess.run(["tmux", "-S", socket, *words], env=self.env, capture_output=True, text=True, check=False).stdout
+        return subprocess.run(["tmux", "-S", socket, *words], env=self.env, capture_output=True, text=True,
+                              timeout=COMMAND_S_MAX, check=False).stdout
 
     def pane_pid(self):
         return self.tmux("display-message", "-p", "-t", "PANE", "#{pane_pid}").strip()
@@ -163,7 +165,10 @@ class World:
         return found
 
     def end(self):
-        self.verb("down", check=False)
+        try:
+            self.verb("down", check=False, limit_s=COMMAND_S_MAX)
+        except subprocess.TimeoutExpired:
+            pass
         for line in self.processes():
             try:
                 os.kill(int(line.split()[0]), 9)
