@@ -40,6 +40,7 @@ pub mod supervise;
 pub mod table;
 pub mod text;
 pub mod transcript;
+pub mod trust;
 pub mod units;
 pub mod up;
 pub mod wake;
@@ -122,6 +123,9 @@ enum Verb {
     /// Put the program and its unit files where systemd finds them
     #[command(after_help = install::HELP)]
     Install(install::Arguments),
+    /// Keep the agents' programs from asking whether their folders are trusted
+    #[command(after_help = trust::HELP)]
+    Trust(trust::Arguments),
     /// Write what the unit files need of the config, as drop-ins
     #[command(after_help = units::HELP)]
     Units(units::Arguments),
@@ -190,7 +194,8 @@ fn is_of_the_fleet(verb: &Verb) -> bool {
         | Verb::Send(_)
         | Verb::Wake(_)
         | Verb::Run(_)
-        | Verb::Phase(_) => true,
+        | Verb::Phase(_)
+        | Verb::Trust(_) => true,
         Verb::Check(_)
         | Verb::Selftest(_)
         | Verb::Init(_)
@@ -230,6 +235,7 @@ fn run(verb: Verb, config: &Path) -> Outcome {
         Verb::Check(arguments) => check::run(config, &arguments),
         Verb::Selftest(arguments) => selftest::run(arguments),
         Verb::Init(arguments) => init::run(&arguments),
+        Verb::Trust(arguments) => trust::run(config, &arguments),
         Verb::Install(arguments) => install::run(&arguments),
         Verb::Units(arguments) => units::run(config, &arguments),
         Verb::Supervise(arguments) => supervise::run(config, arguments),

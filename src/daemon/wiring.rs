@@ -32,13 +32,20 @@ pub fn prepare(paths: &Paths, agent: &Agent, backend: &Backend, run: u64) -> Res
     Ok(wiring)
 }
 
+/// The flag that has Claude Code ask at its start whether that is meant.
+const CLAUDE_BYPASS: &str = "--dangerously-skip-permissions";
+
 /// Returns the program's own wiring; `None` where there is none, or the person's own settings are in its place and
 /// cannot be understood.
 fn wired(paths: &Paths, agent: &Agent, backend: &Backend) -> Result<Option<Wiring>, String> {
     let Some(teller) = backend.events.filter(|_| silence(backend).is_none()) else { return Ok(None) };
     let path = paths.event_settings(&agent.name);
     let (Some(file), Some(program)) = (text(&path), text(&child::own_program())) else { return Ok(None) };
-    let Some(settings) = given_settings(teller, agent, backend) else { return Ok(None) };
+    let Some(mut settings) = given_settings(teller, agent, backend) else { return Ok(None) };
+    // Whoever gives this flag has answered; a blind Enter would end the program.
+    if teller == Teller::Claude && backend.flags.contains(CLAUDE_BYPASS) {
+        settings.entry("skipDangerousModePermissionPrompt").or_insert(Value::Bool(true));
+    }
     let port = if teller == Teller::Opencode { free_port() } else { Some(0) };
     let Some(port) = port else { return Ok(None) };
     let wiring = wire(teller, &Given { program: &program, file: &file, settings, port });

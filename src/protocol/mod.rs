@@ -6,6 +6,7 @@ pub mod event;
 pub mod launch;
 pub mod tmux;
 pub mod transcript;
+pub mod trust;
 pub mod unit;
 
 pub use crate::policy::event::{Event, EventKind, Level};

@@ -6,7 +6,7 @@ pub mod keep;
 mod source;
 mod whose;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
 use std::time::Duration;
 
@@ -173,9 +173,14 @@ fn wanted(config: &Path, arguments: &Arguments) -> Outcome<Vec<Shown>> {
     }
 }
 
+/// Returns an agent's environment, as far as it differs from this process's own: what its backend adds, and what runs.
+pub fn environment_of(name: &str, backend: &BTreeMap<String, String>, paths: &Paths) -> BTreeMap<String, String> {
+    whose::environment(&paths.tmux_socket(name), paths.manager, backend)
+}
+
 fn whose(fleet: &Fleet, agent: &FleetAgent, backend: &str, paths: &Paths) -> Option<Whose> {
     let backend = fleet.backends.get(backend)?.as_ref().ok()?;
-    let environment = whose::environment(&paths.tmux_socket(&agent.name), paths.manager, &backend.env);
+    let environment = environment_of(&agent.name, &backend.env, paths);
     Whose::new(backend.transcripts?, &backend.transcripts_dir, &agent.dir, &backend.bin, environment)
 }
 

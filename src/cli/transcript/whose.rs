@@ -64,7 +64,8 @@ fn running(socket: &Path) -> Option<BTreeMap<String, String>> {
     let found = environments.find(|environ| environ.split(|byte| *byte == 0).any(|variable| variable == mark))?;
     let variables = found.split(|byte| *byte == 0).filter_map(|variable| {
         let (name, value) = std::str::from_utf8(variable).ok()?.split_once('=')?;
-        Some((name.to_owned(), value.to_owned()))
+        // What we start with it is not the agent's: it would be ended with it.
+        (name != MARK).then(|| (name.to_owned(), value.to_owned()))
     });
     Some(variables.collect())
 }
