@@ -2,7 +2,7 @@
 
 It answers a main request (one that offers a shell tool) as `mode` says, and keeps what was asked:
 answer (at once), slow (a line a second), tool (calls the shell, then answers), script (calls it with what `script` makes
-of the prompt), limit, login, fatal, overload (refuses).
+of the prompt), limit, login, overload (refuses), fatal (refuses the conversation that holds BREAKING).
 """
 import json
 import os
@@ -13,7 +13,10 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 SHELL_TOOLS = ("Bash", "bash", "exec_command", "shell_command", "shell", "run_shell_command")
+# Of a prompt that is quoted.
+PROMPT_CHARS_MAX = 200
 ANSWER = "This is the stand-in's answer."
+BREAKING = "into the fault"
 FATAL = (
     "messages.1.content.0: `thinking` or `redacted_thinking` blocks in the latest assistant message cannot be "
     "modified. These blocks must remain as they were in the original response."
@@ -59,6 +62,7 @@ class Api:
                 self.histories.append(json.dumps(history, ensure_ascii=False))
             self.changed.notify_all()
             lifted = self.mode == "limit" and time.time() >= self.reset_at
+            lifted |= self.mode == "fatal" and BREAKING not in json.dumps(history, ensure_ascii=False)
             if not is_main or lifted:
                 return "answer"
             if self.mode != "script":
@@ -78,6 +82,12 @@ class Api:
         """How many main requests ended in a prompt that holds this text."""
         with self.changed:
             return sum(prompt.count(text) for prompt in self.prompts)
+
+    def prompts_with(self, text):
+        """The beginnings of the main requests' prompts that hold this text, and where they stand among all."""
+        with self.changed:
+            found = [(number, prompt[:PROMPT_CHARS_MAX]) for number, prompt in enumerate(self.prompts) if text in prompt]
+            return f"{found} of {len(self.prompts)}"
 
     def history(self, text):
         """What the newest main request held whose prompt has this text; empty without one."""

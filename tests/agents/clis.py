@@ -55,18 +55,15 @@ def write(path, value):
     path.write_text(value if isinstance(value, str) else json.dumps(value))
 
 
-def claude(home, folders, address, unattended):
-    write(home / ".claude.json", {
-        "hasCompletedOnboarding": True, "projects": {each: {"hasTrustDialogAccepted": True} for each in folders}})
-    settings = {"skipDangerousModePermissionPrompt": True} if unattended else {"permissions": {"allow": ["Bash(sleep:*)"]}}
-    write(home / ".claude/settings.json", settings)
+def claude(home, address, unattended):
+    write(home / ".claude/settings.json", {} if unattended else {"permissions": {"allow": ["Bash(sleep:*)"]}})
     return {"ANTHROPIC_BASE_URL": address, "CLAUDE_CODE_OAUTH_TOKEN": "sk-ant-oat01-made-up",
             "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", "DISABLE_AUTOUPDATER": "1",
             # Root may leave out all questions only where this says that it is confined.
             **({"IS_SANDBOX": "1"} if unattended else {})}
 
 
-def opencode(home, folders, address, unattended):
+def opencode(home, address, unattended):
     provider = {"npm": "@ai-sdk/openai-compatible", "name": "Stand-in", "models": {"stand-in": {"name": "Stand-in"}},
                 "options": {"baseURL": f"{address}/v1", "apiKey": "made-up"}}
     write(home / ".config/opencode/opencode.json", {
@@ -75,7 +72,7 @@ def opencode(home, folders, address, unattended):
     return {"OPENCODE_DISABLE_AUTOUPDATE": "1", "OPENCODE_DISABLE_MODELS_FETCH": "1"}
 
 
-def codex(home, folders, address, unattended):
+def codex(home, address, unattended):
     approval, sandbox = ("never", "danger-full-access") if unattended else ("on-request", "read-only")
     write(home / ".codex/config.toml", f"""
 model = "gpt-5"
@@ -88,13 +85,13 @@ name = "own"
 base_url = "{address}/v1"
 env_key = "MADE_UP_KEY"
 wire_api = "responses"
-""" + "".join(f'[projects."{each}"]\ntrust_level = "trusted"\n' for each in folders))
+""")
     return {"MADE_UP_KEY": "made-up"}
 
 
-def gemini(home, folders, address, unattended):
+def gemini(home, address, unattended):
     write(home / ".gemini/settings.json", {
-        "security": {"folderTrust": {"enabled": False}, "auth": {"selectedType": "gemini-api-key"}},
+        "security": {"auth": {"selectedType": "gemini-api-key"}},
         "general": {"disableAutoUpdate": True}, "privacy": {"usageStatisticsEnabled": False}})
     return {"GEMINI_API_KEY": "made-up", "GOOGLE_GEMINI_BASE_URL": address}
 

@@ -62,13 +62,12 @@ class World:
         folders = [*(clis.installed(name) for name in agents.values()), Path(program).parent]
         path = ":".join([*map(str, folders), os.environ["PATH"]])
         self.env = {**keep, "HOME": str(self.home), "XDG_RUNTIME_DIR": str(self.run_dir), "PATH": path, "NO_PROXY": "*"}
-        # Clones, if it has any, are named like their agents.
-        folders = [str(self.project), *(str(self.project / agent) for agent in agents)]
         for agent, name in agents.items():
-            self.env.update(clis.PREPARE[name](self.home, folders, self.apis[agent].address, unattended))
+            self.env.update(clis.PREPARE[name](self.home, self.apis[agent].address, unattended))
         if "gemini" in agents.values() and not is_root:
             clis.add_gemini_hooks(self.home)
         (self.project / "agents.toml").write_text(config)
+        self.verb("trust")
         WORLDS.append(self)
 
     def command(self, *words, where=None):
