@@ -145,3 +145,41 @@ fn what_the_config_does_not_name_may_ask_nothing() {
     let id = story.ask_as("stranger", Request::Status);
     assert!(failed(&story.replies[&id]).1.contains("may not ask"));
 }
+
+#[test]
+fn an_agent_that_systemd_was_too_busy_to_tell_of_at_a_boot_has_not_died() {
+    let mut story = Story::new(ONE);
+    story.pass_s(20);
+    story.kill_supervisor();
+    story.reboot();
+    story.told();
+    story.hung.insert("worker".to_owned());
+    story.wake();
+    story.pass_s(5);
+    story.hung.clear();
+    story.pass_s(20);
+    assert_eq!(story.pane("worker").run, 2);
+    let told = story.told();
+    assert!(told.contains("cannot be reached") && !told.contains("died"), "{told}");
+    assert!(story.saved.agents["worker"].deaths.is_empty());
+}
+
+#[test]
+fn a_stopped_agent_that_cannot_be_asked_for_a_while_is_neither_dead_nor_started_by_that() {
+    let mut story = Story::new(ONE);
+    story.pass_s(20);
+    story.down(&["worker"]);
+    story.pass_s(5);
+    story.told();
+    story.hung.insert("worker".to_owned());
+    story.kill_supervisor();
+    story.wake();
+    story.pass_s(5);
+    story.hung.clear();
+    story.kill_supervisor();
+    story.reboot();
+    story.wake();
+    story.pass_s(30);
+    let told = story.told();
+    assert!(!told.contains("died") && !story.panes.contains_key("worker"), "{told}");
+}

@@ -94,7 +94,7 @@ impl Supervisor {
                 }
                 _ if self.rests_for_good(name) => lines.push(format!("{name} has ended: its sequence is complete")),
                 _ if !self.wanted(name) => errors.push(format!("{name} is not to run any more")),
-                Session::Unknown { why } => errors.push(format!("{name} cannot be reached: {why}")),
+                Session::Unknown { why, .. } => errors.push(format!("{name} cannot be reached: {why}")),
                 Session::Dead { exit }
                     if !state.asked && newer && self.fleet.agent(name).is_some_and(Agent::is_task) =>
                 {
@@ -155,7 +155,7 @@ impl Supervisor {
                     lines.push(format!("{name} {ended}"));
                 }
                 (Session::Unknown { .. }, Some(why)) => errors.push(format!("{name} could not be ended: {why}")),
-                (Session::Unknown { why }, None) => errors.push(format!("{name} cannot be reached: {why}")),
+                (Session::Unknown { why, .. }, None) => errors.push(format!("{name} cannot be reached: {why}")),
                 (
                     Session::Absent
                     | Session::Preparing { .. }
@@ -208,7 +208,7 @@ pub(super) fn not_running(name: &str, session: &Session) -> Option<Reply> {
         | Session::Starting
         | Session::Preparing { .. }
         | Session::Stopping { then_start: true } => None,
-        Session::Unknown { why } => {
+        Session::Unknown { why, .. } => {
             Some(failed(Reason::NotRunning, format!("`{name}` cannot be reached: {why}"), None))
         }
         Session::Absent | Session::Dead { .. } | Session::Stopping { then_start: false } => Some(failed(

@@ -97,7 +97,7 @@ impl Supervisor {
         let blocked = state.blocked.as_ref();
         let why = || blocked.map(|blocked| blocked.why.clone());
         match &state.session {
-            Session::Unknown { why } => ("unknown", None, Some(why.clone())),
+            Session::Unknown { why, .. } => ("unknown", None, Some(why.clone())),
             Session::Preparing { .. } | Session::Starting => ("starting", None, None),
             Session::Stopping { then_start: true } => ("restarting", None, None),
             Session::Stopping { then_start: false } => ("stopping", None, None),
@@ -247,7 +247,7 @@ impl Supervisor {
             Session::Starting => format!("run {} is being started", state.run),
             Session::Running { .. } => format!("run {} runs", state.run),
             Session::Dead { exit } => format!("its program ended ({exit}); the last screen still stands"),
-            Session::Unknown { why } => format!("cannot be reached: {why}"),
+            Session::Unknown { why, .. } => format!("cannot be reached: {why}"),
         };
         let mut sources =
             vec![Source { name: "session".to_owned(), age_s: Some(now.since(state.since).as_secs()), says: session }];

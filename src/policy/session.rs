@@ -82,7 +82,7 @@ impl Supervisor {
                 turn.act(Action::Record(event));
                 self.clear_screen(name);
             }
-            Session::Unknown { .. } => {
+            Session::Unknown { lived: true, .. } => {
                 state.enter(Session::Running { ready: true }, turn.now);
                 // What it wrote meanwhile was told to nobody, and may have been work.
                 state.idle = None;
@@ -92,7 +92,9 @@ impl Supervisor {
                     live.rest = None;
                 }
             }
-            Session::Absent | Session::Dead { .. } => self.started_by_a_person(name, turn),
+            Session::Absent | Session::Dead { .. } | Session::Unknown { lived: false, .. } => {
+                self.started_by_a_person(name, turn);
+            }
             Session::Running { .. } | Session::Preparing { .. } | Session::Stopping { .. } => {}
         }
     }
@@ -108,16 +110,21 @@ impl Supervisor {
                     turn.act(Action::Record(self.about(name, EventKind::Stopped, "stopped", turn.now)));
                 }
             }
-            Session::Running { .. } | Session::Unknown { .. } | Session::Preparing { over: Over::Live } => {
+            Session::Running { .. }
+            | Session::Unknown { lived: true, .. }
+            | Session::Preparing { over: Over::Live } => {
                 self.died(name, &Death::UNSEEN, turn);
                 if let Some(state) = self.state.agents.get_mut(name) {
                     state.enter(Session::Absent, turn.now);
                 }
             }
             Session::Starting if !first => self.start_failed(name, "the session is gone", turn),
-            Session::Absent | Session::Starting | Session::Dead { .. } | Session::Preparing { .. } => {
-                state.enter(Session::Absent, turn.now);
-            }
+            // Such as a first look after a boot that systemd was too busy to answer: nothing was there before.
+            Session::Unknown { lived: false, .. }
+            | Session::Absent
+            | Session::Starting
+            | Session::Dead { .. }
+            | Session::Preparing { .. } => state.enter(Session::Absent, turn.now),
         }
     }
 

@@ -153,7 +153,32 @@ pub enum Session {
     Unknown {
         /// One line.
         why: String,
+        /// When it could be asked last, something was there.
+        #[serde(default = "yes")]
+        lived: bool,
     },
+}
+
+/// What older states say of every [`Session::Unknown`].
+fn yes() -> bool {
+    true
+}
+
+impl Session {
+    /// Says whether something was there when this was last known; a program that is about to be started may have come up.
+    pub(super) fn lived(&self) -> bool {
+        match self {
+            Self::Running { .. }
+            | Self::Starting
+            | Self::Stopping { .. }
+            | Self::Preparing { over: Over::Live }
+            | Self::Unknown { lived: true, .. } => true,
+            Self::Absent
+            | Self::Dead { .. }
+            | Self::Preparing { over: Over::Nothing | Over::Dead { .. } }
+            | Self::Unknown { lived: false, .. } => false,
+        }
+    }
 }
 
 /// What a prepared start replaces.
@@ -387,10 +412,13 @@ impl AgentState {
         let ran = match &self.session {
             Session::Running { .. }
             | Session::Starting
-            | Session::Unknown { .. }
+            | Session::Unknown { lived: true, .. }
             | Session::Preparing { .. }
             | Session::Stopping { then_start: true } => true,
-            Session::Stopping { then_start: false } | Session::Absent | Session::Dead { .. } => false,
+            Session::Stopping { then_start: false }
+            | Session::Unknown { lived: false, .. }
+            | Session::Absent
+            | Session::Dead { .. } => false,
         };
         self.session = Session::Absent;
         self.asked |= ran && self.stopped.is_none();

@@ -69,7 +69,7 @@ impl Supervisor {
             _ => !matches!(was, Session::Unknown { .. }),
         };
         state.since = turn.now.moment();
-        state.session = Session::Unknown { why: why.to_owned() };
+        state.session = Session::Unknown { why: why.to_owned(), lived: was.lived() };
         if is_news {
             let text = match was {
                 Session::Stopping { .. } => format!("could not be ended: {why}"),

@@ -165,7 +165,7 @@ impl Supervisor {
         let run = state.run;
         match &state.session {
             _ if self.hold => Verdict::Wait,
-            Session::Unknown { why } if self.is_run_awaited(name) => {
+            Session::Unknown { why, .. } if self.is_run_awaited(name) => {
                 Verdict::Refuse(failed(Reason::Failed, format!("`{name}` cannot be reached: {why}"), None))
             }
             Session::Unknown { .. } => Verdict::Wait,
