@@ -161,6 +161,21 @@ fn an_overdue_wake_fires_once_after_the_downtime_of_the_supervisor_and_of_the_ho
 }
 
 #[test]
+fn a_wake_comes_an_interval_after_a_boot_with_a_wall_clock_that_lags_behind_the_last_one() {
+    let mut story = fleet();
+    story.pass_s(120);
+    assert_eq!(wakes(&mut story, "orchestrator"), 1);
+    story.kill_supervisor();
+    story.reboot();
+    story.now.wall -= chrono::TimeDelta::days(2);
+    story.wake();
+    story.pass_s(90);
+    assert_eq!(wakes(&mut story, "orchestrator"), 1, "not before");
+    story.pass_s(100);
+    assert_eq!(wakes(&mut story, "orchestrator"), 1, "one interval later, not two days");
+}
+
+#[test]
 fn an_interval_that_is_changed_or_added_while_it_runs_is_taken_up() {
     let mut story = fleet();
     story.edit(&FLEET.replace("interval = 100", "interval = 30"));

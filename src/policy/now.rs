@@ -69,13 +69,13 @@ pub struct Moment {
 }
 
 impl Moment {
-    /// Translates a moment of an earlier boot into this boot's monotonic clock, by the wall clock's difference.
+    /// Translates a past moment of an earlier boot into this boot's monotonic clock, by the wall clock's difference.
+    ///
+    /// Where the wall clock has been set back behind it, it is a moment of just now: one that lies ahead would keep what
+    /// is measured from it waiting until then.
     #[must_use]
     pub fn rebased(self, now: Now) -> Self {
-        let mono = match (now.wall - self.wall).to_std() {
-            Ok(age) => Mono(now.mono.0.saturating_sub(age)),
-            Err(_) => now.mono + (self.wall - now.wall).to_std().unwrap_or_default(),
-        };
-        Self { mono, wall: self.wall }
+        let age = (now.wall - self.wall).to_std().unwrap_or_default();
+        Self { mono: Mono(now.mono.0.saturating_sub(age)), wall: self.wall }
     }
 }
