@@ -145,6 +145,24 @@ fn a_program_and_a_unit_that_end_by_themselves_have_died() {
 }
 
 #[test]
+fn a_stop_by_a_person_is_no_death_though_systemd_answers_late() {
+    let Some(mut host) = host("a_stop_by_a_person_is_no_death_though_systemd_answers_late") else { return };
+    host.driver.start("ada", 1, ECHO);
+    assert_eq!(host.driver.session("ada"), running(1));
+    host.set("show", "hang");
+    person("stop", "ada");
+    let process = host.hanging();
+    host.unset("show");
+    host.driver.later(SHOW_MAX);
+    host.driver.until_gone(process);
+    let mut seen = host.driver.session("ada");
+    while matches!(seen, SessionSeen::Unknown { .. }) {
+        seen = host.driver.session("ada");
+    }
+    assert!(matches!(seen, SessionSeen::Stopped { .. }), "{seen:?}");
+}
+
+#[test]
 fn a_start_that_fails_or_is_refused_says_why() {
     let Some(mut host) = host("a_start_that_fails_or_is_refused_says_why") else { return };
     host.set("start", "fail");

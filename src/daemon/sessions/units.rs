@@ -22,6 +22,9 @@ const TRIES_MAX: u32 = 150;
 /// How often a unit that is active though its server is gone is asked: systemd has not seen its end yet.
 const TRIES_ACTIVE_MAX: u32 = 5;
 
+/// How often systemd is asked about a death when it does not answer: a person may have ordered it.
+const TRIES_SILENT_MAX: u32 = 3;
+
 impl Agent {
     /// There is no session on the agent's socket: where it is a unit's, that may be unknown.
     pub(super) fn not_there(&mut self, goal: Goal, pane: Option<Pane>, context: &mut Context) {
@@ -42,7 +45,7 @@ impl Agent {
     fn doubt(&mut self, doubt: Doubt, tries: u32, context: &mut Context) {
         match Query::new(Question::Show, &self.name, context, &mut self.numbers) {
             Ok(query) => self.life = Life::Asking(Asking { turn: AskingTurn::Asked(query), doubt, tries }),
-            Err(why) => self.undecided(doubt, why, context),
+            Err(why) => self.undecided(doubt, tries, why, context),
         }
     }
 
@@ -61,10 +64,13 @@ impl Agent {
             },
             AskingTurn::Asked(query) => match query.answer(context.now) {
                 None => self.life = Life::Asking(asking),
-                Some(Err(why)) => self.undecided(asking.doubt, why, context),
+                Some(Err(why)) => self.undecided(asking.doubt, asking.tries, why, context),
                 Some(Ok(text)) => match Shown::parse(&text) {
                     Some(shown) => self.shown(asking.doubt, asking.tries, &shown, context),
-                    None => self.undecided(asking.doubt, "systemd tells no state of its unit".to_owned(), context),
+                    None => {
+                        let why = "systemd tells no state of its unit".to_owned();
+                        self.undecided(asking.doubt, asking.tries, why, context);
+                    }
                 },
             },
         }
@@ -87,10 +93,10 @@ impl Agent {
             }
             (Active::Active, Doubt::Search(search)) if tries >= TRIES_ACTIVE_MAX => {
                 let why = format!("its unit is active, but nobody listens on `{}`", self.socket.display());
-                self.undecided(Doubt::Search(search), why, context);
+                self.undecided(Doubt::Search(search), tries, why, context);
             }
             (Active::Activating | Active::Deactivating, doubt) if tries >= TRIES_MAX => {
-                self.undecided(doubt, "its unit starts or stops without end".to_owned(), context);
+                self.undecided(doubt, tries, "its unit starts or stops without end".to_owned(), context);
             }
             (Active::Activating, Doubt::Death(_)) => {
                 let goal = Goal::Again { tries: 0, told: false };
@@ -125,8 +131,9 @@ impl Agent {
     }
 
     /// Nobody can say how far the unit is: what was looked for is unknown, what has ended has ended.
-    fn undecided(&mut self, doubt: Doubt, why: String, context: &mut Context) {
+    fn undecided(&mut self, doubt: Doubt, tries: u32, why: String, context: &mut Context) {
         match doubt {
+            Doubt::Death(_) if tries < TRIES_SILENT_MAX => self.pause(doubt, tries, context.now),
             Doubt::Search(Search { goal, pane, .. }) => self.failed(goal, pane, why, context),
             Doubt::Death(ended) => self.has_died(ended, context),
         }
