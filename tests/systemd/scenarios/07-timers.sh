@@ -85,15 +85,18 @@ promise "one that has finished is run anew" within 10 runs 2
 promise "fresh" agent-orchestrator run upgrader --fresh
 promise "ends one that works" within 5 runs 3
 before=$(pane upgrader)
+# What has just begun rests until it shows its first work.
+promise "one that works" within 10 is_state upgrader working
 order rest
-promise "one that rests" within 15 is_state upgrader idle
+promise "and rests then" within 15 is_state upgrader idle
 promise "is run" agent-orchestrator run upgrader
 promise "anew" within 5 runs 4
 promise "it is ended for that" not kill -0 "$before"
 before=$(pane upgrader)
+promise "one that works" within 10 is_state upgrader working
 order hang
 hangs() { grep -qx tail "/proc/$before/comm"; }
-promise "one that hangs" within 10 hangs
+promise "and hangs then" within 10 hangs
 promise "and shows no work" within 15 is_state upgrader idle
 promise "is run" agent-orchestrator run upgrader
 promise "anew" within 5 runs 5

@@ -12,6 +12,12 @@ name = "dan"
 dir = "dan"
 prompt = "begin"
 backend = "limited"
+[[agent]]
+name = "tim"
+kind = "task"
+dir = "tim"
+prompt = "begin"
+backend = "limited"
 [backend.limited]
 bin = "exec /srv/fleet/limited.sh {session}"
 prompt_delivery = "exec"
@@ -47,17 +53,25 @@ while printf '> ' && IFS= read -r line; do
 done
 PROGRAM
     chmod 755 /srv/fleet/limited.sh
-    for agent in carl dan; do
+    for agent in carl dan tim; do
         install -d -o agent-orchestrator -g agent-orchestrator "/srv/fleet/$agent"
     done
     promise "the fleet starts" enable_fleet
     promise "carl runs" within 15 pane carl
     promise "dan runs" within 15 is_state dan 'idle|working'
+    promise "tim, a task, is run" agent-orchestrator run tim
+    promise "and rests" within 15 is_state tim idle
     : >/srv/fleet/limit
     agent-orchestrator send carl "one more" >/dev/null
     promise "carl is held" within 10 is_state carl limited
     promise "and dan, who has the same account" within 10 is_state dan limited
     promise "but not ada" is_state ada 'idle|working'
+    promise "and tim" within 10 is_state tim limited
+    promise "a calendar's run of a task that is held" systemctl start agent-orchestrator-run@tim
+    promise "leaves it alone" grep -q "tim is held by a usage limit.* and is left alone" /var/lib/agent-orchestrator/events.jsonl
+    promise "a person is told so" grep -q 'held by a usage limit.* and is left alone' <(agent-orchestrator run tim)
+    promise "it was started once" test "$(wc -l </srv/fleet/tim/starts)" = 1
+    agent-orchestrator down tim >/dev/null
     agent-orchestrator send dan --queue "later" >/dev/null
     ((failed)) && done_with
     sync
