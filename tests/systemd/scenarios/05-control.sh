@@ -1,8 +1,10 @@
 # Who may ask what: an agent by its `control`, known by its unit; a member of the group; nobody else.
 . "$(dirname "$0")/lib.sh"
+echo 'wake = { prompt_file = "/srv/fleet/wake.md" }' >/scenarios/extra-ada
 echo 'control = "observe"' >/scenarios/extra-bob
 echo 'control = "operate"' >/scenarios/extra-cid
 simple_fleet ada bob cid
+echo "time-to-wake" >/srv/fleet/wake.md
 start_fleet
 for agent in ada bob cid; do within 10 pane "$agent" >/dev/null; done
 
@@ -10,10 +12,17 @@ says() { grep -q "$1" "$scratch/inside"; }
 promise "an agent without control may not look" not inside ada agent-orchestrator status
 promise "and is told the key that allows it" says 'control = "observe"'
 promise "one that observes may look" inside bob agent-orchestrator status
-promise "but not send" not inside bob agent-orchestrator send ada --queue hello
+promise "at what happened" inside bob agent-orchestrator events
+promise "and why" inside bob agent-orchestrator explain ada
+for verb in wake restart down; do
+    promise "but not $verb" not inside bob agent-orchestrator $verb ada
+done
+promise "nor send" not inside bob agent-orchestrator send ada --queue hello
 promise "and is told the key that allows it" says 'control = "operate"'
 promise "one that operates may send" inside cid agent-orchestrator send ada --queue hello-from-cid
 promise "what it sends arrives" within 10 grep -q hello-from-cid /srv/fleet/ada/heard
+promise "it may wake" inside cid agent-orchestrator wake ada
+promise "who hears that" within 15 grep -q time-to-wake /srv/fleet/ada/heard
 promise "it may restart another" inside cid agent-orchestrator restart bob
 promise "it may not move a phase" not inside cid agent-orchestrator phase next
 promise "nor end the fleet" not inside cid agent-orchestrator down
