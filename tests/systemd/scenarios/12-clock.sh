@@ -1,0 +1,67 @@
+# The wall clock is set forward and back: a calendar fires once for what was passed over, and goes on by the clock as it is; an
+# interval does not notice.
+. "$(dirname "$0")/lib.sh"
+if systemd-detect-virt --quiet --container; then
+    cannot "a container has the host's clock; CI_QEMU=1 boots a machine with its own"
+    exit 0
+fi
+wake=agent-orchestrator-wake@ada run=agent-orchestrator-run@upgrader
+interval=120
+heard() { [[ $(cat "/srv/fleet/$1/heard" 2>/dev/null | grep -c time-to-wake) == "$2" ]]; }
+runs() { [[ $(cat /srv/fleet/upgrader/runs 2>/dev/null | wc -l) == "$1" ]]; }
+# set_clock DAY TIME: to a day of the week that begins with Monday, 4 January 2027.
+set_clock() { date --set="2027-01-$((3 + $1)) $2 UTC" >/dev/null; }
+next_is() { [[ $(prop "$1.timer" NextElapseUSecRealtime) == *"$2"* ]]; }
+if ((SCENARIO_BOOT == 2)); then
+    # This boot's clock is the host's, which is behind that of the first one by far.
+    promise "the boot starts the fleet" within 20 is_up "$supervisor"
+    promise "bob runs" within 20 pane bob
+    promise "a clock that lags behind his last wake keeps none from him" within $((interval / 4)) heard bob 2
+    promise "nor from ada" next_is "$wake" "$(date --utc --date='next hour' '+%Y-%m-%d %H'):00:00 UTC"
+    promise "for the time that was not there she is not woken" heard ada 3
+    promise "STATUS= is true" status_is_true
+    done_with
+fi
+set_clock 1 10:30
+echo 'wake = { prompt_file = "/srv/fleet/wake.md", schedule = "hourly" }' >/scenarios/extra-ada
+echo "wake = { prompt_file = \"/srv/fleet/wake.md\", interval = $interval }" >/scenarios/extra-bob
+cat >/scenarios/extra <<'CONFIG'
+[[agent]]
+name = "upgrader"
+kind = "task"
+dir = "upgrader"
+prompt = "upgrade"
+schedule = "Sun 02:00 UTC"
+backend = "task"
+[backend.task]
+bin = "echo run >>runs"
+prompt_delivery = "exec"
+CONFIG
+simple_fleet ada bob
+install -d -o agent-orchestrator -g agent-orchestrator /srv/fleet/upgrader
+echo "time-to-wake" >/srv/fleet/wake.md
+promise "the fleet starts" enable_fleet
+promise "bob runs" within 10 pane bob
+promise "and ada" within 10 is_state ada 'idle|working'
+set_clock 9 13:15
+promise "set forward over many of its times, a calendar wakes" within 10 heard ada 1
+promise "and runs" within 10 runs 1
+promise "an interval does not" heard bob 0
+promise "once" not within 1 heard ada 2
+promise "each" runs 1
+promise "STATUS= is true" status_is_true
+set_clock 1 11:30
+promise "set back, it goes on by the clock as it is" within 5 next_is "$wake" "12:00:00 UTC"
+promise "at the day as it is" next_is "$run" "2027-01-10 02:00:00 UTC"
+promise "and nobody is woken by that" heard ada 1
+set_clock 1 11:59:55
+promise "the coming hour counts" within 10 heard ada 2
+promise "once" not within 1 heard ada 3
+promise "an interval's wake comes by no clock but time" within $((interval / 3)) heard bob 1
+set_clock 1 12:59:55
+promise "and so does the next" within 10 heard ada 3
+promise "the run was the only one" runs 1
+promise "no agent has died" not grep '"event":"died"' /var/lib/agent-orchestrator/events.jsonl
+((failed)) && done_with
+sync
+exit 64
