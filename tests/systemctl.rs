@@ -169,6 +169,7 @@ fn a_start_that_fails_or_is_refused_says_why() {
     host.driver.start("ada", 1, ECHO);
     let why = not_started(host.driver.session("ada"));
     assert!(why.starts_with("Job for agent-orchestrator-session@ada.service failed"), "{why}");
+    assert!(why.ends_with("`journalctl -u agent-orchestrator-session@ada.service` says why"), "{why}");
     host.set("start", "refuse");
     host.driver.start("ada", 2, ECHO);
     let why = not_started(host.driver.session("ada"));

@@ -31,6 +31,10 @@ pub fn explained(said: String) -> String {
     if REFUSALS.iter().any(|refusal| said.contains(refusal)) {
         return format!("polkit refuses it, is the supervisor's rule in force? {said}");
     }
+    // systemctl's own words: "Job for UNIT failed because …".
+    if let Some((unit, _)) = said.strip_prefix("Job for ").and_then(|rest| rest.split_once(" failed")) {
+        return format!("{said} `journalctl -u {unit}` says why");
+    }
     said
 }
 
