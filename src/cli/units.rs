@@ -17,9 +17,10 @@ use crate::protocol::unit;
 /// What stands below `units --help`.
 pub const HELP: &str = "\
 For a host whose fleet is kept by systemd (README, \"Under systemd\"). It writes a drop-in `10-fleet.conf` for each \
-agent's session unit (the folders that it may write) and for each timer (its calendar), enables the timers, and removes \
-its own files of agents that are gone. Limits and other changes of yours belong into other files of these folders: \
-`systemctl edit agent-orchestrator-session@NAME`. To be run again when `dir`, `schedule` or `log_dir` change.
+agent's session unit (the folders that it may write) and for each timer (its calendar), enables the timers, makes missing \
+working folders for the user `agent-orchestrator`, and removes its own files of agents that are gone. Limits and other \
+changes of yours belong into other files of these folders: `systemctl edit agent-orchestrator-session@NAME`. \
+To be run again when `dir`, `schedule` or `log_dir` change.
 
 Exit codes:
   0  written
@@ -46,6 +47,9 @@ const INSTALLED: [&str; 4] =
 /// The name of every drop-in of ours.
 const DROP_IN: &str = "10-fleet.conf";
 
+/// Whose the fleet is.
+const USER: &str = "agent-orchestrator";
+
 /// Where the timers that are enabled stand.
 const WANTS: &str = "agent-orchestrator.target.wants";
 
@@ -66,7 +70,7 @@ pub fn run(config: &Path, arguments: &Arguments) -> Outcome {
         return Err(failure.hint("`agent-orchestrator check` lists the mistakes").into());
     };
     let mut drop_ins = BTreeMap::new();
-    let mut timers = Vec::new();
+    let (mut timers, mut calendars) = (Vec::new(), Vec::new());
     let elsewhere = Some(&fleet.log_dir).filter(|folder| !folder.starts_with(LOGS));
     if let Some(folder) = elsewhere {
         drop_ins.insert("agent-orchestrator.service".to_owned(), writable(&[folder]));
@@ -79,26 +83,56 @@ pub fn run(config: &Path, arguments: &Arguments) -> Outcome {
         for (verb, calendar) in [("wake", wake), ("run", agent.schedule.as_ref())] {
             if let Some(calendar) = calendar {
                 let timer = unit::timer(verb, name);
+                calendars.push((name.as_str(), calendar.as_str()));
                 let calendar = calendar.replace('%', "%%");
                 drop_ins.insert(timer.clone(), format!("[Timer]\nOnCalendar={calendar}\n"));
                 timers.push((timer, format!("agent-orchestrator-{verb}@.timer")));
             }
         }
     }
+    let is_host = arguments.output.is_none() && systemd::runs();
+    if is_host {
+        check_calendars(&calendars)?;
+    }
     let folder = arguments.output.clone().unwrap_or_else(|| PathBuf::from(ADMINISTRATORS));
+    let _held = super::install::hold(&folder)?;
     write(&folder, config, &drop_ins)?;
     enable(&folder, &timers)?;
     let mut lines = vec![format!("wrote {} drop-ins below {}", drop_ins.len(), folder.display())];
     if config != Path::new(HOST_CONFIG) {
         lines.push(format!("the units read `{HOST_CONFIG}`, not `{}`", config.display()));
     }
-    if arguments.output.is_none() && systemd::runs() {
+    if is_host {
+        let missing = fleet.agents.iter().filter(|agent| agent.enabled && !agent.dir.exists());
+        lines.extend(make_folders(missing.map(|agent| agent.dir.as_path()))?);
         systemd::run("systemctl", &["daemon-reload"])?;
         for (timer, _) in &timers {
             systemd::run("systemctl", &["restart", timer])?;
         }
     }
     out::lines(&lines)
+}
+
+/// Makes sure that systemd understands the calendar of every agent.
+fn check_calendars(calendars: &[(&str, &str)]) -> Outcome {
+    for (agent, calendar) in calendars {
+        if let Some(said) = systemd::calendar_mistake(calendar) {
+            let failure = Failure::new(Reason::Failed, format!("`schedule` of `{agent}` is no calendar: {said}"));
+            return Err(failure.hint("`man systemd.time` has the form, such as `Sun 02:00 UTC`").into());
+        }
+    }
+    Ok(())
+}
+
+/// Makes working folders, without which a session unit does not start, and returns what to tell.
+fn make_folders<'a>(missing: impl Iterator<Item = &'a Path>) -> anyhow::Result<Vec<String>> {
+    let mut lines = Vec::new();
+    for folder in missing {
+        let folder = folder.to_string_lossy();
+        systemd::run("install", &["-d", "-o", USER, "-g", USER, "-m", "750", "--", &folder])?;
+        lines.push(format!("made `{folder}`, which belongs to the user `{USER}`"));
+    }
+    Ok(lines)
 }
 
 /// Returns a drop-in that lets a unit write these folders.

@@ -2,7 +2,9 @@
 
 pub mod systemd;
 
+use std::fs::File;
 use std::io::Write as _;
+use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -36,7 +38,7 @@ pub struct Arguments {
     prefix: PathBuf,
     /// The address on which the reverse proxy of the web part listens
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
-    listen: String,
+    listen: SocketAddr,
 }
 
 macro_rules! unit_file {
@@ -73,6 +75,7 @@ const FILES: [(&str, &str); 14] = [
 pub fn run(arguments: &Arguments) -> Outcome {
     let Arguments { root, prefix, listen } = arguments;
     let top = root.join(prefix.strip_prefix("/").unwrap_or(prefix));
+    let _held = hold(&top)?;
     let program = std::env::current_exe().context("cannot find this program")?;
     let place = top.join("bin/agent-orchestrator");
     if program != place {
@@ -81,7 +84,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
     }
     let folder = prefix.join("bin");
     for (name, text) in FILES {
-        let text = text.replace("@bindir@", &folder.to_string_lossy()).replace("@listen@", listen);
+        let text = text.replace("@bindir@", &folder.to_string_lossy()).replace("@listen@", &listen.to_string());
         write(&top.join(name), text.as_bytes(), 0o644)?;
     }
     let mut lines = vec![format!("installed below {}", top.display())];
@@ -94,6 +97,18 @@ pub fn run(arguments: &Arguments) -> Outcome {
         lines.push("  agent-orchestrator units && systemctl enable --now agent-orchestrator".to_owned());
     }
     out::lines(&lines)
+}
+
+/// Makes a folder, and waits until nobody else installs there; as long as the result is kept, others wait.
+///
+/// # Errors
+/// Names the folder.
+pub fn hold(folder: &Path) -> anyhow::Result<File> {
+    std::fs::create_dir_all(folder).with_context(|| format!("cannot make folder `{}`", folder.display()))?;
+    let what = || format!("cannot lock `{}`", folder.display());
+    let held = File::open(folder).with_context(what)?;
+    held.lock().with_context(what)?;
+    Ok(held)
 }
 
 /// Replaces a file in one step, and makes its folder.

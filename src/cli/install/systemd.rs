@@ -21,3 +21,10 @@ pub fn run(program: &str, arguments: &[&str]) -> anyhow::Result<()> {
     }
     Ok(())
 }
+
+/// Says what is wrong with a calendar (systemd.time(7)); nothing where nobody can tell.
+pub fn calendar_mistake(calendar: &str) -> Option<String> {
+    let output = Command::new("systemd-analyze").args(["calendar", "--", calendar]).output().ok()?;
+    let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    (!output.status.success()).then_some(said)
+}
