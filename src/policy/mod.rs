@@ -34,6 +34,7 @@ pub mod pattern;
 pub mod phase;
 mod picture;
 mod post;
+mod presence;
 pub mod queue;
 pub mod reading;
 mod receipt;
