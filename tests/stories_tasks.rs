@@ -117,6 +117,20 @@ fn a_run_that_cannot_be_says_why_and_nothing_is_killed_for_it() {
 }
 
 #[test]
+fn a_run_that_is_due_while_systemd_is_too_busy_to_tell_of_the_task_is_not_lost() {
+    let mut story = fleet();
+    story.hung.insert("upgrader".to_owned());
+    story.kill_supervisor();
+    story.reboot();
+    story.wake();
+    let by_timer = story.run("upgrader", false, None);
+    story.pass_s(5);
+    story.hung.clear();
+    story.pass_s(20);
+    assert_eq!(outcome(&story, by_timer), (0, "upgrader runs (run 1)".to_owned()));
+}
+
+#[test]
 fn two_callers_at_once_get_one_run_and_a_text_is_never_lost_silently() {
     let mut story = fleet();
     story.slow.insert("upgrader".to_owned());

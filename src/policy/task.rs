@@ -165,6 +165,8 @@ impl Supervisor {
         let run = state.run;
         match &state.session {
             _ if self.hold => Verdict::Wait,
+            // Nothing of it was there before, so it is only systemd that is too busy to say so again.
+            Session::Unknown { lived: false, .. } => Verdict::Wait,
             Session::Unknown { why, .. } if self.is_run_awaited(name) => {
                 Verdict::Refuse(failed(Reason::Failed, format!("`{name}` cannot be reached: {why}"), None))
             }

@@ -9,6 +9,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use rustix::fs::FlockOperation;
 
 use super::out;
 use super::stop::Outcome;
@@ -107,7 +108,7 @@ pub fn hold(folder: &Path) -> anyhow::Result<File> {
     std::fs::create_dir_all(folder).with_context(|| format!("cannot make folder `{}`", folder.display()))?;
     let what = || format!("cannot lock `{}`", folder.display());
     let held = File::open(folder).with_context(what)?;
-    held.lock().with_context(what)?;
+    rustix::fs::flock(&held, FlockOperation::LockExclusive).with_context(what)?;
     Ok(held)
 }
 

@@ -62,17 +62,15 @@ impl Agent {
                 }
                 (doubt @ (Doubt::Search(_) | Doubt::Death(_)), _) => self.doubt(doubt, asking.tries, context),
             },
-            AskingTurn::Asked(query) => match query.answer(context.now) {
-                None => self.life = Life::Asking(asking),
-                Some(Err(why)) => self.undecided(asking.doubt, asking.tries, why, context),
-                Some(Ok(text)) => match Shown::parse(&text) {
-                    Some(shown) => self.shown(asking.doubt, asking.tries, &shown, context),
-                    None => {
-                        let why = "systemd tells no state of its unit".to_owned();
-                        self.undecided(asking.doubt, asking.tries, why, context);
-                    }
-                },
-            },
+            AskingTurn::Asked(query) => {
+                let no_state = || "systemd tells no state of its unit".to_owned();
+                let read = |text: String| Shown::parse(&text).ok_or_else(no_state);
+                match query.answer(context.now).map(|answer| answer.and_then(read)) {
+                    None => self.life = Life::Asking(asking),
+                    Some(Err(why)) => self.undecided(asking.doubt, asking.tries, why, context),
+                    Some(Ok(shown)) => self.shown(asking.doubt, asking.tries, &shown, context),
+                }
+            }
         }
     }
 

@@ -22,6 +22,8 @@ if ((SCENARIO_BOOT == 2)); then
     promise "STATUS= is true" status_is_true
     done_with
 fi
+# Debian's own would all be due with it, and keep the machine busy.
+systemctl stop '*.timer'
 set_clock 1 10:30
 echo 'wake = { prompt_file = "/srv/fleet/wake.md", schedule = "hourly" }' >/scenarios/extra-ada
 echo "wake = { prompt_file = \"/srv/fleet/wake.md\", interval = $interval }" >/scenarios/extra-bob
