@@ -118,7 +118,7 @@ fn what_a_silent_program_may_have_begun_with_is_marked() {
     assert_eq!(story.saved.agents["one"].drifts, 1, "its turn has ended, of which it told nothing");
     story.dies("one", Exit::Code(1));
     story.pass_s(20);
-    assert_eq!(story.pane("one").taken, [marked.clone()]);
+    assert_eq!(story.pane("one").taken, std::slice::from_ref(&marked));
 
     let mut story = in_a_turn();
     story.pass_s(40);

@@ -10,7 +10,8 @@ use story::{Story, send_queued};
 
 /// Returns what status says of these agents, a line each.
 fn words(story: &Story, names: &[&str]) -> String {
-    names.iter().map(|name| format!("{name} {}\n", story.state_of(name))).collect()
+    let lines: Vec<String> = names.iter().map(|name| format!("{name} {}", story.state_of(name))).collect();
+    lines.join("\n") + "\n"
 }
 
 /// Returns why an agent's messages wait, as explain says it.
@@ -85,12 +86,12 @@ fn explain_says_why_each_message_waits() {
     story.ask(send_queued("orchestrator", "second"));
     story.wake_up("orchestrator");
     story.pass_s(5);
-    let mut told = pending(&story, "orchestrator");
+    let behind_a_draft = pending(&story, "orchestrator");
     story.pane("orchestrator").input.clear();
     story.pane("orchestrator").swallows = 2;
     story.output("orchestrator");
     story.pass(std::time::Duration::from_millis(1500));
-    told += &format!("\n\n{}", pending(&story, "orchestrator"));
+    let told = format!("{behind_a_draft}\n\n{}", pending(&story, "orchestrator"));
     expect_test::expect![[r"
         m1 (5 s): waits: a person's draft stands in the input box: `half a line of a person`: first
         m2 (5 s): waits for its turn: second

@@ -187,9 +187,9 @@ impl Supervisor {
         if works {
             let message = message.clone();
             if live.heard.overruled {
-                state.keep_until_end(message)
+                state.keep_until_end(message);
             } else {
-                state.keep(message)
+                state.keep(message);
             }
             return false;
         }

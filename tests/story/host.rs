@@ -66,10 +66,6 @@ impl Story {
             }
             Action::Press { agent, message, key: _ } => self.press_key(agent, message),
             Action::ReadPushed { .. } if self.git_hangs => Vec::new(),
-            Action::ReadPushed { in_loop, .. } if self.git_fails.is_some() => {
-                self.note("host: the origin is not read");
-                vec![Observation::Pushed { in_loop, result: Err(self.git_fails.clone().unwrap_or_default()) }]
-            }
             Action::ReadPushed { in_loop, since, paths } => vec![self.read_pushed(in_loop, since.as_deref(), &paths)],
             Action::WatchFiles { in_loop, paths } => self.watch_files(&in_loop, &paths),
             other @ (Action::Key { .. }
@@ -251,7 +247,11 @@ impl Story {
         self.output(agent);
     }
 
-    fn read_pushed(&self, in_loop: String, since: Option<&str>, paths: &[String]) -> Observation {
+    fn read_pushed(&mut self, in_loop: String, since: Option<&str>, paths: &[String]) -> Observation {
+        if let Some(why) = self.git_fails.clone() {
+            self.note("host: the origin is not read");
+            return Observation::Pushed { in_loop, result: Err(why) };
+        }
         let at = since.and_then(|since| self.commits.iter().position(|(id, _)| id == since));
         let new = at.map_or(&self.commits[self.commits.len()..], |at| &self.commits[at + 1..]);
         let pushed = Pushed {
