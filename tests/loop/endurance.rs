@@ -182,7 +182,7 @@ fn deaths_are_answered_as_configured_and_agents_outlive_the_supervisor() {
         lab.fleet.run(&["up"]).good();
         assert_eq!(lab.fleet.pane_pid("healed"), pid);
     }
-    assert_eq!(lab.fleet.count_events("adopted", Some("healed")), 2);
+    lab.fleet.until_status("two adoptions", |_| lab.fleet.count_events("adopted", Some("healed")) == 2);
     lab.fleet.until_state("downed", "stopped");
     lab.fleet.until_state("once", "finished");
     assert_eq!((lab.starts("downed").len(), lab.starts("once").len(), lab.starts("healed").len()), (1, 1, 3));
