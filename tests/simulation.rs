@@ -26,6 +26,8 @@ mod faults;
 mod guard;
 #[path = "simulation/host.rs"]
 mod host;
+#[path = "simulation/interface.rs"]
+mod interface;
 #[path = "simulation/mind.rs"]
 mod mind;
 #[path = "simulation/oracle/mod.rs"]
@@ -46,6 +48,10 @@ mod repo;
 mod runs;
 #[path = "simulation/setup.rs"]
 mod setup;
+#[path = "simulation/slips.rs"]
+mod slips;
+#[path = "simulation/teller.rs"]
+mod teller;
 #[path = "simulation/world.rs"]
 mod world;
 
@@ -99,14 +105,15 @@ fn a_kill_before_any_action_leads_to_the_same_end() {
     assert!(places > 20, "only {places} places");
 }
 
-/// Seeds that broke a rule once: a reading that was outrun by a push, an ordered run that was forgotten, a program that
-/// was ended while it worked unheard, one that was ended with its dialog, a wait on a clock that was set, an account
-/// that was opened by old work, a draft that got a key, one that was erased, a probe that stood typed.
-const BROKEN: [u64; 11] = [7, 112, 22, 59, 82, 4, 109, 297, 253, 157, 514];
+/// Seeds that broke a rule once, with programs that tell nothing of themselves: a reading that was outrun by a push, an
+/// ordered run that was forgotten, a program that was ended while it worked unheard, one that was ended with its dialog, a
+/// wait on a clock that was set, an account that was opened by old work, a draft that got a key, one that was erased, a
+/// probe that stood typed.
+const BROKEN_SILENT: [u64; 11] = [7, 112, 22, 59, 82, 4, 109, 297, 253, 157, 514];
 
 #[test]
 fn what_broke_a_rule_once_does_no_more() {
-    for seed in BROKEN {
-        assert!(runs::run(seed).failure.is_none(), "{}", runs::tell(seed, true));
+    for seed in BROKEN_SILENT {
+        runs::run_silent(seed).unwrap_or_else(|how| panic!("{how}"));
     }
 }

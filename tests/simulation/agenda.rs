@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use agent_orchestrator::policy::agent_event::AgentEvent;
+use agent_orchestrator::policy::message::MessageId;
 use agent_orchestrator::policy::observation::Observation;
 
 use super::host::Command;
+use super::interface::Post;
 use super::mind::Doing;
 
 /// One thing that happens.
@@ -18,6 +21,10 @@ pub enum Event {
     Seen { life: u64, seen: Observation },
     /// A program does what it is about.
     Program { agent: String, program: u64, turn: u64, doing: Doing },
+    /// What a program told of itself arrives.
+    Tells { agent: String, run: u64, events: Vec<AgentEvent> },
+    /// A message comes to a program's interface.
+    Post { agent: String, program: u64, post: Post },
     /// What a program wrote is to be told.
     Output { agent: String },
     /// A loop's origin is looked at.
@@ -31,18 +38,57 @@ pub enum Event {
 /// What ends.
 #[derive(Debug, Clone)]
 pub enum Over {
-    Unreachable { agent: String, number: u64 },
-    Told { agent: String, number: u64 },
-    Draft { agent: String, program: u64, submits: bool },
-    Dialog { agent: String, program: u64 },
-    Scroll { agent: String, program: u64 },
-    Hang { agent: String, program: u64 },
-    Files { agent: String },
-    Origin { in_loop: String },
-    Account { account: String, number: u64 },
+    Unreachable {
+        agent: String,
+        number: u64,
+    },
+    Told {
+        agent: String,
+        number: u64,
+    },
+    Draft {
+        agent: String,
+        program: u64,
+        submits: bool,
+    },
+    Dialog {
+        agent: String,
+        program: u64,
+    },
+    Scroll {
+        agent: String,
+        program: u64,
+    },
+    Hang {
+        agent: String,
+        program: u64,
+    },
+    /// A program that hangs has not answered to a message that was handed over.
+    Posted {
+        agent: String,
+        program: u64,
+        message: MessageId,
+    },
+    /// What is lost of what a program tells.
+    Lost {
+        agent: String,
+        program: u64,
+    },
+    Files {
+        agent: String,
+    },
+    Origin {
+        in_loop: String,
+    },
+    Account {
+        account: String,
+        number: u64,
+    },
     Slow,
     Config,
-    HangUp { request: u64 },
+    HangUp {
+        request: u64,
+    },
     AskUp,
     StartAll,
     Clock,

@@ -47,12 +47,14 @@ impl World {
         program.scrolled = false;
         program.swallows = 0;
         program.loses_pastes = 0;
+        program.mouth.mend();
         program.command = program.style.command();
         if matches!(program.input, Input::Draft { .. }) {
             program.input = Input::Empty;
         }
         let number = program.number;
         self.revives(agent, number);
+        self.dequeues(agent);
         self.wrote(agent);
     }
 
@@ -91,6 +93,9 @@ impl World {
             if !is_last || !marked {
                 return self.fail("every sequence comes to its end", || format!("{}: {at:?}, {marked}", a_loop.name));
             }
+        }
+        if let Some(missing) = self.oracle.delivery.prompts.missing().cloned() {
+            return self.fail("what is delivered becomes a prompt", || format!("{missing:?}"));
         }
         for (name, agent) in &state.agents {
             if agent.order.is_some() {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use agent_orchestrator::policy::action::Action;
+use agent_orchestrator::policy::agent_event::{Posted, Told};
 use agent_orchestrator::policy::observation::Observation;
 use agent_orchestrator::policy::state::{Over, Session};
 
@@ -29,8 +30,14 @@ variants!(OBSERVATIONS, observation_name, Observation:
     Config, ConfigBroken, PromptsChanged, Session, Prepared, Output, Titled, Looked, Pasted, Pressed, Head, OriginTrouble,
     Pushed, File, Request, RequestGone, TextRead, Spool, Trouble, Deadline, Told, PostFailed);
 
-/// What the simulated programs do not do yet: tell of themselves, and take messages by another way than their terminal.
-const UNMODELLED: &[&str] = &["Action::Post", "Observation::Told", "Observation::PostFailed"];
+variants!(TOLD, told_name, Told:
+    SessionStart, SessionEnd, Conversation, Receipt, Working, Idle, Permission, Refused, Retrying, Posted, Context,
+    Allowance);
+
+variants!(POSTED, posted_name, Posted: Taken, Refused, Unsure);
+
+/// What only programs bring about that tell wrongly, see `runs::draw`.
+const BY_SLIPS: &[&str] = &["Observation::PostFailed", "Posted::Refused"];
 
 fn session_name(session: &Session) -> &'static str {
     match session {
@@ -133,6 +140,13 @@ impl Coverage {
     pub fn judge(&mut self, seen: &Step) -> Verdict {
         self.seen.extend(seen.told.iter().map(observation_name));
         self.seen.extend(seen.turn.actions.iter().map(action_name));
+        for observation in seen.told {
+            let Observation::Told { event, .. } = observation else { continue };
+            self.seen.insert(told_name(&event.told));
+            if let Told::Posted { outcome, .. } = &event.told {
+                self.seen.insert(posted_name(outcome));
+            }
+        }
         for (name, after) in &seen.after.agents {
             let Some(before) = seen.before.agents.get(name) else { continue };
             let step = (session_name(&before.session), session_name(&after.session));
@@ -153,8 +167,8 @@ impl Coverage {
 
     /// Names what there is and has not occurred.
     pub fn missing(&self) -> Vec<String> {
-        let variants =
-            ACTIONS.iter().chain(OBSERVATIONS).filter(|name| !self.seen.contains(*name) && !UNMODELLED.contains(name));
+        let all = ACTIONS.iter().chain(OBSERVATIONS).chain(TOLD).chain(POSTED);
+        let variants = all.filter(|name| !self.seen.contains(*name) && !BY_SLIPS.contains(name));
         let steps = STEPS.iter().filter(|step| !self.steps.contains(*step));
         variants.map(|name| (*name).to_owned()).chain(steps.map(|(from, to)| format!("{from} → {to}"))).collect()
     }

@@ -1,11 +1,13 @@
 //! What a fault does to the world, and how it ends.
 
+use agent_orchestrator::policy::agent_event::Refusal;
 use agent_orchestrator::policy::fleet::Kind;
 use agent_orchestrator::policy::observation::{Exit, Observation, SessionSeen};
 
 use super::agenda::{Event, Over};
 use super::clock::{HOUR, JUMP_MAX, MINUTE, SECOND, span};
 use super::host::died;
+use super::mind::BROKEN_CONVERSATION;
 use super::plan::{Fault, Planned};
 use super::program::{Dialog, Health, Input, Turn};
 use super::repo::NOT_DONE;
@@ -26,6 +28,7 @@ impl World {
         self.faults += 1;
         let Planned { at: _, fault, whom, much } = planned;
         match fault {
+            Fault::Slip(slip) => self.slip(slip, whom, much),
             Fault::Die
             | Fault::DieAgain
             | Fault::Hang
@@ -53,16 +56,19 @@ impl World {
             Fault::Kill => {}
             Fault::Reboot => self.reboot(),
             Fault::Suspend => {
+                self.disturb_all();
                 self.clock.sleep(spread(much, MINUTE, 12 * HOUR));
                 self.guard.sees(Observation::Deadline);
             }
             Fault::Jump => {
+                self.disturb_all();
                 let by = span(spread(much, SECOND, JUMP_MAX));
                 self.clock.jump(if whom.is_multiple_of(2) { by } else { -by });
                 self.guard.sees(Observation::Deadline);
                 self.over(spread(much, MINUTE, 2 * HOUR), Over::Clock);
             }
             Fault::Slow => {
+                self.disturb_all();
                 self.slow = true;
                 self.over(spread(much, 10 * SECOND, 10 * MINUTE), Over::Slow);
             }
@@ -75,7 +81,7 @@ impl World {
         self.agenda.add(self.clock.at + after, Event::Over(over));
     }
 
-    fn running(&self) -> Vec<String> {
+    pub fn running(&self) -> Vec<String> {
         let runs = self.panes.iter().filter(|(_, pane)| pane.program.as_ref().is_some_and(|program| program.booted));
         runs.map(|(name, _)| name.clone()).collect()
     }
@@ -84,6 +90,7 @@ impl World {
         let at = self.clock.at;
         let running = self.running();
         let Some(agent) = chosen(&running, whom) else { return };
+        self.disturb(&agent);
         if matches!(fault, Fault::Die | Fault::DieAgain) {
             if fault == Fault::DieAgain {
                 self.fragile.insert(agent.clone(), at + spread(much, MINUTE, 30 * MINUTE));
@@ -105,11 +112,15 @@ impl World {
                 program.health = Health::Fatal;
                 program.turn = Turn::Rest;
                 program.turns += 1;
+                self.refused(&agent, Refusal::Fatal, BROKEN_CONVERSATION);
             }
             Fault::Dialog if program.dialog.is_none() && !program.works() => {
                 let kinds = [Dialog::Permission, Dialog::Menu, Dialog::Strange];
                 program.dialog = Some(kinds[usize::try_from(much % 3).unwrap_or(0)]);
                 program.covered = at;
+                if program.dialog == Some(Dialog::Permission) {
+                    self.tells_question(&agent);
+                }
                 self.over(spread(much, 10 * SECOND, 3 * HOUR), Over::Dialog { agent: agent.clone(), program: number });
             }
             Fault::Draft if program.input == Input::Empty && program.takes() => {
@@ -130,6 +141,7 @@ impl World {
                 program.turn = Turn::Rest;
                 program.turns += 1;
                 program.said = vec!["● API Error: 529 Overloaded".to_owned()];
+                self.refused(&agent, Refusal::Overload, "API Error: 529 Overloaded");
             }
             _ => return,
         }
@@ -175,6 +187,7 @@ impl World {
     fn strike_session(&mut self, fault: Fault, whom: u64, much: u64) {
         let names: Vec<String> = self.panes.keys().cloned().collect();
         let Some(agent) = chosen(&names, whom) else { return };
+        self.disturb(&agent);
         let life = self.guard.life;
         let pane = self.pane(&agent);
         match fault {
@@ -258,18 +271,21 @@ impl World {
         self.clock.reboot();
         for agent in self.panes.keys().cloned().collect::<Vec<_>>() {
             let pane = self.pane(&agent);
-            pane.program = None;
             pane.corpse = None;
             pane.unreachable = None;
             pane.stuck = false;
             pane.late_start = false;
-            self.program_gone(&agent);
+            let gone = self.pane(&agent).program.take();
+            self.program_gone(&agent, gone.as_ref());
         }
         self.agenda.drop_arrivals();
     }
 
     pub fn is_over(&mut self, over: Over) {
+        self.fault_disturbs(&over);
         match over {
+            Over::Posted { agent, program, message } => self.unanswered(&agent, program, message.0),
+            Over::Lost { agent, program } => self.stream_is_back(&agent, program),
             Over::Unreachable { agent, number } => self.reachable(&agent, number),
             Over::Told { agent, number } => {
                 let pane = self.pane(&agent);
@@ -356,6 +372,7 @@ impl World {
         let Some(program) = self.program(agent).filter(|program| program.number == number) else { return };
         if program.dialog.take().is_some() {
             self.wrote(agent);
+            self.dequeues(agent);
         }
     }
 

@@ -13,6 +13,7 @@ use agent_orchestrator::policy::{Places, Supervisor, Turn};
 use super::agenda::Event;
 use super::clock::{MINUTE, SECOND};
 use super::host::Command;
+use super::interface::Post;
 use super::oracle::Step;
 use super::world::World;
 
@@ -97,6 +98,9 @@ impl World {
         self.guard.watched.clear();
         self.guard.ready = false;
         self.note(|| format!("host: supervisor starts (held: {held})"));
+        for program in self.panes.values_mut().filter_map(|pane| pane.program.as_mut()) {
+            program.mouth.unheard();
+        }
         self.oracle.supervisor_starts(held, &self.guard.saved, self.clock.at);
         self.decide(&[]);
         let fleet = Arc::clone(&self.fleet);
@@ -115,6 +119,7 @@ impl World {
             return;
         }
         self.note(|| "host: supervisor killed".to_owned());
+        self.disturb_all();
         self.guard.deadline = None;
         for pane in self.panes.values_mut() {
             pane.late_start |= true;
@@ -203,7 +208,9 @@ impl World {
             Action::Look { agent } => self.ask(&agent, Command::Look),
             Action::Paste { agent, message, text } => self.ask(&agent, Command::Paste { message, text }),
             Action::Press { agent, message, key: _ } => self.ask(&agent, Command::Press { message }),
-            Action::Post { .. } => self.fail("nothing is posted to who does not listen", || format!("{action:?}")),
+            Action::Post { agent, message, conversation, text } => {
+                self.post(&agent, Post { message, conversation, text });
+            }
             Action::Key { agent, key } => self.ask(&agent, Command::Key { key }),
             Action::WriteText { path, text } => {
                 self.disk.insert(path, text);

@@ -6,7 +6,8 @@ use agent_orchestrator::policy::observation::{Exit, Observation, SessionSeen};
 
 use super::agenda::Event;
 use super::clock::SECOND;
-use super::program::{Input, Program, Style};
+use super::program::{Input, Program, Style, Turn};
+use super::teller::Mouth;
 use super::world::World;
 
 /// Two tellings of output lie at least so far apart.
@@ -156,6 +157,7 @@ impl World {
     fn start(&mut self, agent: &str, run: u64) {
         let life = self.guard.life;
         let (backend, number) = (self.backend_of(agent), self.programs + 1);
+        let teller = self.setup.teller(&backend);
         let pane = self.pane(agent);
         let failed = |why: &str| SessionSeen::StartFailed { run, why: why.to_owned() };
         let there = pane.program.as_ref().map(|program| program.run);
@@ -175,10 +177,15 @@ impl World {
                 let Some(start) = pane.prepared.clone().filter(|start| start.run == run) else {
                     return self.fail("only what is prepared is started", || format!("{agent}: run {run}"));
                 };
-                pane.program = Some(Program::new(number, Style::of(&backend), &start));
+                let conversation = match &start.conversation {
+                    Conversation::New(id) | Conversation::Resumed(id) => id.clone(),
+                    Conversation::Unknown => format!("own-{number}"),
+                };
+                let mouth = Mouth::new(teller, conversation.clone(), number.is_multiple_of(3));
+                pane.program = Some(Program::new(number, Style::of(&backend), &start, mouth));
                 pane.known = life;
                 self.programs = number;
-                self.judge_conversation(agent, &start.conversation);
+                self.judge_conversation(agent, &conversation);
                 self.begin_program(agent);
                 SessionSeen::Running { run }
             }
@@ -188,13 +195,12 @@ impl World {
     }
 
     /// Checks that no two programs go on with one conversation.
-    fn judge_conversation(&mut self, agent: &str, conversation: &Conversation) {
-        let (Conversation::New(_) | Conversation::Resumed(_)) = conversation else { return };
+    fn judge_conversation(&mut self, agent: &str, conversation: &str) {
         let same = |(name, pane): &(&String, &Pane)| {
-            *name != agent && pane.program.as_ref().is_some_and(|program| program.conversation == *conversation)
+            *name != agent && pane.program.as_ref().is_some_and(|program| program.mouth.conversation == conversation)
         };
         if let Some((other, _)) = self.panes.iter().find(same) {
-            let how = format!("{agent} and {other}: {conversation:?}");
+            let how = format!("{agent} and {other}: {conversation}");
             self.fail("no two programs on one conversation", || how);
         }
     }
@@ -206,11 +212,11 @@ impl World {
             let why = "cannot end process 7".to_owned();
             return self.tell_session(agent, SessionSeen::Unknown { why });
         }
-        let ended = pane.program.take();
         pane.corpse = None;
-        if let Some(program) = ended {
+        self.tells_farewell(agent, "other");
+        if let Some(program) = self.pane(agent).program.take() {
             self.note(|| format!("host: {agent} run {} is ended", program.run));
-            self.program_gone(agent);
+            self.program_gone(agent, Some(&program));
             if self.pane(agent).known == self.guard.life {
                 // Who listens sees it, whoever asked.
                 self.asker = None;
@@ -234,8 +240,8 @@ impl World {
             }
         };
         if let (Ok(_), Some(program)) = (&screen, &pane.program) {
-            let shows = program.clone();
-            self.oracle.limits.shown(agent, &shows);
+            let shows = program.turn == Turn::Rest && program.shown_banner().is_some();
+            self.oracle.limits.shown(agent, shows);
         }
         self.tell_of(agent, Observation::Looked { agent: agent.to_owned(), screen });
     }
@@ -255,6 +261,9 @@ impl World {
                 self.wrote(agent);
             }
             Some(_) => {}
+        }
+        if result.is_err() {
+            self.disturb(agent);
         }
         self.note(|| format!("host: {agent} paste of {message}: {result:?}"));
         self.tell_of(agent, Observation::Pasted { agent: agent.to_owned(), message, result });
@@ -298,6 +307,9 @@ impl World {
             Some(_) => {}
         }
         self.note(|| format!("host: {agent} press for {message}: {result:?} {submitted:?}"));
+        if result.is_err() {
+            self.disturb(agent);
+        }
         if let Some(submitted) = submitted {
             self.submitted(agent, submitted);
         }
@@ -348,13 +360,16 @@ impl World {
     /// A program ends by itself.
     pub fn dies(&mut self, agent: &str, exit: Exit) {
         let life = self.guard.life;
+        if exit == Exit::Code(0) {
+            self.tells_farewell(agent, "prompt_input_exit");
+        }
         let pane = self.pane(agent);
         let Some(program) = pane.program.take() else { return };
         let run = program.run;
         pane.corpse = Some((run, exit));
         let told = pane.known == life && pane.unreachable.is_none();
         self.note(|| format!("host: {agent} run {run} dies: {exit}"));
-        self.program_gone(agent);
+        self.program_gone(agent, Some(&program));
         if told {
             self.tell_session(agent, died(run, exit));
         }

@@ -1,5 +1,6 @@
 //! What programs do with their prompts: work, claim, review, wait, hit limits, end.
 
+use agent_orchestrator::policy::agent_event::Refusal;
 use agent_orchestrator::policy::fleet::Kind;
 use agent_orchestrator::policy::observation::Exit;
 use chrono::TimeDelta;
@@ -7,8 +8,12 @@ use chrono::TimeDelta;
 use super::account::Form;
 use super::agenda::{Event, Over};
 use super::clock::{HOUR, MINUTE, SECOND, span};
-use super::program::{Dialog, Health, Input, Turn, Typed, said};
+use super::program::{Dialog, Health, Input, Program, Turn, Typed, said};
+use super::teller::Prompt;
 use super::world::World;
+
+/// What a broken conversation answers to everything.
+pub const BROKEN_CONVERSATION: &str = "thinking blocks in the latest message cannot be modified";
 
 /// What a program is about to do by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,12 +32,16 @@ pub enum Doing {
     GoOn,
     /// It begins something of its own.
     Wander,
+    /// It writes, so many times more, as long as it is taken for idle.
+    Write(u32),
+    /// It tells once more what it does.
+    Remind,
     /// It ends.
     Die,
 }
 
 impl World {
-    fn later(&mut self, agent: &str, after: u64, doing: Doing) {
+    pub fn later(&mut self, agent: &str, after: u64, doing: Doing) {
         let Some(program) = self.program(agent) else { return };
         let (number, turn) = (program.number, program.turns);
         let event = Event::Program { agent: agent.to_owned(), program: number, turn, doing };
@@ -64,7 +73,9 @@ impl World {
             Doing::EndTurn => self.ends_turn(agent),
             Doing::Refuse => self.is_refused(agent),
             Doing::Die => self.dies(agent, Exit::Code(1)),
-            Doing::Alarm | Doing::GoOn | Doing::Wander => self.begin_turn(agent),
+            Doing::Write(left) => self.writes_on(agent, left),
+            Doing::Remind => self.tells_again(agent),
+            Doing::Alarm | Doing::GoOn | Doing::Wander => self.begin_turn(agent, &[]),
         }
     }
 
@@ -73,57 +84,89 @@ impl World {
         let Some(program) = self.program(agent) else { return };
         program.booted = true;
         self.wrote(agent);
+        self.tells_start(agent);
         if self.fragile.get(agent).is_some_and(|until| *until > self.clock.at) {
             let after = self.random.spread(1..=20 * SECOND);
             self.later(agent, after, Doing::Die);
         }
         if !typed && self.is_agent(agent) {
-            self.begin_turn(agent);
+            self.begin_turn(agent, &[Prompt { message: None, text: "kickoff".to_owned() }]);
         }
         self.rests_or_not(agent);
     }
 
     /// Something was submitted to a program.
     pub fn submitted(&mut self, agent: &str, submitted: Input) {
-        if let Input::Ours { message, text } = &submitted {
-            self.oracle.delivery.taken(agent, *message, text);
-        }
-        let text = match submitted {
-            Input::Ours { text, .. } | Input::Draft { text, .. } => text,
+        let Some(program) = self.program(agent) else { return };
+        let (number, works) = (program.number, program.works());
+        let prompt = match submitted {
+            Input::Ours { message, text } => {
+                self.oracle.delivery.taken(agent, message, &text, number);
+                Prompt { message: Some(message), text }
+            }
+            Input::Draft { text, .. } => {
+                self.taken_within(agent, &text, number);
+                Prompt { message: None, text }
+            }
             Input::Empty => return,
         };
-        let Some(program) = self.program(agent) else { return };
-        if program.works() {
-            program.taken.push_back(text);
+        if works {
+            self.keeps(agent, prompt);
         } else {
-            self.begin_turn(agent);
+            self.begin_turn(agent, &[prompt]);
         }
     }
 
-    /// A program has a prompt and begins with it.
-    fn begin_turn(&mut self, agent: &str) {
+    /// A person submits what the supervisor has pasted behind a draft, or before one.
+    fn taken_within(&mut self, agent: &str, text: &str, program: u64) {
+        let queue = self.guard.saved.agents.get(agent).map(|state| state.queue.clone()).unwrap_or_default();
+        for message in queue.iter().filter(|message| text.contains(&message.text)) {
+            self.oracle.delivery.taken_within(agent, message.id, &message.text, program);
+        }
+    }
+
+    /// A program keeps a prompt for after its turn.
+    pub fn keeps(&mut self, agent: &str, prompt: Prompt) {
+        self.tells_waiting(agent, &prompt.text);
+        if let Some(program) = self.program(agent) {
+            program.taken.push_back(prompt);
+        }
+    }
+
+    /// A program has prompts, or something of its own, and begins with it.
+    pub fn begin_turn(&mut self, agent: &str, prompts: &[Prompt]) {
+        self.begin_turn_with(agent, prompts, false);
+    }
+
+    pub fn begin_turn_with(&mut self, agent: &str, prompts: &[Prompt], waited: bool) {
         let account = self.account_of(agent);
         let Some(program) = self.panes.get_mut(agent).and_then(|pane| pane.program.as_mut()) else { return };
         if !program.takes() {
-            return;
+            return self.lost(agent, prompts);
         }
+        let number = program.number;
         program.prompted = true;
         program.turns += 1;
         program.began = self.clock.at;
         program.waits = None;
         program.rests = None;
+        program.hides = false;
         let refused = self.accounts.entry(account).or_default().refuses(program.model.as_deref(), &self.clock);
         program.turn = if refused.is_some() { Turn::Refused } else { Turn::Works };
         if refused.is_none() {
             program.banner = None;
             if program.health == Health::Fatal {
                 program.turn = Turn::Rest;
+                self.begun(agent, prompts, number, waited);
+                self.tells_refusal(agent, Refusal::Fatal, BROKEN_CONVERSATION);
                 self.wrote(agent);
                 return self.rests_or_not(agent);
             }
         }
+        self.begun(agent, prompts, number, waited);
         self.refusals.remove(agent);
         if let Some(banner) = refused {
+            self.tells_retry(agent, &banner);
             self.refusals.insert(agent.to_owned(), banner);
             let after = self.random.between(500..=3 * SECOND);
             self.later(agent, after, Doing::Refuse);
@@ -131,6 +174,25 @@ impl World {
             self.works(agent);
         }
         self.wrote(agent);
+    }
+
+    /// What was submitted is in the conversation.
+    fn begun(&mut self, agent: &str, prompts: &[Prompt], program: u64, waited: bool) {
+        let excused = self.is_disturbed(agent);
+        for prompt in prompts {
+            if let Some(message) = prompt.message {
+                self.oracle.delivery.prompted(agent, message, program, excused);
+            }
+        }
+        self.tells_begin(agent, prompts, waited);
+    }
+
+    /// Prompts come to nothing, by a person's hand or by a dialog's.
+    pub fn lost(&mut self, agent: &str, prompts: &[Prompt]) {
+        self.disturb(agent);
+        for message in prompts.iter().filter_map(|prompt| prompt.message) {
+            self.oracle.delivery.lost(agent, message);
+        }
     }
 
     fn works(&mut self, agent: &str) {
@@ -149,6 +211,7 @@ impl World {
             at += self.random.spread(2 * MINUTE..=10 * MINUTE);
         }
         self.later(agent, length, Doing::EndTurn);
+        self.shows_that_it_works(agent);
     }
 
     fn is_refused(&mut self, agent: &str) {
@@ -162,11 +225,16 @@ impl World {
         let at = self.clock.at;
         let waits = self.random.percent(70);
         let claude = self.backend_of(agent) == "claude";
+        let hides = self.hides_refusals(agent);
         let Some(program) = self.program(agent) else { return };
         program.turn = Turn::Rest;
         program.turns += 1;
         program.waits = None;
-        program.banner = Some(if claude { banner } else { plain(&banner) });
+        let banner = if claude { banner } else { plain(&banner) };
+        program.banner = Some(banner.clone());
+        program.hides = hides && !matches!(form, Some((Form::Menu | Form::ByItself, _)));
+        self.tells_refusal(agent, Refusal::Limit, &banner);
+        let Some(program) = self.program(agent) else { return };
         match form {
             Some((Form::Menu, _)) if claude => {
                 program.dialog = Some(Dialog::Limit { waits });
@@ -184,6 +252,7 @@ impl World {
         }
         self.wrote(agent);
         self.rests_or_not(agent);
+        self.dequeues(agent);
     }
 
     /// A key is pressed that answers a menu.
@@ -193,6 +262,7 @@ impl World {
             Some(Dialog::Limit { waits: true }) if key == "Enter" => {
                 program.dialog = None;
                 self.wrote(agent);
+                self.dequeues(agent);
             }
             Some(dialog) => self.fail("no blind key", || format!("{agent}: {key} into {dialog:?}")),
             None => {}
@@ -205,23 +275,23 @@ impl World {
         program.turn = Turn::Rest;
         program.turns += 1;
         program.said = said(program.style, &mut self.random);
-        let next = program.taken.pop_front();
-        program.taken.clear();
+        let next: Vec<Prompt> = program.taken.drain(..).collect();
         self.wrote(agent);
+        self.tells_end(agent);
         match kind {
             Some(Kind::Loop { in_loop, role }) => self.hands_over(agent, &in_loop, &role),
             Some(Kind::Task(_)) if self.random.percent(80) => return self.dies(agent, Exit::Code(0)),
             Some(Kind::Persistent(_) | Kind::Task(_) | Kind::Service { .. }) | None => {}
         }
-        if next.is_some() {
-            return self.begin_turn(agent);
+        if !next.is_empty() {
+            return self.begin_turn_with(agent, &next, true);
         }
         self.chooses_rest(agent);
         self.rests_or_not(agent);
     }
 
     /// Decides how long a program rests, and whether it says so.
-    fn chooses_rest(&mut self, agent: &str) {
+    pub fn chooses_rest(&mut self, agent: &str) {
         let wall = self.clock.now().wall;
         let says = self.calm || self.random.percent(55);
         let keeps = self.calm || self.random.percent(70);
@@ -301,14 +371,27 @@ impl World {
                         self.submitted(agent, submitted);
                     }
                 }
+                Typed::Post(post) => self.takes_post(agent, post),
             }
         }
         self.wrote(agent);
     }
 
     /// A program is no more.
-    pub fn program_gone(&mut self, agent: &str) {
+    pub fn program_gone(&mut self, agent: &str, program: Option<&Program>) {
         self.refusals.remove(agent);
+        self.disturb(agent);
+        if let Some(program) = program {
+            let tells = program.mouth.teller.has_receipts();
+            self.oracle.delivery.program_gone(
+                agent,
+                program.number,
+                (tells, tells && program.mouth.lossy && !program.mouth.drifted),
+            );
+            if program.mouth.lossy {
+                self.lost(agent, &program.taken.iter().cloned().collect::<Vec<_>>());
+            }
+        }
         self.oracle.limits.gone(agent);
     }
 

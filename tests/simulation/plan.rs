@@ -4,6 +4,7 @@ use super::account::{FORMS, Form};
 use super::clock::{DAY, HOUR, MINUTE, SECOND};
 use super::person::{SAID, Said};
 use super::random::Random;
+use super::slips::{SLIPS, Slip};
 
 /// A fault, or what people do. `whom` chooses who is concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +43,7 @@ pub enum Fault {
     Edit,
     AddPhase,
     BreakConfig,
+    Slip(Slip),
 }
 
 /// A fault at its time.
@@ -117,5 +119,19 @@ pub fn draw(random: &mut Random, length: u64) -> Vec<Planned> {
         at += if random.percent(25) { random.spread(1..=20 * SECOND) } else { random.spread(gap / 8..=gap * 2) };
     }
     debug_assert!(length < 100 * DAY);
+    plan
+}
+
+/// Draws what goes wrong in such a run with what programs tell.
+pub fn draw_slips(random: &mut Random, length: u64) -> Vec<Planned> {
+    let gap = random.spread(10 * MINUTE..=4 * HOUR);
+    let mut plan = Vec::new();
+    let mut at = random.between(0..=20 * MINUTE);
+    while at < length {
+        let slip = random.pick(&SLIPS).copied().unwrap_or(Slip::Lost);
+        let (whom, much) = (random.below(1_000_000), random.below(1_000_000));
+        plan.push(Planned { at, fault: Fault::Slip(slip), whom, much });
+        at += if random.percent(20) { random.spread(1..=20 * SECOND) } else { random.spread(gap / 8..=gap * 2) };
+    }
     plan
 }

@@ -2,12 +2,14 @@
 
 use std::collections::VecDeque;
 
-use agent_orchestrator::policy::action::{Conversation, Start};
+use agent_orchestrator::policy::action::Start;
 use agent_orchestrator::policy::message::MessageId;
 use agent_orchestrator::policy::screen::Screen;
 use chrono::{DateTime, Utc};
 
+use super::interface::Post;
 use super::random::Random;
+use super::teller::{Mouth, Prompt};
 
 /// How a program draws itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,6 +90,7 @@ pub enum Dialog {
 pub enum Typed {
     Paste { message: MessageId, text: String },
     Press,
+    Post(Post),
 }
 
 /// What its program has come to.
@@ -125,7 +128,6 @@ pub struct Program {
     pub loses_pastes: u32,
     /// What was typed while it hung.
     pub unread: Vec<Typed>,
-    pub conversation: Conversation,
     pub health: Health,
     pub turn: Turn,
     /// Counts turns.
@@ -135,10 +137,12 @@ pub struct Program {
     /// When it was drawn last.
     pub drawn: u64,
     /// Prompts that were taken while it worked.
-    pub taken: VecDeque<String>,
+    pub taken: VecDeque<Prompt>,
     /// What it said last, line by line.
     pub said: Vec<String>,
     pub banner: Option<String>,
+    /// Its screen shows nothing of the refusal.
+    pub hides: bool,
     pub waits: Option<DateTime<Utc>>,
     pub dialog: Option<Dialog>,
     /// When the dialog or a person's hand came to be there.
@@ -148,19 +152,19 @@ pub struct Program {
     pub prompted: bool,
     /// Since when it has been at rest with nothing in the way.
     pub rests: Option<u64>,
+    pub mouth: Mouth,
 }
 
 const RULE: &str = "────────────────";
 
 impl Program {
-    pub fn new(number: u64, style: Style, start: &Start) -> Self {
+    pub fn new(number: u64, style: Style, start: &Start, mouth: Mouth) -> Self {
         Self {
             number,
             run: start.run,
             style,
             command: style.command(),
             model: start.model.clone(),
-            conversation: start.conversation.clone(),
             unread: Vec::new(),
             booted: false,
             input: Input::Empty,
@@ -180,6 +184,8 @@ impl Program {
             scrolled: false,
             prompted: false,
             rests: None,
+            hides: false,
+            mouth,
         }
     }
 
@@ -259,7 +265,7 @@ impl Program {
             return rows;
         }
         rows.extend(self.said.iter().cloned());
-        if let Some(banner) = &self.banner {
+        if let Some(banner) = self.shown_banner() {
             rows.push(banner.clone());
         } else if self.health == Health::Fatal {
             rows.push("API Error: 400 thinking blocks in the latest message cannot be modified".to_owned());
@@ -294,7 +300,7 @@ impl Program {
         rows.push(String::new());
         rows.extend(self.said.iter().cloned());
         rows.push(String::new());
-        if let Some(banner) = &self.banner {
+        if let Some(banner) = self.shown_banner() {
             let banner = if self.goes_on() { "You've hit your session limit" } else { banner };
             rows.extend(["❯ go on".to_owned(), format!("  ⎿  {banner}"), String::new(), "✻ Cooked for 3s".to_owned()]);
         } else if self.health == Health::Fatal {
@@ -313,9 +319,14 @@ impl Program {
         rows
     }
 
+    /// Returns the banner that stands on its screen.
+    pub fn shown_banner(&self) -> Option<&String> {
+        self.banner.as_ref().filter(|_| !self.hides)
+    }
+
     /// Says whether it waits for the end of a limit by itself.
     fn goes_on(&self) -> bool {
-        self.banner.as_ref().is_some_and(|banner| banner.contains("continuing"))
+        self.shown_banner().is_some_and(|banner| banner.contains("continuing"))
     }
 
     fn claude_below(&self) -> Vec<String> {
@@ -337,7 +348,7 @@ impl Program {
             ],
             None => {
                 let typed = self.typed().replace('\n', "\n  ");
-                let footer = match &self.banner {
+                let footer = match self.shown_banner() {
                     _ if self.works() => "  esc to interrupt".to_owned(),
                     Some(banner) if self.goes_on() => format!("  {banner} · esc to cancel"),
                     Some(_) | None => "  ? for shortcuts".to_owned(),

@@ -111,12 +111,32 @@ pub fn kill_before(seed: u64, number: Option<u64>) -> Result<u64, String> {
     }
 }
 
-/// Draws the world of a seed and what goes wrong in it.
+/// Draws the world of a seed and what goes wrong in it. Programs tell the truth of themselves; with `SIMULATION_SLIPS` they
+/// also tell too late, twice, of others or not at all, which is known to break rules (README).
 fn draw(seed: u64) -> (Setup, Vec<Planned>) {
+    let (mut setup, mut plan) = draw_silent(seed);
+    let mut random = Random::new(seed ^ 0x007e_11e5);
+    setup.draw_tellers(&mut random);
+    if std::env::var_os("SIMULATION_SLIPS").is_some() {
+        plan.extend(plan::draw_slips(&mut random, RUN));
+        plan.sort_by_key(|planned| planned.at);
+    }
+    (setup, plan)
+}
+
+/// Draws the same, but that no program tells of itself.
+fn draw_silent(seed: u64) -> (Setup, Vec<Planned>) {
     let mut random = Random::new(seed ^ 0x5eed);
     let setup = Setup::draw(&mut random);
     let plan = plan::draw(&mut random, RUN);
     (setup, plan)
+}
+
+/// Runs one seed with programs that tell nothing of themselves, and tells how it breaks a rule.
+pub fn run_silent(seed: u64) -> Result<(), String> {
+    let drawn = draw_silent(seed);
+    let world = attempt(seed, &drawn.0, (drawn.1.clone(), RUN + CALM), false);
+    if world.failure.is_some() { Err(tell_of(seed, drawn, true)) } else { Ok(()) }
 }
 
 /// Runs one seed.
@@ -141,7 +161,10 @@ fn attempt(seed: u64, setup: &Setup, (plan, until): (Vec<Planned>, u64), traced:
 
 /// Tells how a seed breaks a rule: with as few faults as can be found, and what happened last.
 pub fn tell(seed: u64, shrinks: bool) -> String {
-    let (setup, plan) = draw(seed);
+    tell_of(seed, draw(seed), shrinks)
+}
+
+fn tell_of(seed: u64, (setup, plan): (Setup, Vec<Planned>), shrinks: bool) -> String {
     let whole = attempt(seed, &setup, (plan.clone(), RUN + CALM), false);
     let Some(failure) = whole.failure else { return format!("seed {seed}: no rule is broken") };
     let plan = if shrinks { shrunk(seed, &setup, plan, &failure) } else { plan };

@@ -9,6 +9,7 @@ use agent_orchestrator::config::{self, Where};
 use agent_orchestrator::policy::fleet::Fleet;
 
 use super::random::Random;
+use super::teller::{self, Teller};
 
 const HEAD: &str = r#"
 [defaults]
@@ -72,6 +73,10 @@ pub struct Setup {
     pub max_starting: u64,
     /// What is saved is no config at all.
     pub broken: bool,
+    /// How the programs of each backend tell of themselves.
+    tellers: Vec<(&'static str, Teller)>,
+    /// Every agent's conversation is resumed.
+    resumes: bool,
 }
 
 impl Setup {
@@ -127,7 +132,20 @@ impl Setup {
             draft_alarm: 900,
             max_starting: random.between(1..=4),
             broken: false,
+            tellers: Vec::new(),
+            resumes: false,
         }
+    }
+
+    /// Lets programs tell of themselves.
+    pub fn draw_tellers(&mut self, random: &mut Random) {
+        self.tellers = teller::draw(random);
+        self.resumes = random.percent(50);
+    }
+
+    /// Says how a backend's programs tell.
+    pub fn teller(&self, backend: &str) -> Teller {
+        self.tellers.iter().find(|(name, _)| *name == backend).map_or(Teller::Silent, |(_, teller)| *teller)
     }
 
     /// Edits the config so that every sequence can come to its end.
@@ -154,8 +172,23 @@ impl Setup {
         (1..=self.added).map(|number| format!("extra{number}"))
     }
 
+    fn head(&self) -> String {
+        let mut head = HEAD.to_owned();
+        for (backend, teller) in &self.tellers {
+            if *teller == Teller::Opencode {
+                let table = format!("[backend.{backend}]\n");
+                head = head.replace(&table, &format!("{table}events = \"opencode\"\n"));
+            }
+        }
+        if self.resumes {
+            head = head.replace("process_name", "supports_resume = true\nprocess_name");
+            head = head.replace("[defaults]\n", "[defaults]\nresume = true\n");
+        }
+        head
+    }
+
     fn text(&self) -> String {
-        let mut text = HEAD.to_owned();
+        let mut text = self.head();
         let Self { signal_interval, draft_alarm, max_starting, .. } = self;
         let _ = write!(
             text,

@@ -24,6 +24,7 @@ use super::plan::Planned;
 use super::program::{Program, Style};
 use super::random::Random;
 use super::setup::Setup;
+use super::teller::Teller;
 
 /// So much may happen in the same millisecond.
 const STEPS_MAX: u32 = 10_000;
@@ -40,6 +41,8 @@ pub struct Failure {
 pub struct World {
     pub clock: Clock,
     pub random: Random,
+    /// Left to chance in what programs tell, apart from everything else.
+    pub telling: Random,
     pub agenda: Agenda,
     plan: Vec<Planned>,
     pub setup: Setup,
@@ -79,6 +82,7 @@ pub struct World {
 impl World {
     pub fn new(seed: u64, setup: Setup, plan: Vec<Planned>, traced: bool) -> Self {
         let mut random = Random::new(seed);
+        let telling = Random::new(seed ^ 0x7e11);
         let began: DateTime<Utc> = "2026-01-01T00:00:00Z".parse().expect("a time");
         let began = began + span(random.below(365 * DAY) / SECOND * SECOND);
         let zones = [chrono_tz::UTC, chrono_tz::Europe::Berlin, chrono_tz::America::New_York, chrono_tz::Asia::Kolkata];
@@ -95,6 +99,7 @@ impl World {
         Self {
             clock,
             random,
+            telling,
             agenda,
             plan,
             setup,
@@ -153,6 +158,8 @@ impl World {
                 }
             }
             Event::Program { agent, program, turn, doing } => self.does(&agent, program, turn, doing),
+            Event::Tells { agent, run, events } => self.told(&agent, run, events),
+            Event::Post { agent, program, post } => self.posted(&agent, program, post),
             Event::Output { agent } => self.tell_output(&agent),
             Event::Origin { life, in_loop } => self.origin_looked_at(life, &in_loop),
             Event::Over(over) => self.is_over(over),
@@ -188,6 +195,9 @@ impl World {
                 }
                 Observation::Output { .. } | Observation::Deadline => continue,
                 Observation::Config { .. } => "  sees the config".to_owned(),
+                Observation::Told { agent, run, event } => {
+                    format!("  hears {agent} (run {run}): {}", event.told.line())
+                }
                 other => format!("  sees {other:?}"),
             };
             self.note(|| text);
@@ -234,7 +244,9 @@ impl World {
         let now = self.clock.now().wall;
         match program.waits {
             Some(until) => now >= until.min(now + TimeDelta::hours(1)) + span(180 * SECOND) || idle > HOUR + 3 * MINUTE,
-            None => idle >= 1795 * SECOND,
+            // Work that is not told, or against what is told, may go unseen for as long as a drift takes.
+            None if program.mouth.teller == Teller::Silent => idle >= 1795 * SECOND,
+            None => idle >= 1760 * SECOND,
         }
     }
 }

@@ -6,17 +6,32 @@ use agent_orchestrator::policy::action::Action;
 use agent_orchestrator::policy::event::EventKind;
 use agent_orchestrator::policy::message::{Message, MessageId, Ping, PingAbout, Purpose, REPEATED};
 use agent_orchestrator::policy::queue::QUEUE_MAX;
-use agent_orchestrator::policy::state::State;
+use agent_orchestrator::policy::state::{LoopState, State};
 
+use super::prompts::Prompts;
 use super::{Step, Verdict, broken};
 use crate::program::Style;
 use crate::world::World;
 
+/// A text that a program took.
+#[derive(Debug)]
+struct Take {
+    text: String,
+    program: u64,
+    /// It was begun with; until then it is kept for after the turn.
+    begun: bool,
+    /// It went with its program before that.
+    gone: bool,
+}
+
 /// What was typed and taken.
 #[derive(Debug, Default)]
 pub struct Delivery {
-    /// Texts that programs took as a message, by reader and message.
-    taken: BTreeMap<(String, u64), Vec<String>>,
+    /// What programs took as a message, by reader and message.
+    taken: BTreeMap<(String, u64), Vec<Take>>,
+    pub prompts: Prompts,
+    /// Messages that were handed over.
+    posts: BTreeSet<u64>,
     /// How often a message was pasted.
     pastes: BTreeMap<u64, u32>,
     /// Which message told a reader of a commit.
@@ -28,18 +43,51 @@ pub struct Delivery {
 
 impl Delivery {
     /// A program took a text that was pasted as this message.
-    pub fn taken(&mut self, agent: &str, message: MessageId, text: &str) {
+    pub fn taken(&mut self, agent: &str, message: MessageId, text: &str, program: u64) {
         let takes = self.taken.entry((agent.to_owned(), message.0)).or_default();
-        if !takes.is_empty() && !text.starts_with(REPEATED) {
+        if takes.iter().any(|take| !take.gone) && !text.starts_with(REPEATED) {
             self.broken = Some(format!("{agent} took {message} again, unmarked: {text}"));
         }
-        takes.push(text.to_owned());
+        takes.push(Take { text: text.to_owned(), program, begun: false, gone: false });
+    }
+
+    /// A person submitted a text that this message stands in.
+    pub fn taken_within(&mut self, agent: &str, message: MessageId, text: &str, program: u64) {
+        let takes = self.taken.entry((agent.to_owned(), message.0)).or_default();
+        takes.push(Take { text: text.to_owned(), program, begun: true, gone: false });
+        self.prompts.lost(agent, message);
+    }
+
+    /// A program has begun with a message.
+    pub fn prompted(&mut self, agent: &str, message: MessageId, program: u64, excused: bool) {
+        self.prompts.prompted(agent, message, excused);
+        for take in self.taken.get_mut(&(agent.to_owned(), message.0)).into_iter().flatten() {
+            take.begun |= take.program == program;
+        }
+    }
+
+    /// A program is gone, with what it had kept for later; of one that is `lossy` nobody was told what it had begun with.
+    pub fn program_gone(&mut self, agent: &str, program: u64, (tells, lossy): (bool, bool)) {
+        for ((_, _), takes) in self.taken.range_mut((agent.to_owned(), 0)..=(agent.to_owned(), u64::MAX)) {
+            for take in takes.iter_mut().filter(|take| take.program == program && (!take.begun || lossy)) {
+                take.gone |= tells;
+            }
+        }
+    }
+
+    pub fn disturbed(&mut self, agent: &str, at: u64) {
+        self.prompts.disturbed(agent, at);
+    }
+
+    pub fn lost(&mut self, agent: &str, message: MessageId) {
+        self.prompts.lost(agent, message);
     }
 
     pub fn judge(&mut self, seen: &Step, after: &State, world: &World) -> Verdict {
         if let Some(how) = self.broken.take() {
             return broken("exactly once where there are receipts", how);
         }
+        self.prompts.judge(seen, world.clock.at)?;
         for (name, agent) in &after.agents {
             if agent.queue.len() > QUEUE_MAX {
                 return broken("queues are bounded", format!("{name}: {}", agent.queue.len()));
@@ -53,11 +101,24 @@ impl Delivery {
                 self.judge_end(name, message, seen, world)?;
             }
         }
+        for (name, before) in &seen.before.loops {
+            let same = |now: &LoopState| before.phase == now.phase && before.since == now.since;
+            if !after.loops.get(name).is_some_and(same) {
+                self.prompts.phase_left(name);
+            }
+        }
         self.judge_heads(seen, after, world)?;
         for action in &seen.turn.actions {
-            if let Action::Paste { agent, message, text } = action {
-                self.judge_paste(agent, *message, text)?;
-                judge_wake(agent, *message, after, world)?;
+            match action {
+                Action::Paste { agent, message, text } => {
+                    self.judge_paste(agent, *message, text)?;
+                    judge_wake(agent, *message, after, world)?;
+                }
+                Action::Post { agent, message, .. } => {
+                    self.posts.insert(message.0);
+                    judge_wake(agent, *message, after, world)?;
+                }
+                _ => {}
             }
         }
         Ok(())
@@ -68,7 +129,7 @@ impl Delivery {
         *pastes += 1;
         if text.starts_with(REPEATED) {
             self.repeated += 1;
-            if *pastes == 1 {
+            if *pastes == 1 && !self.posts.contains(&message.0) {
                 return broken("only what may have arrived is called repeated", format!("{agent}: {message}"));
             }
         }
@@ -83,7 +144,10 @@ impl Delivery {
         let key = (name.to_owned(), message.id.0);
         if told(EventKind::Delivered) {
             self.confirmed += 1;
-            let whole = self.taken.get(&key).is_some_and(|texts| texts.contains(&message.text));
+            if let Some(ping) = about_work(message).filter(|_| world.teller_of(name).has_receipts()) {
+                self.prompts.delivered(name, message.id, &ping.in_loop);
+            }
+            let whole = self.taken.get(&key).is_some_and(|takes| takes.iter().any(|take| take.text == message.text));
             let how = || format!("{name}: {message:?}, taken: {:?}", self.taken.get(&key));
             return if whole { Ok(()) } else { broken("what is confirmed has arrived", how()) };
         }
@@ -150,6 +214,14 @@ impl Delivery {
     }
 }
 
+/// Returns what a message tells of a claim or a review.
+fn about_work(message: &Message) -> Option<&Ping> {
+    match &message.purpose {
+        Purpose::Ping(ping) => Some(ping).filter(|ping| matches!(ping.about, PingAbout::Claim | PingAbout::Review)),
+        _ => None,
+    }
+}
+
 /// Judges that no wake is typed into work that the supervisor can know of.
 fn judge_wake(agent: &str, message: MessageId, after: &State, world: &World) -> Verdict {
     let queue = after.agents.get(agent).into_iter().flat_map(|agent| &agent.queue);
@@ -159,7 +231,8 @@ fn judge_wake(agent: &str, message: MessageId, after: &State, world: &World) -> 
     };
     // A screen that shows its work, and a look that was taken since it began.
     let looked = world.panes.get(agent).is_some_and(|pane| pane.looked > program.began);
-    if program.style.has_receipts() && program.works() && looked {
+    let belied = program.mouth.believed == Some(false);
+    if program.style.has_receipts() && program.works() && looked && !belied {
         return broken("a wake waits until its agent is idle", format!("{agent}: {program:?}"));
     }
     Ok(())

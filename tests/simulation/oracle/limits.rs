@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use agent_orchestrator::policy::action::Action;
+use agent_orchestrator::policy::agent_event::{Refusal, Told};
 use agent_orchestrator::policy::event::EventKind;
 use agent_orchestrator::policy::limit::Hold;
 use agent_orchestrator::policy::message::{Progress, Purpose};
@@ -12,7 +13,7 @@ use agent_orchestrator::policy::state::State;
 use super::sessions::Sessions;
 use super::{Step, Verdict, broken, is_held};
 use crate::clock::{HOUR, JUMP_MAX, MINUTE, SECOND, span};
-use crate::program::{Program, Turn};
+use crate::program::Turn;
 use crate::world::World;
 
 /// No probe lies further ahead: a bare time of day, with slack, read off a clock that was wrong.
@@ -27,25 +28,31 @@ pub struct Limits {
     shown: BTreeMap<String, VecDeque<bool>>,
     /// Agents whose last look showed the banner of a limit.
     knows: BTreeSet<String>,
+    /// Agents that told of a limit, and of nothing else since.
+    pub told: BTreeSet<String>,
 }
 
 impl Limits {
-    /// A look was taken of this program.
-    pub fn shown(&mut self, agent: &str, program: &Program) {
-        let shows = program.turn == Turn::Rest && program.banner.is_some();
+    /// A look was taken, which showed a banner or none.
+    pub fn shown(&mut self, agent: &str, shows: bool) {
         self.shown.entry(agent.to_owned()).or_default().push_back(shows);
     }
 
     pub fn gone(&mut self, agent: &str) {
         self.knows.remove(agent);
+        self.told.remove(agent);
     }
 
     pub fn supervisor_ends(&mut self) {
         self.shown.clear();
+        self.told.clear();
     }
 
     pub fn judge(&mut self, seen: &Step, after: &State, world: &World, sessions: &Sessions) -> Verdict {
         for observation in seen.told {
+            if let Observation::Told { agent, event, .. } = observation {
+                self.heard(agent, &event.told);
+            }
             if let Observation::Looked { agent, screen: Ok(_) } = observation {
                 let shows = self.shown.get_mut(agent).and_then(VecDeque::pop_front).unwrap_or(false);
                 if shows {
@@ -57,7 +64,7 @@ impl Limits {
         }
         for event in seen.events(EventKind::LimitHeld) {
             let agent = event.agent.clone().unwrap_or_default();
-            if !self.knows.contains(&agent) {
+            if !self.knows.contains(&agent) && !self.told.contains(&agent) {
                 return broken("only a banner holds an account", format!("{agent}: {}", event.text));
             }
         }
@@ -83,7 +90,21 @@ impl Limits {
                 _ => {}
             }
         }
+        judge_lifts(seen, world)?;
         judge_deadlines(seen, after)
+    }
+
+    fn heard(&mut self, agent: &str, told: &Told) {
+        match told {
+            Told::Refused { kind: Refusal::Limit, .. } | Told::Retrying { limit: true, .. } => {
+                self.told.insert(agent.to_owned());
+            }
+            // What a stream says behind a refusal takes nothing of it back.
+            Told::Working | Told::Refused { .. } | Told::Retrying { limit: false, .. } => {
+                self.told.remove(agent);
+            }
+            _ => {}
+        }
     }
 
     fn judge_stop(&self, agent: &str, seen: &Step, world: &World, sessions: &Sessions) -> Verdict {
@@ -99,6 +120,19 @@ impl Limits {
         }
         Ok(())
     }
+}
+
+/// Judges that an account is not opened by one that it refuses.
+fn judge_lifts(seen: &Step, world: &World) -> Verdict {
+    for event in seen.events(EventKind::LimitLifted) {
+        let agent = event.agent.as_deref().unwrap_or_default();
+        let program = world.panes.get(agent).and_then(|pane| pane.program.as_ref());
+        let refused = program.is_some_and(|program| program.turn == Turn::Rest && program.banner.is_some());
+        if refused && world.is_limited(agent) {
+            return broken("only work opens an account", format!("{agent}: {}", event.text));
+        }
+    }
+    Ok(())
 }
 
 /// Judges that every hold has a next probe, and that the turn waits no longer than for the nearest.

@@ -4,7 +4,9 @@ pub mod delivery;
 pub mod limits;
 pub mod phases;
 pub mod progress;
+pub mod prompts;
 pub mod sessions;
+pub mod telling;
 pub mod turns;
 
 use agent_orchestrator::policy::Turn;
@@ -56,6 +58,7 @@ pub struct Oracle {
     pub progress: progress::Progress,
     pub coverage: Coverage,
     pub sessions: sessions::Sessions,
+    pub telling: telling::Telling,
     pub turns: turns::Turns,
 }
 
@@ -73,6 +76,7 @@ impl Oracle {
 
     pub fn supervisor_ends(&mut self) {
         self.limits.supervisor_ends();
+        self.telling.supervisor_ends();
     }
 }
 
@@ -87,9 +91,17 @@ impl World {
             .and_then(|()| oracle.sessions.judge(seen, after, self))
             .and_then(|()| oracle.limits.judge(seen, after, self, &oracle.sessions))
             .and_then(|()| oracle.delivery.judge(seen, after, self))
+            .and_then(|()| oracle.telling.judge(seen, after, self))
             .and_then(|()| oracle.phases.judge(seen, after, self))
             .and_then(|()| oracle.coverage.judge(seen));
         self.oracle = oracle;
+        // Its screen is believed until it tells something again.
+        for event in seen.events(EventKind::Drift) {
+            if let Some(program) = self.program(event.agent.as_deref().unwrap_or_default()) {
+                program.mouth.believed = None;
+                program.mouth.drifted = true;
+            }
+        }
         if let Err(Broken { rule, how }) = verdict {
             self.fail(rule, || how);
         }

@@ -9,7 +9,7 @@ use agent_orchestrator::policy::state::{AgentState, LoopState, Session};
 use super::is_held;
 use crate::clock::{HOUR, MINUTE, span};
 use crate::host::Pane;
-use crate::program::{Health, Input};
+use crate::program::{Health, Input, Program, Turn};
 use crate::repo::DONE;
 use crate::world::World;
 
@@ -23,6 +23,7 @@ pub enum Due {
     Phase,
     Reading,
     Answer,
+    Hold,
 }
 
 impl Due {
@@ -35,11 +36,13 @@ impl Due {
             Self::Phase => "a done phase is left",
             Self::Reading => "what is pushed is read",
             Self::Answer => "who asks is answered",
+            Self::Hold => "who tells of a limit holds its account",
         }
     }
 
     fn bound(self) -> u64 {
         match self {
+            Self::Hold => 2 * MINUTE,
             Self::Message | Self::Wake => 10 * MINUTE,
             // The longest wait with its grace, and then a silence.
             Self::Healing | Self::Answer => 2 * HOUR,
@@ -90,6 +93,7 @@ impl World {
                 (Due::Healing, is_silent(agent, state, pane)),
                 (Due::Start, self.is_missing(agent, state, pane)),
                 (Due::Wake, self.is_to_be_woken(agent, state, pane)),
+                (Due::Hold, self.is_to_be_held(agent, state, pane)),
             ];
             due.extend(checks.iter().filter(|(_, holds)| *holds).map(|(due, _)| (*due, agent.name.clone())));
         }
@@ -144,6 +148,15 @@ impl World {
                 .loops
                 .iter()
                 .any(|a_loop| self.guard.saved.loops.get(&a_loop.name).is_some_and(|state| state.complete.is_some()))
+    }
+
+    /// Says whether a program was refused by a limit that lasts, and told so.
+    fn is_to_be_held(&self, agent: &Agent, state: &AgentState, pane: &Pane) -> bool {
+        let refused = |program: &Program| program.turn == Turn::Rest && program.banner.is_some();
+        self.oracle.limits.told.contains(&agent.name)
+            && pane.program.as_ref().is_some_and(refused)
+            && self.is_limited(&agent.name)
+            && state.session == (Session::Running { ready: true })
     }
 
     /// Says whether the current phase's end stands where it counts and nothing follows.

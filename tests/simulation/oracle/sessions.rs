@@ -217,7 +217,9 @@ impl Sessions {
     /// Judges that a program is to be started anew only if it is sick or silent, as far as the supervisor can know.
     fn judge_sentence(&mut self, agent: &str, world: &World) -> Verdict {
         let Some(program) = world.panes.get(agent).and_then(|pane| pane.program.as_ref()) else { return Ok(()) };
-        let sick = program.health != Health::Sound || program.command != program.style.command();
+        // Who is told to be broken while it rests is believed.
+        let told = program.mouth.told_fatal && !program.works();
+        let sick = told || program.health != Health::Sound || program.command != program.style.command();
         let heard = self.heard.get(agent).copied().unwrap_or_default();
         // What has just begun may not have been told yet, and what it did while nobody listened never is.
         let just_began = world.clock.at < program.began + MINUTE;

@@ -1,0 +1,96 @@
+//! What programs tell is believed of those who told it: their conversations are resumed, and drifts are counted.
+
+use std::collections::BTreeMap;
+
+use agent_orchestrator::policy::action::{Action, Conversation};
+use agent_orchestrator::policy::agent_event::{AgentEvent, Told};
+use agent_orchestrator::policy::event::EventKind;
+use agent_orchestrator::policy::observation::{Observation, SessionSeen};
+use agent_orchestrator::policy::state::State;
+
+use super::{Step, Verdict, broken};
+use crate::world::World;
+
+/// What was told of conversations.
+#[derive(Debug, Default)]
+pub struct Telling {
+    /// The run of each agent that this supervisor listens to.
+    heard: BTreeMap<String, u64>,
+    /// The conversation of each agent, as it was begun or told last.
+    conversations: BTreeMap<String, Option<String>>,
+    prepared: BTreeMap<String, Conversation>,
+}
+
+impl Telling {
+    pub fn supervisor_ends(&mut self) {
+        self.heard.clear();
+    }
+
+    pub fn judge(&mut self, seen: &Step, after: &State, world: &World) -> Verdict {
+        for observation in seen.told {
+            match observation {
+                Observation::Session { agent, seen: SessionSeen::Running { run } } => {
+                    self.heard.entry(agent.clone()).or_insert(*run);
+                }
+                Observation::Session { agent, seen: SessionSeen::Absent | SessionSeen::Died { .. } } => {
+                    self.heard.entry(agent.clone()).or_insert(0);
+                }
+                Observation::Told { agent, run, event } if self.heard.get(agent) == Some(run) => {
+                    self.told(agent, event);
+                }
+                _ => {}
+            }
+        }
+        for action in &seen.turn.actions {
+            match action {
+                Action::Prepare { agent, start } => {
+                    if let Conversation::Resumed(id) = &start.conversation {
+                        let known = self.conversations.get(agent).cloned().flatten();
+                        if known.as_ref() != Some(id) {
+                            let how = format!("{agent}: {id} instead of {known:?}");
+                            return broken("a resumed conversation is the one that was told last", how);
+                        }
+                    }
+                    self.prepared.insert(agent.clone(), start.conversation.clone());
+                }
+                Action::Start { agent, run } => {
+                    self.heard.insert(agent.clone(), *run);
+                    let id = match self.prepared.get(agent) {
+                        Some(Conversation::New(id) | Conversation::Resumed(id)) => Some(id.clone()),
+                        Some(Conversation::Unknown) | None => None,
+                    };
+                    self.conversations.insert(agent.clone(), id);
+                }
+                _ => {}
+            }
+        }
+        judge_drifts(seen, after, world)
+    }
+
+    fn told(&mut self, agent: &str, event: &AgentEvent) {
+        if let Told::Conversation { id } = &event.told
+            && !id.starts_with("nested-")
+        {
+            self.conversations.insert(agent.to_owned(), Some(id.clone()));
+        }
+    }
+}
+
+/// Judges that each drift is told and counted, and that who is well and tells rightly has none.
+fn judge_drifts(seen: &Step, after: &State, world: &World) -> Verdict {
+    for (name, now) in &after.agents {
+        let Some(before) = seen.before.agents.get(name) else { continue };
+        let told = seen.events(EventKind::Drift).filter(|event| event.agent.as_deref() == Some(name)).count();
+        if usize::try_from(now.drifts - before.drifts.min(now.drifts)).unwrap_or_default() != told {
+            return broken(
+                "a drift is told and counted",
+                format!("{name}: {told}, {} → {}", before.drifts, now.drifts),
+            );
+        }
+        let Some(program) = world.panes.get(name).and_then(|pane| pane.program.as_ref()) else { continue };
+        if told > 0 && program.mouth.believed == Some(program.works()) {
+            return broken("who tells what is so does not drift", format!("{name}: {program:?}"));
+        }
+    }
+    Ok(())
+}
