@@ -64,6 +64,7 @@ const HOMES: [&str; 3] = ["/home", "/root", "/run/user"];
 /// # Errors
 /// When the config is not usable or a file cannot be written.
 pub fn run(config: &Path, arguments: &Arguments) -> Outcome {
+    super::install::readable_by_all();
     let (_, parsed) = fleet_file::parse(config)?;
     let Some(fleet) = parsed.fleet else {
         let failure = Failure::new(Reason::Failed, format!("`{}` describes no usable fleet", config.display()));

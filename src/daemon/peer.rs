@@ -9,7 +9,7 @@ use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use super::paths::{Manager, Paths};
 use super::tree::{self, Process};
 use crate::policy::request::Asker;
-use crate::protocol::unit::agent_of;
+use crate::protocol::unit::{agent_of, is_of_web};
 
 /// The most ancestors of a process that are looked at.
 const ANCESTORS_MAX: usize = 64;
@@ -39,6 +39,8 @@ impl Peers {
         };
         let agent = match self.manager {
             Manager::Systemd => match std::fs::read_to_string(format!("/proc/{pid}/cgroup")) {
+                // What a person asks of the web part runs there, and so may what an agent asks of it on loopback.
+                Ok(cgroup) if is_of_web(&cgroup) => return Asker::Unknown("the web part is no person".to_owned()),
                 Ok(cgroup) => agent_of(&cgroup).map(str::to_owned),
                 Err(error) => return Asker::Unknown(format!("cannot read the unit of process {pid}: {error}")),
             },

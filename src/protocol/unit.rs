@@ -8,6 +8,7 @@ use crate::policy::now::Mono;
 pub const SLICE: &str = "agent-orchestrator.slice";
 
 const PREFIX: &str = "agent-orchestrator-session@";
+const WEB: &str = "agent-orchestrator-web.service";
 const SUFFIX: &str = ".service";
 
 /// The properties that [`Shown::parse`] understands, for `systemctl show --property=`.
@@ -38,8 +39,16 @@ pub fn timer_line(timer: &str, answer: &str) -> String {
 
 /// Returns the agent in whose session unit a process is, by its `/proc/PID/cgroup` (cgroups(7)).
 pub fn agent_of(cgroup: &str) -> Option<&str> {
-    let parts = cgroup.lines().filter_map(|line| line.splitn(3, ':').nth(2)).flat_map(|path| path.split('/'));
-    parts.into_iter().find_map(|part| part.strip_prefix(PREFIX)?.strip_suffix(SUFFIX))
+    parts(cgroup).find_map(|part| part.strip_prefix(PREFIX)?.strip_suffix(SUFFIX))
+}
+
+/// Says whether a process is in the unit of the web part, by its `/proc/PID/cgroup`.
+pub fn is_of_web(cgroup: &str) -> bool {
+    parts(cgroup).any(|part| part == WEB)
+}
+
+fn parts(cgroup: &str) -> impl Iterator<Item = &str> {
+    cgroup.lines().filter_map(|line| line.splitn(3, ':').nth(2)).flat_map(|path| path.split('/'))
 }
 
 /// How far a unit is.
@@ -101,6 +110,7 @@ mod tests {
     fn a_process_is_known_by_its_units_name_in_any_hierarchy() {
         let unified = "0::/agent-orchestrator.slice/agent-orchestrator-session@b-1.service\n";
         assert_eq!(agent_of(unified), Some("b-1"));
+        assert!(is_of_web("0::/agent-orchestrator.slice/agent-orchestrator-web.service\n") && !is_of_web(unified));
         let legacy = "9:pids:/\n1:name=systemd:/a.slice/agent-orchestrator-session@b_1.service/below\n0::/\n";
         assert_eq!(agent_of(legacy), Some("b_1"));
         for stranger in [

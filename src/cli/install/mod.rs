@@ -69,12 +69,18 @@ const FILES: [(&str, &str); 14] = [
     unit_file!("agent-orchestrator.sysctl.conf", "share/agent-orchestrator/sysctl.conf"),
 ];
 
+/// Lets the modes of what is written be as they are named: other users have to read it, whatever the umask of who installs.
+pub fn readable_by_all() {
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
+}
+
 /// Installs.
 ///
 /// # Errors
 /// When a file cannot be written or a tool fails.
 pub fn run(arguments: &Arguments) -> Outcome {
     let Arguments { root, prefix, listen } = arguments;
+    readable_by_all();
     let top = root.join(prefix.strip_prefix("/").unwrap_or(prefix));
     let _held = hold(&top)?;
     let program = std::env::current_exe().context("cannot find this program")?;
