@@ -204,6 +204,10 @@ in
         assertion = cfg.web.hostName != null -> cfg.web.enable;
         message = "${at "web.hostName"}: there is nothing behind it. Set ${at "web.enable"}.";
       }
+      {
+        assertion = lib.hasInfix ":" cfg.web.listenAddress -> lib.hasPrefix "[" cfg.web.listenAddress;
+        message = "${at "web.listenAddress"}: `${cfg.web.listenAddress}` has a colon and no brackets. Write an IPv6 address as `[fd7a::1]`, and no port.";
+      }
     ]
     ++ map (
       { path, text }:

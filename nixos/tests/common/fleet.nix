@@ -51,6 +51,12 @@
       prompt = "begin";
       enable = false;
     };
+    tim = {
+      kind = "task";
+      dir = "tim";
+      prompt = "begin";
+      enable = false;
+    };
     cid = {
       dir = "cid";
       prompt = "begin";

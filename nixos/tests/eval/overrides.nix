@@ -37,6 +37,20 @@ in
       "services.agentOrchestrator.web: nobody is asked for a password. Set `basicAuthFile`, or OPENCODE_SERVER_PASSWORD in an `environmentFile`."
     ];
   };
+  "test: what is odd and allowed is warned of" = {
+    expr =
+      (evaluate (withExample {
+        backends.claude.env.ANTHROPIC_API_KEY = "x";
+        agents.orchestrator.watch = "none";
+        web.hostName = lib.mkForce null;
+        web.firewallInterface = "tailscale0";
+      })).warnings;
+    expected = [
+      "services.agentOrchestrator.backends.claude.env.ANTHROPIC_API_KEY: everybody on the host can read it. Put it into an environmentFile if it is a secret."
+      "services.agentOrchestrator.web.firewallInterface: there is no virtual host to open a port for. Set `hostName`."
+      "services.agentOrchestrator.agents.orchestrator: it has `watch = \"none\"` and a calendar; if it dies, nothing is left to be woken."
+    ];
+  };
   "test: another user may do what the default one may" = {
     expr =
       lib.hasInfix ''subject.user !== "bob")''

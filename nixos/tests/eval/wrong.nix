@@ -119,6 +119,10 @@ in
     change.stateDir = "/srv/proj/builder/state";
     said = "services.agentOrchestrator.stateDir: `/srv/proj/builder/state` lies in `/srv/proj/builder`, where agents write. Choose a folder elsewhere.";
   };
+  "an IPv6 address without brackets" = {
+    change.web.listenAddress = lib.mkForce "fd7a::1";
+    said = "services.agentOrchestrator.web.listenAddress: `fd7a::1` has a colon and no brackets. Write an IPv6 address as `[fd7a::1]`, and no port.";
+  };
   "a host name with nothing behind it" = {
     change.web.enable = lib.mkForce false;
     said = "services.agentOrchestrator.web.hostName: there is nothing behind it. Set services.agentOrchestrator.web.enable.";

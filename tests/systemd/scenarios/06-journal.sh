@@ -22,6 +22,8 @@ promise "a phase's end is a notice" has EVENT=sequence-complete PRIORITY=5
 promise "a line says whom it is about" grep -q '^builder: ' <(has AGENT=builder)
 stamped() { has | grep -E '^(<[0-9]>|[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{2}:[0-9]{2})'; }
 promise "no line has a second stamp or level" not stamped
-promise "every line is the supervisor's own" test -z "$(journalctl -q --output=json -u "$supervisor" _COMM=agent-orchestra | grep -v '"EVENT"')"
-promise "what a session unit prints is under its own name" journalctl --quiet -u "$(session builder)"
+# systemd's own lines of the unit are left out.
+own() { journalctl -q --output=json _SYSTEMD_UNIT="$supervisor"; }
+promise "every line is the supervisor's own" test -z "$(own | grep -v '"EVENT"')"
+promise "and there are some" test -n "$(own)"
 done_with

@@ -31,7 +31,7 @@ promise "systemd-analyze verify is clean" verify "$supervisor" "$(session ada)" 
 writable() {
     sort | awk '{ for (place in seen) if (index($0 "/", place "/") == 1) next; seen[$0]; print }'
 }
-find_writable='find / ( -path /proc -o -path /sys -o -path /dev ) -prune -o -type d -writable -print'
+find_writable='find / ( -path /proc -o -path /sys -o -path /dev -o -path /nix/store ) -prune -o -type d -writable -print'
 writes_only() {
     local found
     found=$(writable | paste -s -d ' ')
@@ -68,8 +68,9 @@ for verb in wake run; do
         of_unit agent-orchestrator-$verb@probe.service "/tmp /var/lib/agent-orchestrator /var/tmp"
 done
 [[ -e /etc/agent-orchestrator/web.env ]] || install -m 600 /dev/null /etc/agent-orchestrator/web.env
-# The module lets it into the projects as well.
-projects=${SCENARIO_UNITS:+/srv/fleet }
+# Where the module has a web part, it lets it into the projects as well.
+projects=
+[[ $(prop agent-orchestrator-web ReadWritePaths) != */srv/fleet* ]] || projects="/srv/fleet "
 promise "the web part in no other than the shared home, its projects and /tmp" \
     of_unit agent-orchestrator-web.service "$projects/tmp /var/lib/agent-orchestrator/home /var/tmp"
 promise "an agent writes its own folder" inside ada touch /srv/fleet/ada/mine

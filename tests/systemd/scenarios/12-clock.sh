@@ -9,8 +9,8 @@ wake=agent-orchestrator-wake@ada run=agent-orchestrator-run@upgrader
 interval=120
 heard() { [[ $(cat "/srv/fleet/$1/heard" 2>/dev/null | grep -c time-to-wake) == "$2" ]]; }
 runs() { [[ $(cat /srv/fleet/upgrader/runs 2>/dev/null | wc -l) == "$1" ]]; }
-# set_clock DAY TIME: to a day of the week that begins with Monday, 4 January 2027.
-set_clock() { date --set="2027-01-$((3 + $1)) $2 UTC" >/dev/null; }
+# set_clock DAY TIME: to a day of the week that begins with Monday, 5 January 2037.
+set_clock() { date --set="2037-01-$((4 + $1)) $2 UTC" >/dev/null; }
 next_is() { [[ $(prop "$1.timer" NextElapseUSecRealtime) == *"$2"* ]]; }
 if ((SCENARIO_BOOT == 2)); then
     # This boot's clock is the host's, which is behind that of the first one by far.
@@ -54,7 +54,7 @@ promise "each" runs 1
 promise "STATUS= is true" status_is_true
 set_clock 1 11:30
 promise "set back, it goes on by the clock as it is" within 5 next_is "$wake" "12:00:00 UTC"
-promise "at the day as it is" next_is "$run" "2027-01-10 02:00:00 UTC"
+promise "at the day as it is" next_is "$run" "2037-01-11 02:00:00 UTC"
 promise "and nobody is woken by that" heard ada 1
 set_clock 1 11:59:55
 promise "the coming hour counts" within 10 heard ada 2
