@@ -8,9 +8,9 @@ was_away() { touch --date='9 days ago' "/var/lib/systemd/timers/stamp-$1.timer";
 if ((SCENARIO_BOOT == 2)); then
     promise "the boot starts the fleet" within 20 is_up "$supervisor"
     promise "and its timers" is_up "$wake.timer" "$run.timer"
-    promise "after a downtime over several of its times a wake comes" within 20 heard 3
+    promise "after a downtime over several of its times a wake comes" within 20 heard 4
     promise "so does a run" within 20 runs 6
-    promise "the wake only once" not within 3 heard 4
+    promise "the wake only once" not within 3 heard 5
     promise "and the run" runs 6
     promise "the calendars go on from now" test "$(prop "$wake.timer" NextElapseUSecRealtime)" != ""
     done_with
@@ -111,6 +111,14 @@ promise "the wake comes" within 15 heard 2
 promise "once, though it was asked twice" not within 3 heard 3
 promise "the run left alone what works" runs 5
 promise "nothing is kept any more" test "$(find /var/lib/agent-orchestrator/spool -type f | wc -l)" = 0
+pid=$(supervisor_pid)
+kill -STOP "$pid"
+systemctl --no-block start "$wake.service"
+refused() { (($(prop "$wake.service" NRestarts) > 0)); }
+promise "a supervisor that hangs answers no wake, and is asked again" within 40 refused
+kill -KILL "$pid"
+promise "the next one is" within 30 heard 3
+promise "once" not within 3 heard 4
 ((failed)) && done_with
 was_away "$wake"
 was_away "$run"
