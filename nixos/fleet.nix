@@ -38,6 +38,22 @@ rec {
   backendOf = agent: if agent.backend == null then cfg.defaults.backend else agent.backend;
 
   # Whether `ProtectHome=` hides it.
+  # What of a unit's confinement lets it write in these folders, as far as it sees them; missing ones are left out.
+  writable =
+    paths:
+    let
+      inherit (lib.partition isHome (lib.unique paths)) right wrong;
+      setting = map (path: word "-${path}");
+    in
+    {
+      ReadWritePaths = setting wrong;
+    }
+    // lib.optionalAttrs (right != [ ]) {
+      # Of all homes it sees these folders only.
+      ProtectHome = lib.mkDefault "tmpfs";
+      BindPaths = setting right;
+    };
+
   isHome =
     path:
     lib.any (folder: isBelow folder path) [

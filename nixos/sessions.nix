@@ -21,29 +21,17 @@ let
   homeOf =
     session: if session.user == null then cfg.homeDir else config.users.users.${session.user}.home;
 
-  # Its folders, as far as the unit sees them and may write there; the others stay as the package has them.
+  # Its folders; the others stay as the package has them.
   folders =
     session:
-    let
-      paths = lib.unique (
-        [
-          (fleet.dirOf session)
-          (homeOf session)
-          cfg.logDir
-        ]
-        ++ session.readWritePaths
-      );
-      inherit (lib.partition fleet.isHome paths) right wrong;
-      setting = map (path: fleet.word "-${path}");
-    in
-    {
-      ReadWritePaths = setting wrong;
-    }
-    // lib.optionalAttrs (right != [ ]) {
-      # Of all homes it sees these folders only.
-      ProtectHome = lib.mkDefault "tmpfs";
-      BindPaths = setting right;
-    };
+    fleet.writable (
+      [
+        (fleet.dirOf session)
+        (homeOf session)
+        cfg.logDir
+      ]
+      ++ session.readWritePaths
+    );
 
   serviceConfig =
     session:

@@ -32,11 +32,11 @@ in
           ])
         ];
         WorkingDirectory = lib.mkDefault (fleet.literal cfg.homeDir);
-        ReadWritePaths = map (path: fleet.word "-${path}") [
-          cfg.projectDir
-          cfg.homeDir
-        ];
       }
+      // fleet.writable [
+        cfg.projectDir
+        cfg.homeDir
+      ]
       // fleet.identity
       // fleet.environmentFiles [ web.environmentFile ];
     };

@@ -37,6 +37,26 @@ in
       "services.agentOrchestrator.web: nobody is asked for a password. Set `basicAuthFile`, or OPENCODE_SERVER_PASSWORD in an `environmentFile`."
     ];
   };
+  "test: a web part whose home lies in a home sees that one" = {
+    expr =
+      let
+        changed = evaluate (withExample {
+          homeDir = "/home/fleet";
+        });
+      in
+      {
+        inherit (changed.systemd.services.agent-orchestrator-web.serviceConfig)
+          ProtectHome
+          BindPaths
+          ReadWritePaths
+          ;
+      };
+    expected = {
+      ProtectHome = "tmpfs";
+      BindPaths = [ "-/home/fleet" ];
+      ReadWritePaths = [ "-/srv/proj" ];
+    };
+  };
   "test: what is odd and allowed is warned of" = {
     expr =
       (evaluate (withExample {
