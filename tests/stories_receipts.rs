@@ -66,7 +66,8 @@ fn what_a_dying_program_had_kept_is_delivered_to_the_next_one() {
     let mut story = in_a_turn();
     story.dies("one", Exit::Code(1));
     story.pass_s(20);
-    assert_eq!(story.pane("one").taken, [LONG], "the next program gets it: it never reached the conversation");
+    let marked = format!("(possibly repeated) {LONG}");
+    assert_eq!(story.pane("one").taken, [marked], "the next program gets it: nobody was told that it came");
 
     let mut story = in_a_turn();
     story.tell("one", idle());
@@ -96,6 +97,24 @@ fn what_a_dying_program_had_kept_is_delivered_to_the_next_one() {
     story.wake();
     story.pass_s(20);
     assert_eq!(story.pane("one").taken, [format!("(possibly repeated) {LONG}")], "nobody listened meanwhile");
+}
+
+#[test]
+fn a_program_of_which_receipts_are_known_is_known_by_the_next_supervisor() {
+    let mut story = Story::new(&PAIR.replace("supports_resume", "queues_while_busy = true\nsupports_resume"));
+    story.pass_s(10);
+    story.tell("one", Told::Receipt { text: "earlier".to_owned() });
+    story.tell("one", Told::Working);
+    shows(&mut story, "one", BUSY);
+    story.kill_supervisor();
+    story.wake();
+    story.pass_s(5);
+    story.ask(story::send_queued("one", LONG));
+    story.pass_s(3);
+    assert_eq!(story.pane("one").taken, [LONG], "its turn goes on, and nothing was told to this supervisor");
+    story.dies("one", Exit::Code(1));
+    story.pass_s(20);
+    assert_eq!(story.pane("one").taken, [format!("(possibly repeated) {LONG}")]);
 }
 
 #[test]

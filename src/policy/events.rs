@@ -144,6 +144,9 @@ impl Supervisor {
         heard.last.insert(event.source, (at, event.told.line()));
         if event.source.gives_receipts() && !heard.is_mute {
             heard.gives_receipts.get_or_insert(at.mono);
+            if let Some(state) = self.state.agents.get_mut(name) {
+                state.receipts_run = Some(run);
+            }
         }
         match &event.told {
             Told::Working

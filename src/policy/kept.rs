@@ -2,7 +2,8 @@
 //!
 //! They count as delivered: the input box has shown that the program has them. Their receipts come when the turn has
 //! ended (Claude Code 2.1.197) or at once (2.1.329); in neither case are they in the conversation before. A program that
-//! dies before that takes them with it, and its next start gets them again: marked where a receipt leaves room for doubt.
+//! dies before that takes them with it, and its next start gets them again: marked, since it may have begun with them and
+//! died before it told.
 
 use std::time::Duration;
 
@@ -40,14 +41,14 @@ impl AgentState {
 
     /// Keeps a message whose receipt has come in mid-turn until the turn's end.
     pub(super) fn keep_until_end(&mut self, mut message: Message) {
-        message.repeat();
+        message.progress = Progress::Queued;
         self.keep(message);
     }
 
     /// Queues again what the program took with it when it ended.
     pub(super) fn queue_kept(&mut self) {
         for mut message in std::mem::take(&mut self.kept).into_iter().rev() {
-            message.progress = Progress::Queued;
+            message.repeat();
             if self.queue.iter().all(|known| known.id != message.id) {
                 self.queue.insert(0, message);
             }
@@ -56,10 +57,10 @@ impl AgentState {
 }
 
 impl Supervisor {
-    /// Marks what programs kept while nobody listened: its receipts may have come.
+    /// Takes what programs kept while nobody listened for begun with: its receipts may have come.
     pub(super) fn doubt_kept(&mut self) {
         for message in self.state.agents.values_mut().flat_map(|state| &mut state.kept) {
-            message.repeat();
+            message.progress = Progress::Queued;
         }
     }
 

@@ -200,6 +200,7 @@ impl Supervisor {
         }
         live.heard.gives_receipts = None;
         live.heard.is_mute = true;
+        state.receipts_run = None;
         if message.text.starts_with(REPEATED) {
             return false;
         }

@@ -62,6 +62,7 @@ impl Supervisor {
         if let Some(live) = self.agents.get_mut(name) {
             live.adopted_run = Some(run);
             live.heard = Heard::of(run);
+            live.heard.gives_receipts = state.receipts_run.filter(|told| *told == run).map(|_| turn.now.mono);
         }
         if is_lifted {
             return self.started_by_a_person(name, turn);

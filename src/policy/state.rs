@@ -91,6 +91,9 @@ pub struct AgentState {
     /// Messages that its program has taken and keeps for after its turn; their receipts are missing.
     #[serde(default)]
     pub kept: Vec<Message>,
+    /// The run whose program tells of its prompts, as it has shown; none where a receipt did not come.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receipts_run: Option<u64>,
     /// Its account is open again, and it follows then.
     #[serde(default)]
     pub release: Option<Moment>,
@@ -301,6 +304,7 @@ impl AgentState {
             fresh: false,
             queue: Vec::new(),
             kept: Vec::new(),
+            receipts_run: None,
             answers: BTreeMap::new(),
             release: None,
             old_banner: None,

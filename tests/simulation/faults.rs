@@ -370,7 +370,10 @@ impl World {
 
     fn dialog_over(&mut self, agent: &str, number: u64) {
         let Some(program) = self.program(agent).filter(|program| program.number == number) else { return };
-        if program.dialog.take().is_some() {
+        if let Some(dialog) = program.dialog.take() {
+            if dialog == Dialog::Permission {
+                self.tells_answer(agent);
+            }
             self.wrote(agent);
             self.dequeues(agent);
         }

@@ -1,5 +1,7 @@
 //! What programs do with their prompts: work, claim, review, wait, hit limits, end.
 
+use std::path::PathBuf;
+
 use agent_orchestrator::policy::agent_event::Refusal;
 use agent_orchestrator::policy::fleet::Kind;
 use agent_orchestrator::policy::observation::Exit;
@@ -101,7 +103,8 @@ impl World {
         let (number, works) = (program.number, program.works());
         let prompt = match submitted {
             Input::Ours { message, text } => {
-                self.oracle.delivery.taken(agent, message, &text, number);
+                let read = self.read_through(&text);
+                self.oracle.delivery.taken(agent, message, &read, number);
                 Prompt { message: Some(message), text }
             }
             Input::Draft { text, .. } => {
@@ -115,6 +118,13 @@ impl World {
         } else {
             self.begin_turn(agent, &[prompt]);
         }
+    }
+
+    /// Returns what a prompt says: where it points to a file, what stands there.
+    fn read_through(&self, prompt: &str) -> String {
+        let named = |path: &&PathBuf| prompt.contains(&*path.to_string_lossy());
+        let file = self.disk.keys().find(named).filter(|_| prompt.starts_with("A message for you stands in"));
+        file.and_then(|path| self.disk.get(path)).map_or_else(|| prompt.to_owned(), Clone::clone)
     }
 
     /// A person submits what the supervisor has pasted behind a draft, or before one.

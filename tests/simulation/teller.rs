@@ -410,6 +410,16 @@ impl World {
         }
     }
 
+    /// A person has answered: what was asked for is done, and the turn ends.
+    pub fn tells_answer(&mut self, agent: &str) {
+        match self.teller_of(agent) {
+            Teller::Claude | Teller::Gemini | Teller::Opencode => {
+                self.tells(agent, vec![Told::Working, Told::Idle { ended: true }]);
+            }
+            Teller::Silent | Teller::Codex => {}
+        }
+    }
+
     /// A program ends in an orderly way.
     pub fn tells_farewell(&mut self, agent: &str, why: &str) {
         if matches!(self.teller_of(agent), Teller::Claude | Teller::Gemini) {

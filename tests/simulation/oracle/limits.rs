@@ -49,6 +49,11 @@ impl Limits {
     }
 
     pub fn judge(&mut self, seen: &Step, after: &State, world: &World, sessions: &Sessions) -> Verdict {
+        // What was told before an account was opened says nothing of its next hold.
+        for event in seen.events(EventKind::LimitLifted) {
+            let account = event.more.get("account").and_then(|account| account.as_str());
+            self.told.retain(|agent| Some(world.account_of(agent).as_str()) != account);
+        }
         for observation in seen.told {
             if let Observation::Told { agent, event, .. } = observation {
                 self.heard(agent, &event.told);
