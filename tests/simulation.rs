@@ -52,6 +52,8 @@ mod setup;
 mod slips;
 #[path = "simulation/teller.rs"]
 mod teller;
+#[path = "simulation/words.rs"]
+mod words;
 #[path = "simulation/world.rs"]
 mod world;
 

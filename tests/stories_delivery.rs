@@ -4,6 +4,7 @@ mod story;
 
 use std::time::Duration;
 
+use agent_orchestrator::policy::message::Progress;
 use agent_orchestrator::policy::observation::Exit;
 use agent_orchestrator::policy::request::{Reason, Reply, Request};
 use story::Story;
@@ -250,4 +251,24 @@ fn who_sent_to_an_agent_that_dies_over_it_hears_that_it_may_have_arrived() {
     assert_eq!(reason, Reason::Unconfirmed);
     assert!(error.contains("typed into `worker`, and nothing has proved"), "{error}");
     assert_eq!(failed(&story.replies[&queued]).0, Reason::NotRunning, "never typed, and taken back");
+}
+
+#[test]
+fn a_text_that_was_never_shown_has_not_arrived_because_a_person_types() {
+    let mut story = Story::new(ONE);
+    story.pass_s(5);
+    story.pane("worker").loses_pastes = 1;
+    story.send("worker", "hello there", 60);
+    story.kill_supervisor();
+    for message in &mut story.saved.agents.get_mut("worker").expect("known").queue {
+        message.progress = Progress::Submitted { since: story.now.moment(), presses: 1, shown: false };
+    }
+    "rm -rf build &&".clone_into(&mut story.pane("worker").input);
+    story.wake();
+    story.pass_s(30);
+    assert!(!story.told().contains("message m1 delivered"));
+    story.pane("worker").input.clear();
+    story.output("worker");
+    story.pass_s(30);
+    assert_eq!(story.pane("worker").taken, ["(possibly repeated) hello there"]);
 }

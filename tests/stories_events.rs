@@ -296,3 +296,38 @@ fn a_context_that_fills_is_answered_as_its_screen_would_be() {
     story.pass_s(2000);
     assert_eq!(story.pane("one").taken.len(), 1);
 }
+
+#[test]
+fn a_person_may_begin_another_conversation_whose_end_of_turn_was_lost() {
+    let mut story = pair();
+    story.tell("one", Told::Conversation { id: "own".to_owned() });
+    story.tell("one", Told::Working);
+    let tells = |story: &mut Story, told: Told| {
+        let conversation = Some("cleared".to_owned());
+        let event = AgentEvent { source: Source::ClaudeHook, time: story.now.wall, conversation, told };
+        story.turn(vec![Observation::Told { agent: "one".to_owned(), run: 1, event }]);
+    };
+    tells(&mut story, Told::SessionStart { how: "startup".to_owned() });
+    tells(&mut story, idle());
+    assert_eq!(story.state_of("one"), "working", "a program of its own has begun there");
+    tells(&mut story, Told::SessionStart { how: "clear".to_owned() });
+    tells(&mut story, idle());
+    assert_ne!(story.state_of("one"), "working");
+    tells(&mut story, Told::Conversation { id: "cleared".to_owned() });
+    assert_eq!(story.saved.agents["one"].conversation.as_deref(), Some("cleared"));
+}
+
+#[test]
+fn a_refusal_that_only_the_supervisor_before_heard_opens_no_account() {
+    let mut story = Story::new(&PAIR.replace("supports_resume", "events = \"claude\"\nsupports_resume"));
+    story.pass_s(10);
+    story.pane("one").tells = true;
+    story.tell("one", refused(Refusal::Limit, "You've hit your session limit · resets 4:30am"));
+    story.pass_s(30 * 60 + 36);
+    assert_eq!(story.pane("one").taken.len(), 1, "it is asked, and works");
+    story.tell("one", refused(Refusal::Limit, "You've hit your session limit"));
+    story.kill_supervisor();
+    story.wake();
+    story.pass_s(60);
+    assert_eq!(story.saved.limits.len(), 1, "its screen shows nothing of the refusal: {}", story.told());
+}

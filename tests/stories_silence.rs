@@ -250,3 +250,31 @@ fn status_tells_for_how_long_the_state_has_lasted_that_it_names() {
         ("limited for 9 s".to_owned(), "limited for 9 s".to_owned())
     );
 }
+
+#[test]
+fn another_last_line_after_a_restart_is_no_silence() {
+    let after = |line: &str| {
+        let mut story = silent_for(0);
+        shows(&mut story, "one", "the first is done");
+        story.pass_s(200);
+        story.kill_supervisor();
+        line.clone_into(&mut story.pane("one").above);
+        story.pass_s(80);
+        story.wake();
+        story.pass_s(60);
+        story.pane("one").run
+    };
+    assert_eq!(after("the first is done"), 2, "silent through the restart");
+    assert_eq!(after("the second is done"), 1, "it has worked while nobody looked");
+}
+
+#[test]
+fn a_screen_that_could_not_be_read_is_looked_at_again_though_nothing_is_written() {
+    let mut story = silent_for(0);
+    shows(&mut story, "one", "esc to interrupt");
+    assert_eq!(story.state_of("one"), "working");
+    "You've hit your session limit · resets 6am".clone_into(&mut story.pane("one").above);
+    story.turn(vec![Observation::Looked { agent: "one".to_owned(), screen: Err("no answer".to_owned()) }]);
+    story.pass_s(35);
+    assert_eq!(story.saved.limits.len(), 1, "{}", story.told());
+}

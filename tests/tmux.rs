@@ -13,7 +13,7 @@ use std::rc::Rc;
 use agent_orchestrator::daemon::paths::SOCKET_PATH_MAX;
 use agent_orchestrator::daemon::reactor::Part;
 use agent_orchestrator::policy::message::MessageId;
-use agent_orchestrator::policy::observation::{Exit, SessionSeen};
+use agent_orchestrator::policy::observation::{Exit, Observation, SessionSeen};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, pthread_sigmask};
 use nix::unistd::Pid;
 use tmux_driver::{Driver, pids_with, until_file};
@@ -336,17 +336,19 @@ fn the_agents_own_pane_is_meant_whatever_people_add() {
 }
 
 #[test]
-fn a_lost_client_is_replaced_without_a_word() {
+fn a_lost_client_is_replaced_and_the_screen_is_to_be_looked_at() {
     let mut driver = Driver::new();
     driver.start("bob", 1, ECHO);
     assert_eq!(driver.session("bob"), running(1));
     driver.screen_with("bob", "hello");
     let clients = driver.clients("bob");
+    driver.forget();
     for client in &clients {
         signal(*client, Signal::SIGKILL);
     }
     driver.until_another_client("bob", &clients);
-    assert_eq!(driver.unheard_sessions("bob"), [], "nothing is to be told");
+    driver.until("output", |seen| matches!(seen, Observation::Output { .. }).then_some(()));
+    assert_eq!(driver.unheard_sessions("bob"), [], "nothing is to be told of the session");
     driver.sessions.find("bob");
     assert_eq!(driver.session("bob"), running(1));
     driver.type_line("bob", "again");

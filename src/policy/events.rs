@@ -2,7 +2,7 @@
 //!
 //! What is told becomes a reading beside those of the screen, so that limits, health, silence and delivery weigh both
 //! alike. It takes the place of the screen's opinion whether a turn runs; banners and dialogs on the screen stand. A
-//! screen that says otherwise for [`DRIFT_MAX`], with the agent's output as third witness, is believed instead until
+//! screen that says otherwise for [`DRIFT_MAX`](super::drift::DRIFT_MAX), with the agent's output as third witness, is believed instead until
 //! the program tells something again: a turn that a person interrupts ends without a word.
 
 use std::collections::BTreeMap;
@@ -10,13 +10,9 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::action::Action;
-use super::activity::WORKING;
 use super::agent_event::{AgentEvent, Refusal, Source, Told};
-use super::event::EventKind;
 use super::fleet::Backend;
-use super::live::{AgentLive, Look, Obstacle};
-use super::message::Message;
+use super::live::{Look, Obstacle};
 use super::now::{Moment, Mono, Now};
 use super::reading::{Meaning, Reading, Region};
 use super::reset_time;
@@ -26,12 +22,10 @@ use super::status;
 use super::watch::shows_work;
 use super::{Supervisor, Turn};
 
-/// A screen that disagrees with what is told for so long is believed.
-pub const DRIFT_MAX: Duration = Duration::from_secs(30);
 /// The end of a turn that is told so soon after its refusal is the same one.
 const SAME_END_MAX: Duration = Duration::from_secs(5);
 /// A look so soon after an event may show what was before it.
-const SETTLE: Duration = Duration::from_secs(1);
+pub(super) const SETTLE: Duration = Duration::from_secs(1);
 /// So much of the context filled is worth a warning, as the screens of the programs have it.
 const CONTEXT_WARN_PERCENT: u8 = 90;
 /// The most allowances that are kept of one agent.
@@ -58,7 +52,7 @@ pub(super) struct Heard {
     /// Its interface did not take a message: from then on everything is typed.
     pub takes_no_posts: bool,
     /// The screen has shown work since then though none is told.
-    strange_work: Option<Mono>,
+    pub strange_work: Option<Mono>,
     context: Option<(u8, Moment)>,
     allowances: BTreeMap<String, (u8, Option<DateTime<Utc>>, Moment)>,
     /// What each source told last.
@@ -107,7 +101,7 @@ impl Heard {
     /// has a conversation of its own.
     fn is_of_another(&self, event: &AgentEvent) -> bool {
         let (Some(of), Some(own)) = (&event.conversation, &self.conversation) else { return false };
-        of != own && self.works() == Some(true)
+        of != own && self.works() == Some(true) && !is_cleared(&event.told)
     }
 
     /// Returns when its turn ended, where it has told so last.
@@ -177,6 +171,7 @@ impl Supervisor {
                 }
             }
             Told::SessionEnd { .. } => heard.doing = None,
+            Told::SessionStart { .. } if is_cleared(&event.told) => heard.conversation.clone_from(&event.conversation),
             Told::SessionStart { .. } => {}
         }
     }
@@ -220,40 +215,6 @@ impl Supervisor {
         heard.is_some() || self.backend_of(name).is_some_and(Backend::shows_work)
     }
 
-    /// Decides for every agent whether its screen has disagreed for too long with what it tells.
-    pub(super) fn weigh_drifts(&mut self, turn: &mut Turn) {
-        let names: Vec<String> = self.agents.keys().cloned().collect();
-        for name in &names {
-            let shows_work = self.backend_of(name).is_some_and(Backend::shows_work);
-            let Some(live) = self.agents.get_mut(name).filter(|live| shows_work && !live.looking) else { continue };
-            let Some(since) = disagreement(live, turn.now, turn) else { continue };
-            let due = since + DRIFT_MAX;
-            if due > turn.now.mono {
-                turn.due(due);
-            } else {
-                self.drifted(name, turn);
-            }
-        }
-    }
-
-    fn drifted(&mut self, name: &str, turn: &mut Turn) {
-        let (Some(state), Some(live)) = (self.state.agents.get_mut(name), self.agents.get_mut(name)) else { return };
-        let Some(doing) = &live.heard.doing else { return };
-        state.drifts = state.drifts.saturating_add(1);
-        live.heard.overruled = true;
-        live.heard.strange_work = None;
-        // What it tells is not to be relied on: it may have begun with what it had kept.
-        state.kept.iter_mut().for_each(Message::repeat);
-        let text = format!(
-            "its screen and what it tells ({}: {}) disagree for {} s; the screen counts until it tells something again",
-            doing.source.word(),
-            doing.told.line(),
-            DRIFT_MAX.as_secs()
-        );
-        turn.act(Action::Record(self.about(name, EventKind::Drift, &text, turn.now)));
-        self.look_again(name, turn);
-    }
-
     /// Returns what `explain` tells of each source of events, and of what is used up.
     pub(super) fn heard_sources(&self, name: &str, now: Now) -> Vec<status::Source> {
         let Some(heard) = self.agents.get(name).map(|live| &live.heard) else { return Vec::new() };
@@ -288,45 +249,16 @@ impl Supervisor {
     }
 }
 
+/// Says whether a person has begun another conversation in the program that is listened to: one that the agent has
+/// started begins with "startup".
+fn is_cleared(told: &Told) -> bool {
+    matches!(told, Told::SessionStart { how } if how == "clear")
+}
+
 /// Says whether this tells no more than that the turn has ended which was refused: opencode tells both.
 fn is_end_of_refused(doing: &Doing, told: &Told, now: Now) -> bool {
     let is_same = matches!(told, Told::Idle { ended } if !ended || now.since(doing.at) <= SAME_END_MAX);
     is_same && matches!(doing.told, Told::Refused { .. })
-}
-
-/// Returns since when the screen says otherwise than the program, with its output as third witness.
-fn disagreement(live: &mut AgentLive, now: Now, turn: &mut Turn) -> Option<Mono> {
-    let look = live.look.as_ref().filter(|look| !matches!(look.obstacle, Some(Obstacle::Unreadable(_))))?;
-    let (told, at) = live.heard.in_force().map(|doing| (doing.told.clone(), doing.at.mono))?;
-    let quiet_at = live.output.map_or(at, |output| output + WORKING).max(at);
-    let shows = look.seen.first().map(|reading| reading.meaning);
-    match told {
-        Told::Working => {
-            let rests = matches!(shows, None | Some(Meaning::Idle)) && look.input != Some(InputBox::Absent);
-            if rests && quiet_at > now.mono {
-                turn.due(quiet_at);
-            }
-            (rests && quiet_at <= now.mono && look.at.mono >= at).then_some(quiet_at)
-        }
-        Told::Idle { .. } => {
-            let works = shows_work(&look.seen) && quiet_at > now.mono && look.at.mono >= at + SETTLE;
-            if !works {
-                live.heard.strange_work = None;
-                return None;
-            }
-            Some(*live.heard.strange_work.get_or_insert(now.mono))
-        }
-        Told::Permission { .. }
-        | Told::Refused { .. }
-        | Told::Retrying { .. }
-        | Told::SessionStart { .. }
-        | Told::SessionEnd { .. }
-        | Told::Conversation { .. }
-        | Told::Receipt { .. }
-        | Told::Posted { .. }
-        | Told::Context { .. }
-        | Told::Allowance { .. } => None,
-    }
 }
 
 /// Puts what is told beside what a look has shown.

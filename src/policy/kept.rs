@@ -45,6 +45,13 @@ impl AgentState {
         self.keep(message);
     }
 
+    /// Takes what the program keeps for begun with: nobody listened, or it tells wrongly, and receipts may have come.
+    pub(super) fn doubt_kept(&mut self) {
+        for message in &mut self.kept {
+            message.progress = Progress::Queued;
+        }
+    }
+
     /// Queues again what the program took with it when it ended.
     pub(super) fn queue_kept(&mut self) {
         for mut message in std::mem::take(&mut self.kept).into_iter().rev() {
@@ -57,13 +64,6 @@ impl AgentState {
 }
 
 impl Supervisor {
-    /// Takes what programs kept while nobody listened for begun with: its receipts may have come.
-    pub(super) fn doubt_kept(&mut self) {
-        for message in self.state.agents.values_mut().flat_map(|state| &mut state.kept) {
-            message.progress = Progress::Queued;
-        }
-    }
-
     /// Decides for every agent whether what its program kept was taken back by a person.
     pub(super) fn weigh_kept(&mut self, turn: &mut Turn) {
         let names: Vec<String> = self.state.agents.keys().cloned().collect();

@@ -374,9 +374,13 @@ impl Supervisor {
     /// Takes in that an agent shows neither work nor a banner.
     fn rests(&mut self, name: &str, turn: &mut Turn) {
         let told = self.was_asked(name);
+        // Of a refusal that leaves nothing on the screen only who listened then knows.
+        let tells = self.backend_of(name).is_some_and(|backend| backend.events.is_some());
+        let listened = self.agents.get(name).and_then(|live| live.found_at);
+        let heard = |since: Moment| !tells || listened.is_some_and(|listened| listened <= since.mono);
         let answered = |limit: &Limit| {
-            matches!(&limit.hold, Hold::Probing { canary, since }
-                if canary == name && told && !limit.probe_lost && turn.now.since(*since) >= ANSWER_PROOF)
+            matches!(&limit.hold, Hold::Probing { canary, since } if canary == name
+                && told && heard(*since) && !limit.probe_lost && turn.now.since(*since) >= ANSWER_PROOF)
         };
         let answered = self.state.limits.iter().position(answered);
         if let Some(at) = answered.filter(|_| !self.shows_refusal(name)) {

@@ -96,6 +96,8 @@ pub(super) struct Look {
     pub seen: Vec<Reading>,
     /// What its last line says that it waits for.
     pub waiting: Option<chrono::DateTime<chrono::Utc>>,
+    /// Its last line of the agent's own words.
+    pub said: Option<String>,
 }
 
 /// Why a message waits.

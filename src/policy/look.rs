@@ -22,6 +22,7 @@ pub(super) fn unread(at: Moment) -> Look {
         readings: Vec::new(),
         seen: Vec::new(),
         waiting: None,
+        said: None,
     }
 }
 
@@ -30,14 +31,15 @@ pub(super) fn judge(screen: &Screen, backend: &Backend, at: Moment) -> Look {
     let rules = &*backend.screen;
     let input = rules.input_re.as_ref().map(|re| input_box::read(screen, re, rules.placeholder_re.as_ref()));
     let readings = reading::read_all(screen, rules);
-    let waiting = reading::last_line(screen, rules).and_then(|line| waiting_until(&line));
+    let said = reading::last_line(screen, rules);
+    let waiting = said.as_deref().and_then(waiting_until);
     let has_box = input.as_ref().is_some_and(|input| *input != InputBox::Absent);
     let shows_row = |re: &Pattern| screen.text_rows().iter().any(|row| re.regex().is_match(row));
     let is_starting = readings.first().is_some_and(|reading| reading.meaning == Meaning::Starting);
     let ready = !is_starting && rules.ready_re.as_ref().map_or(has_box, shows_row);
     let resumed = rules.resumed_re.as_ref().is_none_or(shows_row);
     let obstacle = obstacle(screen, backend, input.as_ref(), readings.first());
-    Look { at, obstacle, ready, resumed, input, seen: readings.clone(), readings, waiting }
+    Look { at, obstacle, ready, resumed, input, seen: readings.clone(), readings, waiting, said }
 }
 
 /// Says what keeps a message from being typed; `reading` is the strongest one.

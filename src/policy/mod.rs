@@ -14,6 +14,7 @@ mod conversation;
 pub mod death;
 pub mod delivery;
 mod draft;
+mod drift;
 pub mod event;
 mod events;
 pub mod fleet;
@@ -205,7 +206,7 @@ impl Supervisor {
         let fleet = Arc::clone(&self.fleet);
         self.take_fleet(&fleet, turn.now);
         self.doubt_typed();
-        self.doubt_kept();
+        self.state.agents.values_mut().for_each(AgentState::doubt_kept);
         turn.act(Action::Record(note(turn.now, EventKind::SupervisorStarted, "supervisor started")));
         self.mark_again(turn);
     }

@@ -84,10 +84,17 @@ impl Supervisor {
                     message.repeat();
                 }
             }
-            // A person types the next.
-            (Progress::Submitted { since, .. }, Some(InputBox::Holds(held))) if likeness(held) != Likeness::Ours => {
-                if is_steady(since) {
-                    self.finish(name, Outcome::Confirmed, turn);
+            // A person types the next; of a text that was never shown nobody knows whether it came before.
+            (Progress::Submitted { since, shown, .. }, Some(InputBox::Holds(held)))
+                if likeness(held) != Likeness::Ours =>
+            {
+                match (is_steady(since), *shown || message.is_repeated()) {
+                    (true, true) => {
+                        let outcome = if *shown { Outcome::Confirmed } else { Outcome::Unconfirmed };
+                        self.finish(name, outcome, turn);
+                    }
+                    (true, false) => message.repeat(),
+                    (false, _) => {}
                 }
             }
             // What was taken for lost stands there after all.

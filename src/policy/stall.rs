@@ -57,6 +57,11 @@ impl Supervisor {
             state.idle = None;
         } else if live.rest.is_none() {
             live.busy = None;
+            // Another last line than before a restart: it has worked while nobody looked.
+            let said = live.look.as_ref().and_then(|look| look.said.as_ref());
+            if said.is_some() && state.idle_line.is_some() && said != state.idle_line.as_ref() {
+                state.idle = None;
+            }
             live.rest = Some(state.idle.map_or(since, |idle| idle.mono));
         }
     }
@@ -153,6 +158,7 @@ impl Supervisor {
     }
 
     fn keep_rest(&mut self, name: &str, rest: Mono, turn: &mut Turn) {
+        let said = self.agents.get(name).and_then(|live| live.look.as_ref()?.said.clone());
         let Some(state) = self.state.agents.get_mut(name) else { return };
         if state.idle.is_some() {
             return;
@@ -163,5 +169,6 @@ impl Supervisor {
         }
         let wall = turn.now.wall - chrono::TimeDelta::from_std(lasted).unwrap_or_default();
         state.idle = Some(Moment { mono: rest, wall });
+        state.idle_line = said;
     }
 }

@@ -106,6 +106,9 @@ pub struct AgentState {
     /// It has been at rest since then.
     #[serde(default)]
     pub idle: Option<Moment>,
+    /// The last line that it wrote before that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idle_line: Option<String>,
     /// When it ran first, ever.
     #[serde(default)]
     pub first_started: Option<Moment>,
@@ -310,6 +313,7 @@ impl AgentState {
             old_banner: None,
             attention: None,
             idle: None,
+            idle_line: None,
             first_started: None,
             last_wake: None,
             wake_ordered: None,

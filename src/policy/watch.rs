@@ -109,6 +109,9 @@ impl Supervisor {
         let Some(live) = self.agents.get(name).filter(|live| reads && !live.looking && !live.typing) else { return };
         let due = match (&live.look, live.unseen, live.output) {
             (None, _, _) => turn.now.mono,
+            (Some(look), None, _) if matches!(look.obstacle, Some(Obstacle::Unreadable(_))) => {
+                look.at.mono + self.fleet.watchdog.signal_interval
+            }
             (Some(_), None, _) | (Some(_), _, None) => return,
             (Some(look), Some(unseen), Some(output)) => {
                 (output + QUIET).min(unseen + BUSY_LOOK).max(look.at.mono + LOOK_GAP)

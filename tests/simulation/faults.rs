@@ -351,7 +351,8 @@ impl World {
             (Some(program), _) if told => SessionSeen::Running { run: program.run },
             (None, Some((run, exit))) => died(run, exit),
             (None, None) if told => SessionSeen::Absent,
-            (Some(_) | None, _) => return,
+            (Some(_), _) => return self.tell_of(agent, Observation::Output { agent: agent.to_owned() }),
+            (None, _) => return,
         };
         self.tell_session(agent, seen);
     }

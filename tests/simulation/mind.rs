@@ -11,7 +11,7 @@ use super::account::Form;
 use super::agenda::{Event, Over};
 use super::clock::{HOUR, MINUTE, SECOND, span};
 use super::program::{Dialog, Health, Input, Program, Turn, Typed, said};
-use super::teller::Prompt;
+use super::teller::{Prompt, Teller};
 use super::world::World;
 
 /// What a broken conversation answers to everything.
@@ -136,7 +136,13 @@ impl World {
     }
 
     /// A program keeps a prompt for after its turn.
-    pub fn keeps(&mut self, agent: &str, prompt: Prompt) {
+    pub fn keeps(&mut self, agent: &str, mut prompt: Prompt) {
+        let is_in_conversation = self.teller_of(agent) == Teller::Opencode;
+        if let Some(message) = prompt.message.take_if(|_| is_in_conversation) {
+            let excused = self.is_disturbed(agent);
+            let number = self.program(agent).map(|program| program.number).unwrap_or_default();
+            self.oracle.delivery.prompted(agent, message, number, excused);
+        }
         self.tells_waiting(agent, &prompt.text);
         if let Some(program) = self.program(agent) {
             program.taken.push_back(prompt);

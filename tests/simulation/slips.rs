@@ -7,7 +7,7 @@ use agent_orchestrator::policy::observation::Observation;
 
 use super::agenda::{Event, Over};
 use super::clock::{MINUTE, SECOND};
-use super::program::{Dialog, Health, Input, Turn};
+use super::program::{Dialog, Health, Input, Style, Turn};
 use super::random::Random;
 use super::teller::{Astray, EARLIER_MAX, Prompt, Teller, wrong_kind};
 use super::world::World;
@@ -102,12 +102,13 @@ impl World {
             }
             Slip::NoWork if !works => self.tells(&agent, vec![Told::Working]),
             Slip::NoEnd if works => self.tells(&agent, vec![Told::Idle { ended: true }]),
-            Slip::NoQuestion => self.tells_question(&agent),
+            // Where the screen has no box, nothing belies it.
+            Slip::NoQuestion if program.style != Style::Blind => self.tells_question(&agent),
             Slip::WrongKind => mouth.wrong_kind = Some(wrong_kind(much)),
             Slip::Closed => mouth.closed = true,
             Slip::Unsure => mouth.unsure += count,
             Slip::Stopped | Slip::Cleared | Slip::Prompted => self.at_the_terminal(slip, &agent),
-            Slip::NoWork | Slip::NoEnd => {}
+            Slip::NoWork | Slip::NoEnd | Slip::NoQuestion => {}
         }
     }
 

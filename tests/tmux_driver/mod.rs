@@ -166,6 +166,11 @@ impl Driver {
         }
     }
 
+    /// Forgets what was told until now.
+    pub fn forget(&mut self) {
+        self.seen.clear();
+    }
+
     /// Tells the sessions that so much time has passed.
     pub fn later(&mut self, time: Duration) {
         let mut seen = Vec::new();

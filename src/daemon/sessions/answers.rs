@@ -172,6 +172,9 @@ impl Agent {
         };
         if tell {
             self.tell(SessionSeen::Running { run: there }, context);
+        } else if matches!(goal, Goal::Again { .. }) && !row.dead {
+            // What it wrote meanwhile was told to no client.
+            self.wrote(context);
         }
         let end = if row.dead { None } else { pidfd_of(row) };
         let end = end.and_then(|end| Watched::new(&context.reactor, &mut self.numbers, end).ok());

@@ -7,7 +7,7 @@ use agent_orchestrator::policy::agent_event::{Refusal, Told};
 use agent_orchestrator::policy::event::EventKind;
 use agent_orchestrator::policy::limit::Hold;
 use agent_orchestrator::policy::message::{Progress, Purpose};
-use agent_orchestrator::policy::observation::Observation;
+use agent_orchestrator::policy::observation::{Observation, SessionSeen};
 use agent_orchestrator::policy::state::State;
 
 use super::sessions::Sessions;
@@ -40,7 +40,6 @@ impl Limits {
 
     pub fn gone(&mut self, agent: &str) {
         self.knows.remove(agent);
-        self.told.remove(agent);
     }
 
     pub fn supervisor_ends(&mut self) {
@@ -73,8 +72,16 @@ impl Limits {
                 return broken("only a banner holds an account", format!("{agent}: {}", event.text));
             }
         }
+        for observation in seen.told {
+            if let Observation::Session { agent, seen: SessionSeen::Died { .. } | SessionSeen::Absent } = observation {
+                self.told.remove(agent);
+            }
+        }
         for action in &seen.turn.actions {
             match action {
+                Action::Start { agent, .. } => {
+                    self.told.remove(agent);
+                }
                 Action::Stop { agent } => self.judge_stop(agent, seen, world, sessions)?,
                 Action::Paste { agent, message, .. } => {
                     let queue = seen.before.agents.get(agent).map(|agent| &agent.queue);

@@ -176,7 +176,7 @@ impl World {
     fn is_unread(&self, name: &str, state: &LoopState) -> bool {
         let Some(origin) = self.origins.get(name) else { return false };
         let known = self.fleet.loop_named(name).is_some() && state.phase.is_some();
-        known && origin.trouble.is_none() && state.head.as_ref() != Some(&origin.head)
+        known && origin.trouble.is_none() && origin.bad_reads == 0 && state.head.as_ref() != Some(&origin.head)
     }
 }
 
