@@ -27,6 +27,15 @@ fn run(folder: &Path, arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
+/// Returns each of the files with its lines, without comments.
+fn shown(files: &BTreeMap<String, String>) -> String {
+    let shown = files.iter().map(|(name, text)| {
+        let text: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
+        format!("{name}\n  {}\n", text.join("\n  "))
+    });
+    shown.collect()
+}
+
 /// Returns every file below `folder` but the program, with its text; a link with where it leads.
 fn tree(folder: &Path) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
@@ -58,11 +67,6 @@ fn what_the_units_need_of_the_config_is_written_and_what_is_gone_is_removed() {
     run(folder.path(), &arguments);
     fs::write(&foreign, "[Service]\nMemoryMax=1G\n").unwrap();
     let written = tree(&out);
-    let shown = written.iter().map(|(name, text)| {
-        let text: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
-        format!("{name}\n  {}\n", text.join("\n  "))
-    });
-    let shown: String = shown.collect();
     expect![[r#"
         agent-orchestrator-run@upgrader.timer.d/10-fleet.conf
           [Timer]
@@ -89,7 +93,7 @@ fn what_the_units_need_of_the_config_is_written_and_what_is_gone_is_removed() {
         agent-orchestrator.target.wants/agent-orchestrator-wake@ada.timer
           -> /usr/local/lib/systemd/system/agent-orchestrator-wake@.timer
     "#]]
-    .assert_eq(&shown);
+    .assert_eq(&shown(&written));
 
     run(folder.path(), &arguments);
     assert_eq!(tree(&out), written, "a second time changes nothing");
@@ -105,6 +109,26 @@ fn what_the_units_need_of_the_config_is_written_and_what_is_gone_is_removed() {
     let left: Vec<String> = tree(&out).into_keys().collect();
     let ada = "agent-orchestrator-session@ada.service.d";
     assert_eq!(left, [format!("{ada}/10-fleet.conf"), format!("{ada}/20-mine.conf")]);
+}
+
+#[test]
+fn logs_in_a_home_hide_no_home_from_the_supervisor_which_reads_clones_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let fleet = FLEET.replace("\"logs\"", "\"/home/p/logs\"").replace("\"a b\"", "\"/home/p/ada\"");
+    let fleet: Vec<&str> = fleet.lines().filter(|line| !line.contains("upgrader")).collect();
+    fs::write(folder.path().join("agents.toml"), fleet.join("\n").replace(", schedule = \"hourly\"", "")).unwrap();
+    run(folder.path(), &["units", "--output", "out"]);
+    expect![[r#"
+        agent-orchestrator-session@ada.service.d/10-fleet.conf
+          [Service]
+          ProtectHome=tmpfs
+          BindPaths="/home/p/ada"
+          BindPaths="/home/p/logs"
+        agent-orchestrator.service.d/10-fleet.conf
+          [Service]
+          ReadWritePaths="/home/p/logs"
+    "#]]
+    .assert_eq(&shown(&tree(&folder.path().join("out"))));
 }
 
 #[test]

@@ -74,12 +74,12 @@ pub fn run(config: &Path, arguments: &Arguments) -> Outcome {
     let (mut timers, mut calendars) = (Vec::new(), Vec::new());
     let elsewhere = Some(&fleet.log_dir).filter(|folder| !folder.starts_with(LOGS));
     if let Some(folder) = elsewhere {
-        drop_ins.insert("agent-orchestrator.service".to_owned(), writable(&[folder]));
+        drop_ins.insert("agent-orchestrator.service".to_owned(), writable(&[folder], Homes::Seen));
     }
     for agent in &fleet.agents {
         let name = &agent.name;
         let folders: Vec<&PathBuf> = std::iter::once(&agent.dir).chain(elsewhere).collect();
-        drop_ins.insert(format!("agent-orchestrator-session@{name}.service"), writable(&folders));
+        drop_ins.insert(format!("agent-orchestrator-session@{name}.service"), writable(&folders, Homes::Hidden));
         let wake = agent.wake.as_ref().and_then(|wake| wake.schedule.as_ref());
         for (verb, calendar) in [("wake", wake), ("run", agent.schedule.as_ref())] {
             if let Some(calendar) = calendar {
@@ -136,15 +136,24 @@ fn make_folders<'a>(missing: impl Iterator<Item = &'a Path>) -> anyhow::Result<V
     Ok(lines)
 }
 
-/// Returns a drop-in that lets a unit write these folders.
-fn writable(folders: &[&PathBuf]) -> String {
+/// What a unit's `ProtectHome=` makes of homes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Homes {
+    /// The unit does not see them.
+    Hidden,
+    /// It reads them.
+    Seen,
+}
+
+/// Returns a drop-in that lets a unit write these folders; of homes that are hidden it sees them alone.
+fn writable(folders: &[&PathBuf], homes: Homes) -> String {
     let mut text = "[Service]\n".to_owned();
-    let is_home = |folder: &&&PathBuf| HOMES.iter().any(|home| folder.starts_with(home));
-    if folders.iter().any(|folder| is_home(&folder)) {
+    let is_hidden = |folder: &PathBuf| homes == Homes::Hidden && HOMES.iter().any(|home| folder.starts_with(home));
+    if folders.iter().any(|folder| is_hidden(folder)) {
         text.push_str("ProtectHome=tmpfs\n");
     }
     for folder in folders {
-        let key = if is_home(&folder) { "BindPaths" } else { "ReadWritePaths" };
+        let key = if is_hidden(folder) { "BindPaths" } else { "ReadWritePaths" };
         // A write to a string does not fail.
         let _ = writeln!(text, "{key}={}", word(&folder.to_string_lossy(), key == "BindPaths"));
     }
@@ -236,9 +245,11 @@ mod tests {
     }
 
     #[test]
-    fn a_home_is_bound_into_the_unit_alone() {
-        let text = writable(&[&PathBuf::from("/home/ada/shop"), &PathBuf::from("/srv/logs")]);
+    fn a_home_is_bound_into_an_agents_unit_alone() {
+        let folders = [&PathBuf::from("/home/ada/shop"), &PathBuf::from("/srv/logs")];
         let expected = "[Service]\nProtectHome=tmpfs\nBindPaths=\"/home/ada/shop\"\nReadWritePaths=\"/srv/logs\"\n";
-        assert_eq!(text, expected);
+        assert_eq!(writable(&folders, Homes::Hidden), expected);
+        let expected = "[Service]\nReadWritePaths=\"/home/ada/shop\"\nReadWritePaths=\"/srv/logs\"\n";
+        assert_eq!(writable(&folders, Homes::Seen), expected, "which the supervisor sees in any case");
     }
 }
