@@ -50,6 +50,9 @@ const DROP_IN: &str = "10-fleet.conf";
 /// Whose the fleet is.
 const USER: &str = "agent-orchestrator";
 
+/// With which timers run.
+const TARGET: &str = "agent-orchestrator.target";
+
 /// Where the timers that are enabled stand.
 const WANTS: &str = "agent-orchestrator.target.wants";
 
@@ -104,14 +107,45 @@ pub fn run(config: &Path, arguments: &Arguments) -> Outcome {
         lines.push(format!("the units read `{HOST_CONFIG}`, not `{}`", config.display()));
     }
     if is_host {
-        let missing = fleet.agents.iter().filter(|agent| agent.enabled && !agent.dir.exists());
-        lines.extend(make_folders(missing.map(|agent| agent.dir.as_path()))?);
-        systemd::run("systemctl", &["daemon-reload"])?;
-        for (timer, _) in &timers {
-            systemd::run("systemctl", &["restart", timer])?;
-        }
+        let folders = fleet.agents.iter().filter(|agent| agent.enabled).map(|agent| &agent.dir).chain(elsewhere);
+        lines.extend(make_folders(folders.filter(|folder| !folder.exists()).map(PathBuf::as_path))?);
+        put_in_force(&timers)?;
     }
     out::lines(&lines)
+}
+
+/// Lets systemd read what was written: timers that are gone are stopped, the others run while their target does.
+fn put_in_force(timers: &[(String, String)]) -> anyhow::Result<()> {
+    let mut question = vec!["show", "--property=Id,ActiveState", "--", TARGET];
+    question.extend(["agent-orchestrator-wake@*.timer", "agent-orchestrator-run@*.timer"]);
+    let before = systemd::answer("systemctl", &question)?;
+    let wanted: Vec<&str> = timers.iter().map(|(timer, _)| timer.as_str()).collect();
+    let (gone, verb) = orders(&before, &wanted);
+    // While systemd still has what they were made of.
+    if !gone.is_empty() {
+        systemd::run("systemctl", &[&["stop", "--"], gone.as_slice()].concat())?;
+    }
+    systemd::run("systemctl", &["daemon-reload"])?;
+    if !wanted.is_empty() {
+        systemd::run("systemctl", &[&[verb, "--"], wanted.as_slice()].concat())?;
+    }
+    Ok(())
+}
+
+/// Returns the timers to stop and the verb for those that are wanted, by what systemd shows of the target and all timers.
+fn orders<'a>(shown: &'a str, wanted: &[&str]) -> (Vec<&'a str>, &'static str) {
+    let mut gone = Vec::new();
+    let mut verb = "try-restart";
+    for unit in shown.split("\n\n") {
+        let value = |key: &str| unit.lines().find_map(|line| line.strip_prefix(key));
+        let (Some(name), Some("active")) = (value("Id="), value("ActiveState=")) else { continue };
+        if name == TARGET {
+            verb = "restart";
+        } else if !wanted.contains(&name) {
+            gone.push(name);
+        }
+    }
+    (gone, verb)
 }
 
 /// Makes sure that systemd understands the calendar of every agent.
@@ -125,7 +159,7 @@ fn check_calendars(calendars: &[(&str, &str)]) -> Outcome {
     Ok(())
 }
 
-/// Makes working folders, without which a session unit does not start, and returns what to tell.
+/// Makes folders without which a unit does not start, and returns what to tell.
 fn make_folders<'a>(missing: impl Iterator<Item = &'a Path>) -> anyhow::Result<Vec<String>> {
     let mut lines = Vec::new();
     for folder in missing {
@@ -237,6 +271,22 @@ fn remove(path: &Path) -> anyhow::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn timers_run_while_their_target_does_and_one_that_is_gone_is_stopped() {
+        let shown = |target: &str| {
+            format!(
+                "Id=agent-orchestrator.target\nActiveState={target}\n\n\
+                 ActiveState=active\nId=agent-orchestrator-wake@gone.timer\n\n\
+                 Id=agent-orchestrator-wake@ada.timer\nActiveState=active\n\n\
+                 Id=agent-orchestrator-run@idle.timer\nActiveState=inactive\n"
+            )
+        };
+        let wanted = ["agent-orchestrator-wake@ada.timer", "agent-orchestrator-run@new.timer"];
+        let gone = vec!["agent-orchestrator-wake@gone.timer"];
+        assert_eq!(orders(&shown("active"), &wanted), (gone.clone(), "restart"));
+        assert_eq!(orders(&shown("inactive"), &wanted), (gone, "try-restart"), "a stopped fleet stays so");
+    }
 
     #[test]
     fn any_path_stays_one_word_without_specifiers() {

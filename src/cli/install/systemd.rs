@@ -1,7 +1,7 @@
 //! The tools of a running systemd.
 
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, bail};
 
@@ -20,6 +20,19 @@ pub fn run(program: &str, arguments: &[&str]) -> anyhow::Result<()> {
         bail!("`{program} {}` failed: {status}", arguments.join(" "));
     }
     Ok(())
+}
+
+/// Returns what one of its tools answers.
+///
+/// # Errors
+/// When it cannot be run or fails; it says why itself.
+pub fn answer(program: &str, arguments: &[&str]) -> anyhow::Result<String> {
+    let cannot = || format!("cannot run `{program}`");
+    let output = Command::new(program).args(arguments).stderr(Stdio::inherit()).output().with_context(cannot)?;
+    if !output.status.success() {
+        bail!("`{program} {}` failed: {}", arguments.join(" "), output.status);
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 /// Says what is wrong with a calendar (systemd.time(7)); nothing where nobody can tell.
