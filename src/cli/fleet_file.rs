@@ -103,9 +103,40 @@ pub fn parse(config: &Path) -> Outcome<(String, Parsed)> {
 pub fn must_exist(config: &Path) -> Outcome {
     match config.try_exists() {
         Ok(true) => Ok(()),
-        Ok(false) => Err(Failure::new(Reason::Failed, format!("there is no config `{}`", config.display()))
-            .hint("`agent-orchestrator init` writes one to start from; `--config PATH` names another")
-            .into()),
+        Ok(false) => Err(missing(config, Path::new(HOST_CONFIG)).into()),
         Err(error) => Err(anyhow::Error::from(error).context(format!("cannot read `{}`", config.display())).into()),
+    }
+}
+
+/// Says how to get the config that is not there; on a host that has the units, where its own is or is to be.
+fn missing(config: &Path, hosts: &Path) -> Failure {
+    let failure = Failure::new(Reason::Failed, format!("there is no config `{}`", config.display()))
+        .hint("`agent-orchestrator init` writes one to start from; `--config PATH` names another");
+    let place = hosts.display();
+    if config == hosts || !hosts.parent().is_some_and(Path::is_dir) {
+        failure
+    } else if hosts.exists() {
+        failure.hint(format!("this host's own is `{place}`"))
+    } else {
+        failure.hint(format!("this host's own is to be `{place}`, which is not there yet"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_lacks_a_config_is_told_of_the_hosts_own_where_units_are_installed() {
+        let folder = tempfile::tempdir().unwrap();
+        let hosts = folder.path().join("etc/agents.toml");
+        let hints = |config: &Path| missing(config, &hosts).hints.split_off(1);
+        assert_eq!(hints(Path::new("agents.toml")), [""; 0], "nothing is installed");
+        std::fs::create_dir(folder.path().join("etc")).unwrap();
+        let yet = format!("this host's own is to be `{}`, which is not there yet", hosts.display());
+        assert_eq!(hints(Path::new("agents.toml")), [yet]);
+        assert_eq!(hints(&hosts), [""; 0]);
+        std::fs::write(&hosts, "").unwrap();
+        assert_eq!(hints(Path::new("agents.toml")), [format!("this host's own is `{}`", hosts.display())]);
     }
 }
