@@ -7,21 +7,36 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 config=/etc/agent-orchestrator/agents.toml
 supervisor=agent-orchestrator.service
+# Where the agents of a simple fleet have their folders.
+fleet=/srv/fleet
 
-# promise TEXT COMMAND...: the command must succeed.
+# promise TEXT COMMAND...: the command must succeed, and whatever it ran must have been able to answer.
 promise() {
     local text=$1
     shift
-    if "$@" >"$scratch/said" 2>&1; then
+    if "$@" >"$scratch/said" 2>&1 && [[ ! -s $scratch/broken ]]; then
         echo "ok   - $text"
     else
         echo "FAIL - $text"
-        tail -n 25 "$scratch/said" | sed 's/^/       /'
+        { tail -n 25 "$scratch/said" && cat "$scratch/broken"; } | sed 's/^/       /'
+        : >"$scratch/broken"
         failed=1
     fi
 }
+: >"$scratch/broken"
 
-not() { ! "$@"; }
+# broken WORDS: notes that something could not be asked at all, which is neither yes nor no; the promise fails then.
+broken() { echo "it could not be asked: $*" >>"$scratch/broken"; }
+
+# not COMMAND...: the command must answer with no. One that cannot be run, or a grep that cannot read, has not answered.
+not() {
+    local code=0
+    "$@" || code=$?
+    if ((code == 126 || code == 127)) || [[ $1 == grep && $code -gt 1 ]]; then
+        broken "status $code of $*"
+    fi
+    ((code != 0))
+}
 
 # within SECONDS COMMAND...: the command succeeds at last; a machine has no single event for all that is waited for.
 # SCENARIO_PATIENCE says how many times slower than usual the machine is.
@@ -38,10 +53,16 @@ within() {
 }
 mkfifo "$scratch/never"
 
+# cannot WHY: a part of the scenario cannot be here; it goes on. not_here WHY: nothing of it can.
 cannot() { echo "note - not here: $1"; }
+not_here() {
+    cannot "$1"
+    exit 77
+}
 
 # done_with: to be the last line.
 done_with() {
+    if [[ -s $scratch/broken ]]; then promise "everything could be asked" false; fi
     if ((failed)); then
         echo "----- status and journal"
         systemctl --no-pager --lines=0 --all list-units 'agent-orchestrator*'
@@ -60,7 +81,11 @@ session_name() { agent-orchestrator status --json | sed -n "/\"name\": \"$1\"/,/
 state_of() { agent-orchestrator status --json | sed -n "/\"name\": \"$1\"/,/\"state\"/s/.*\"state\": \"\(.*\)\".*/\1/p"; }
 is_state() { [[ $(state_of "$1") =~ ^($2)$ ]]; }
 supervisor_pid() { systemctl show --property=MainPID --value "$supervisor"; }
-is_up() { systemctl --quiet is-active "$1"; }
+# is_up UNIT...: all of them.
+is_up() {
+    local unit
+    for unit; do systemctl --quiet is-active "$unit" || return 1; done
+}
 prop() { systemctl show --property="$2" --value "$1"; }
 
 # write_config: standard input is the config; drop-ins follow it.
@@ -130,16 +155,35 @@ CONFIG
 
 # inside AGENT COMMAND...: runs it as a child of the agent's program, with all of its confinement.
 inside() {
-    local agent=$1 folder=/srv/fleet/$1 code
+    local agent=$1 folder=$fleet/$1 code
     shift
     rm -f "$folder/code" "$folder/ran"
     printf '%q ' "$@" >"$folder/command"
     agent-orchestrator send "$agent" '!command' >/dev/null
-    within 20 test -s "$folder/code" || return 1
+    if ! within 20 test -s "$folder/code"; then
+        broken "$agent has not run $*"
+        return 1
+    fi
     cp "$folder/ran" "$scratch/inside"
     cat "$folder/ran"
     read -r code <"$folder/code"
+    if ((code == 126 || code == 127)); then broken "$agent cannot run $*"; fi
     return "$code"
+}
+
+# Where a unit may write, asked of its own mounts: the highest folders in which its user could make a file.
+find_writable='find / ( -path /proc -o -path /sys -o -path /dev -o -path /nix/store ) -prune -o -type d -writable -print'
+writes_only() {
+    local found
+    found=$(sort | awk '{ for (place in seen) if (index($0 "/", place "/") == 1) next; seen[$0]; print }' | paste -s -d ' ')
+    echo "found    $found"
+    echo "expected $1"
+    [[ $found == "$1" ]]
+}
+# agent_writes_only AGENT EXPECTED; find itself complains of what it may not enter.
+agent_writes_only() {
+    inside "$1" $find_writable >/dev/null 2>&1
+    grep '^/' "$scratch/inside" | writes_only "$2"
 }
 
 # told_by_status: what STATUS= has to say, from `status --json`: counts of states, and where each loop is.

@@ -35,6 +35,7 @@ promise "the calendar is the agent's" grep -q 'Sun \*-\*-\* 02:00:00 UTC' <(prop
 
 promise "a folder that was made is the fleet's" test "$(stat -c %U:%a /srv/fleet/bob)" = agent-orchestrator:750
 promise "an operator may look" runuser -u nobody -G agent-orchestrator -- agent-orchestrator status
+promise "somebody else runs programs" runuser -u messagebus -- true
 promise "nobody else may" not runuser -u messagebus -- agent-orchestrator send ada hello
 rights() { runuser -u agent-orchestrator -- systemctl --no-ask-password "$@"; }
 promise "the fleet's user may not stop another unit" not rights stop systemd-journald.service
