@@ -1,22 +1,24 @@
 # Every unit is confined: figures of systemd-analyze, and what an agent cannot do from inside.
 . "$(dirname "$0")/lib.sh"
 echo 'wake = { prompt_file = "/srv/fleet/wake.md", schedule = "hourly" }' >/scenarios/extra-ada
-simple_fleet ada bob
+simple_fleet ada bob dan
 start_fleet
 within 10 pane ada >/dev/null
 
-exposure() { systemd-analyze security --no-pager "$1" | sed -n 's/.*Overall exposure level for .*: \([0-9.]*\) .*/\1/p'; }
+# The figures of the README, and not a tenth more; another systemd than theirs may see one thing more.
+slack=0.2
+[[ $(systemctl --version) != "systemd 257 "* ]] || slack=0
 at_most() {
     local found
-    found=$(exposure "$1")
-    echo "       $1 $found"
-    awk "BEGIN { exit !(\"$found\" != \"\" && $found <= $2) }"
+    found=$(systemd-analyze security --no-pager "$1" | sed -n 's/.*Overall exposure level for .*: \([0-9.]*\) .*/\1/p')
+    echo "$found"
+    awk "BEGIN { exit !(\"$found\" != \"\" && $found <= $2 + $slack) }"
 }
-promise "exposure of the supervisor is 1.5 at most" at_most "$supervisor" 1.5
-for unit in "$supervisor" "$(session ada)" agent-orchestrator-wake@ada.service agent-orchestrator-run@ada.service agent-orchestrator-web.service; do
-    echo "       $unit $(exposure "$unit")"
-done
-promise "exposure of a session is 4.5 at most" at_most "$(session ada)" 4.5
+promise "exposure of the supervisor is 1.3 at most" at_most "$supervisor" 1.3
+promise "of a session 2.9" at_most "$(session ada)" 2.9
+promise "of a wake 0.4" at_most agent-orchestrator-wake@ada.service 0.4
+promise "of a run 0.4" at_most agent-orchestrator-run@ada.service 0.4
+promise "of the web part 1.7" at_most agent-orchestrator-web.service 1.7
 verify() {
     local said
     said=$(systemd-analyze verify "$@" 2>&1 | grep agent-orchestrator | grep -v opencode)
@@ -27,23 +29,8 @@ promise "systemd-analyze verify is clean" verify "$supervisor" "$(session ada)" 
     agent-orchestrator-wake@ada.service agent-orchestrator-run@ada.service agent-orchestrator-web.service \
     agent-orchestrator.slice agent-orchestrator.target
 
-# Where a unit may write, asked of its own mounts: the highest folders in which its user could make a file.
-writable() {
-    sort | awk '{ for (place in seen) if (index($0 "/", place "/") == 1) next; seen[$0]; print }'
-}
-find_writable='find / ( -path /proc -o -path /sys -o -path /dev -o -path /nix/store ) -prune -o -type d -writable -print'
-writes_only() {
-    local found
-    found=$(writable | paste -s -d ' ')
-    echo "found    $found"
-    echo "expected $1"
-    [[ $found == "$1" ]]
-}
-of_session() {
-    inside ada $find_writable >/dev/null 2>&1
-    grep '^/' "$scratch/inside" | writes_only "/run/agent-orchestrator/launch/ada /run/agent-orchestrator/tmux /srv/fleet/ada /tmp /var/lib/agent-orchestrator/home /var/log/agent-orchestrator /var/tmp"
-}
-promise "an agent can write in no other place than its folder, home, log, socket, launch file and /tmp" of_session
+promise "an agent can write in no other place than its folder, home, log, socket, launch file and /tmp" agent_writes_only ada \
+    "/run/agent-orchestrator/launch/ada /run/agent-orchestrator/tmux /srv/fleet/ada /tmp /var/lib/agent-orchestrator/home /var/log/agent-orchestrator /var/tmp"
 of_supervisor() {
     writes_only "/run/agent-orchestrator /tmp /var/lib/agent-orchestrator /var/log/agent-orchestrator /var/tmp" < <(
         nsenter --target "$(supervisor_pid)" --mount \
@@ -77,13 +64,61 @@ promise "an agent writes its own folder" inside ada touch /srv/fleet/ada/mine
 promise "its home" inside ada sh -c 'touch "$HOME/mine"'
 promise "its own /tmp" inside ada touch /tmp/mine
 promise "which nobody else sees" not inside bob test -e /tmp/mine
-promise "not another's folder" not inside ada touch /srv/fleet/bob/x
-promise "not the fleet's state" not inside ada touch /var/lib/agent-orchestrator/x
-promise "not the config" not inside ada touch /etc/agent-orchestrator/x
-promise "not the system" not inside ada touch /usr/local/bin/x
-promise "it sees no home" not inside ada ls /root/
-promise "it gains no privileges" not inside ada "$(command -v setpriv)" --reuid=0 true
-promise "not by a setuid program" not inside ada "$(command -v su)" -c true
+
+# What only the confinement keeps an agent from: dan is the same without it, and may.
+mkdir -p "/run/systemd/system/$(session dan).d"
+cat >"/run/systemd/system/$(session dan).d/90-loose.conf" <<'LOOSE'
+[Service]
+CapabilityBoundingSet=~
+ProtectSystem=no
+ReadOnlyPaths=
+TemporaryFileSystem=
+ProtectHome=no
+PrivateTmp=no
+PrivateDevices=no
+ProtectControlGroups=no
+ProtectHostname=no
+ProtectKernelLogs=no
+ProtectKernelModules=no
+ProtectKernelTunables=no
+ProtectClock=no
+LockPersonality=no
+RestrictNamespaces=no
+RestrictRealtime=no
+RestrictSUIDSGID=no
+RestrictAddressFamilies=
+SystemCallArchitectures=
+SystemCallFilter=
+NoNewPrivileges=no
+LOOSE
+systemctl daemon-reload
+promise "an agent without confinement runs" agent-orchestrator restart dan
+within 10 pane dan >/dev/null
+# kept_from TEXT COMMAND...
+kept_from() {
+    promise "$1" not inside ada "${@:2}"
+    promise "  which is the unit's doing" inside dan "${@:2}"
+}
+for folder in /etc/scenario /usr/scenario /home/someone; do
+    install -d "$folder"
+    chown agent-orchestrator: "$folder"
+done
+echo public >/home/someone/file
+echo public >/tmp/scenario
+echo public >/dev/scenario
+install -m 4755 "$(command -v id)" /srv/fleet/id
+kept_from "it does not write another's folder" touch /srv/fleet/bob/x
+kept_from "nor the fleet's state" touch /var/lib/agent-orchestrator/x
+kept_from "nor where the sockets lie" touch /run/agent-orchestrator/x
+kept_from "nor configuration" touch /etc/scenario/x
+kept_from "nor the system" touch /usr/scenario/x
+kept_from "it reads no home" cat /home/someone/file
+kept_from "nor what others have in /tmp" cat /tmp/scenario
+kept_from "nor devices" cat /dev/scenario
+kept_from "nor what others are started with" ls /run/agent-orchestrator/launch/bob
+kept_from "it becomes nobody else by a setuid program" sh -c '[ "$(/srv/fleet/id -u)" = 0 ]'
+kept_from "it makes none" chmod 4755 /srv/fleet/ada/mine
+kept_from "no privilege can come to it" grep -q '^CapBnd:.*[1-9a-f]' /proc/self/status
 promise "it sees all processes" inside ada sh -c 'ps ax >/dev/null'
 promise "it runs git" inside ada git init --quiet /srv/fleet/ada/repository
 inside bob "$(command -v setsid)" --fork tail -f /dev/null >/dev/null
