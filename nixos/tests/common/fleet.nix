@@ -68,6 +68,7 @@
       prompt = "begin";
       enable = false;
       environmentFile = "/etc/agent-orchestrator/carol.env";
+      credentials.token = "/etc/agent-orchestrator/carol.env";
       # The origin that she pushes to.
       readWritePaths = [ "/srv/fleet/carol.git" ];
     };

@@ -26,16 +26,15 @@ promise "and has heard it" within 5 grep -q hello /srv/fleet/carol/heard
 promise "her log is written" grep -q hello /var/log/agent-orchestrator/t-carol.log
 promise "she has her credentials" inside carol grep carol-key /var/lib/carol/key
 promise "and her environment" inside carol sh -c '[ "$TOKEN" = of-carol ]'
-# The module's fleet loads none.
 credential=/run/credentials/$(session carol)/token
-if [[ -e $credential ]]; then
-    promise "and what is loaded for her" inside carol sh -c 'grep -q of-carol "$CREDENTIALS_DIRECTORY/token"'
-    for other in ada dave; do
-        promise "which $other cannot read" not inside $other cat "$credential"
-    done
-else
-    cannot "no credential is loaded for her"
-fi
+promise "and what is loaded for her" inside carol sh -c 'grep -q of-carol "$CREDENTIALS_DIRECTORY/token"'
+promise "from its place" grep -q of-carol "$credential"
+for other in ada dave; do
+    promise "which $other cannot read" not inside $other cat "$credential"
+done
+# The module gives her a home to write, a drop-in does here.
+promise "she can write in no other place than her folder, home, log, socket and /tmp" agent_writes_only carol \
+    "/run/agent-orchestrator/launch/carol /run/agent-orchestrator/tmux /srv/fleet/carol /tmp /var/lib/carol /var/log/agent-orchestrator /var/tmp"
 for other in ada dave; do
     promise "$other cannot read her files" not inside $other cat /var/lib/carol/key
     promise "nor her environment file" not inside $other cat /etc/agent-orchestrator/carol.env
