@@ -16,6 +16,7 @@ if ((SCENARIO_BOOT == 2)); then
     done_with
 fi
 echo 'wake = { prompt_file = "/srv/fleet/wake.md", schedule = "hourly" }' >/scenarios/extra-ada
+echo 'wake = { prompt_file = "/srv/fleet/wake.md", interval = 86400 }' >/scenarios/extra-bob
 cat >/scenarios/extra <<'CONFIG'
 [[agent]]
 name = "upgrader"
@@ -31,7 +32,7 @@ active_re = "esc to interrupt"
 connect_delay = 1
 ready_max = 5
 CONFIG
-simple_fleet ada
+simple_fleet ada bob
 install -d -o agent-orchestrator -g agent-orchestrator /srv/fleet/upgrader
 echo "time-to-wake" >/srv/fleet/wake.md
 # Works until it is told to end, to rest, or to hang: with nothing on its screen, and deaf.
@@ -48,14 +49,31 @@ hang) trap '' HUP TERM && printf '\033[H\033[2J' && exec tail -f /dev/null ;;
 esac
 TASK
 chmod 755 /srv/fleet/task.sh
+# of_package COMMAND...: what is about `units`, for which the module has none.
+of_package() { [[ ${SCENARIO_UNITS:-} == module ]] || "$@"; }
+of_package promise "while the fleet does not run, no calendar wakes" not is_up "$wake.timer"
+of_package promise "nor runs" not is_up "$run.timer"
 enable_fleet
 within 10 pane ada >/dev/null
 promise "both timers are active" is_up "$wake.timer" "$run.timer"
+take_out() {
+    cp "$config" "$scratch/whole"
+    sed -i 's/, schedule = "hourly"//' "$config"
+    promise "a calendar is taken out of the config" agent-orchestrator units
+    promise "which ends it" not is_up "$wake.timer"
+    promise "also for the next boot" not test -e "/etc/systemd/system/agent-orchestrator.target.wants/$wake.timer"
+    promise "the other goes on" is_up "$run.timer"
+    cat "$scratch/whole" >"$config"
+    promise "it is put back" agent-orchestrator units
+    promise "and waits again" is_up "$wake.timer"
+}
+of_package take_out
 says() { agent-orchestrator explain "$1" | grep -q "$2 fires next at [A-Z]"; }
 promise "explain tells when a wake comes" says ada "$wake.timer"
 promise "and when a run does" says upgrader "$run.timer"
 promise "status says that it has a timer" grep -q 'or its timer at' <(agent-orchestrator status --json)
-promise "an agent with a calendar has no other wake" not grep -q interval <(agent-orchestrator explain ada)
+promise "an agent with a calendar has no other wake" not grep -q 'wake is due in' <(agent-orchestrator explain ada)
+promise "as one with an interval has" grep -q 'wake is due in' <(agent-orchestrator explain bob)
 promise "a task with a calendar does not run by itself" runs 0
 
 # missed TIMER: as after a downtime over its last time.
@@ -73,14 +91,14 @@ promise "so does a run" within 15 runs 1
 over() { [[ $(prop "$1" ActiveState) == inactive ]]; }
 within 15 over "$run.service"
 
-systemctl start "$run.service"
+promise "asked to run again" systemctl start "$run.service"
 promise "one that works is left alone" runs 1
 promise "and that is told" grep -q '"event":"left-alone"' /var/lib/agent-orchestrator/events.jsonl
 order() { as_fleet sh -c 'echo "$1" >/srv/fleet/upgrader/orders' order "$1"; }
 order end
 promise "it ends" within 10 is_state upgrader finished
 promise "its last screen stays" tmux_of upgrader has-session
-systemctl start "$run.service"
+promise "asked to run again" systemctl start "$run.service"
 promise "one that has finished is run anew" within 10 runs 2
 promise "fresh" agent-orchestrator run upgrader --fresh
 promise "ends one that works" within 5 runs 3
@@ -103,10 +121,11 @@ promise "anew" within 5 runs 5
 promise "it is ended for that" not kill -0 "$before"
 
 systemctl stop "$supervisor"
-systemctl start "$wake.service" "$wake.service" "$run.service"
-promise "asked while no supervisor runs, they succeed" test "$(prop "$wake.service" Result)" = success
+for asked in "$wake" "$wake" "$run"; do
+    promise "asked while no supervisor runs, $asked succeeds" systemctl start "$asked.service"
+done
 promise "and are kept" test "$(find /var/lib/agent-orchestrator/spool -type f | wc -l)" = 2
-systemctl start "$supervisor"
+promise "the next one starts" systemctl start "$supervisor"
 promise "the wake comes" within 15 heard 2
 promise "once, though it was asked twice" not within 3 heard 3
 promise "the run left alone what works" runs 5
