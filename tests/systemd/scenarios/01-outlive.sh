@@ -11,6 +11,9 @@ claim_pings = "ada"
 review_pings = "bob"
 inboxes = []
 CONFIG
+if [[ ! -e $config ]]; then
+    promise "whoever asks before there is a config is told where it is to be" grep -q "own is to be .$config" <(agent-orchestrator status 2>&1)
+fi
 simple_fleet ada bob
 install -d -o agent-orchestrator -g agent-orchestrator /srv/fleet
 pushed_to /srv/fleet/clone
@@ -46,7 +49,7 @@ pid=$(supervisor_pid)
 mkdir -p /run/systemd/system/$supervisor.d
 printf '[Service]\nWatchdogSec=3s\nTimeoutAbortSec=3s\n' >/run/systemd/system/$supervisor.d/quick.conf
 systemctl daemon-reload
-systemctl restart "$supervisor"
+promise "with a shorter watchdog, the supervisor is started anew" systemctl restart "$supervisor"
 pid=$(supervisor_pid)
 kill -STOP "$pid"
 push /srv/fleet/clone "claim(p1): pushed while it hung"
@@ -92,13 +95,16 @@ for property in Requires Requisite BindsTo PartOf UpheldBy ConsistsOf BoundBy Re
     coupled=$(prop "$(session ada)" "$property" | tr ' ' '\n' | grep -Ev '^(sysinit.target|agent-orchestrator.slice|system.slice|.*\.mount)?$')
     promise "no $property= couples a session to what is restarted" test -z "$coupled"
 done
+promise "out of memory, systemd does not end an agent for one of its processes" test "$(prop "$(session ada)" OOMPolicy)" = continue
 promise "oomd takes others first" test "$(prop "$(session ada)" ManagedOOMPreference)" = avoid
 promise "systemd itself is executed anew" systemctl daemon-reexec
 promise "the same programs run" same
-systemctl restart systemd-journald polkit 2>/dev/null
-promise "they outlive its journal and polkit" same
-systemctl restart agent-orchestrator.target
-promise "and a restart of the target" same
+for service in systemd-journald polkit; do
+    promise "$service is started anew" systemctl restart $service
+    promise "the same programs run" same
+done
+promise "the target is started anew" systemctl restart agent-orchestrator.target
+promise "the same programs run" same
 starts() { [[ $(cat /srv/fleet/*/starts | wc -l) == "$1" ]]; }
 promise "each agent was started once" starts 2
 promise "the supervisor still knows them" is_state ada 'idle|working'
