@@ -3,7 +3,17 @@
 echo 'wake = { prompt_file = "/srv/fleet/wake.md" }' >/scenarios/extra-ada
 echo 'control = "observe"' >/scenarios/extra-bob
 echo 'control = "operate"' >/scenarios/extra-cid
+# A task that runs when it is told to.
+cat >/scenarios/extra <<'CONFIG'
+[[agent]]
+name = "tim"
+kind = "task"
+dir = "tim"
+prompt = "begin"
+CONFIG
 simple_fleet ada bob cid
+install -d -o agent-orchestrator -g agent-orchestrator /srv/fleet/tim
+runs() { [[ $(cat /srv/fleet/tim/starts 2>/dev/null | wc -l) == "$1" ]]; }
 echo "time-to-wake" >/srv/fleet/wake.md
 start_fleet
 for agent in ada bob cid; do within 10 pane "$agent" >/dev/null; done
@@ -11,18 +21,24 @@ for agent in ada bob cid; do within 10 pane "$agent" >/dev/null; done
 says() { grep -q "$1" "$scratch/inside"; }
 promise "an agent without control may not look" not inside ada agent-orchestrator status
 promise "and is told the key that allows it" says 'control = "observe"'
+promise "nor run a task" not inside ada agent-orchestrator run tim
 promise "one that observes may look" inside bob agent-orchestrator status
 promise "at what happened" inside bob agent-orchestrator events
 promise "and why" inside bob agent-orchestrator explain ada
 for verb in wake restart down; do
     promise "but not $verb" not inside bob agent-orchestrator $verb ada
 done
+promise "nor run" not inside bob agent-orchestrator run tim
+promise "and is told the key that allows it" says 'control = "operate"'
+promise "no task has run" runs 0
 promise "nor send" not inside bob agent-orchestrator send ada --queue hello
 promise "and is told the key that allows it" says 'control = "operate"'
 promise "one that operates may send" inside cid agent-orchestrator send ada --queue hello-from-cid
 promise "what it sends arrives" within 10 grep -q hello-from-cid /srv/fleet/ada/heard
 promise "it may wake" inside cid agent-orchestrator wake ada
 promise "who hears that" within 15 grep -q time-to-wake /srv/fleet/ada/heard
+promise "it may run a task" inside cid agent-orchestrator run tim
+promise "which runs" within 10 runs 1
 promise "it may restart another" inside cid agent-orchestrator restart bob
 promise "it may not move a phase" not inside cid agent-orchestrator phase next
 promise "nor end the fleet" not inside cid agent-orchestrator down
@@ -39,5 +55,6 @@ promise "reads what happened" as member agent-orchestrator events
 attach_hint() { grep -q 'sudo agent-orchestrator' <(as member agent-orchestrator attach ada 2>&1); }
 promise "and is told the line that attaches" attach_hint
 promise "root does" agent-orchestrator status
+promise "there is a stranger" as stranger true
 promise "a stranger reaches nothing" not as stranger agent-orchestrator status
 done_with
