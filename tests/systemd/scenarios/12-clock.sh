@@ -2,8 +2,7 @@
 # interval does not notice.
 . "$(dirname "$0")/lib.sh"
 if systemd-detect-virt --quiet --container; then
-    cannot "a container has the host's clock; CI_QEMU=1 boots a machine with its own"
-    exit 0
+    not_here "a container has the host's clock; CI_QEMU=1 boots a machine with its own"
 fi
 wake=agent-orchestrator-wake@ada run=agent-orchestrator-run@upgrader
 interval=120
