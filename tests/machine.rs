@@ -1,7 +1,10 @@
 //! What boots machines and asks in them (`tests/systemd/`): that it takes no failure of its own for an answer.
 #![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "runs scripts; a test may panic")]
+#![expect(clippy::print_stdout, reason = "says what could not be tried")]
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::Command;
 
 use expect_test::{Expect, expect};
@@ -89,4 +92,29 @@ fn several_units_are_up_when_all_of_them_are() {
         exit status: 0
     "]];
     scenario(lines, &told);
+}
+
+#[test]
+fn a_root_that_cannot_be_made_is_the_machines_fault_only_without_root_or_mirror() {
+    if !nix::unistd::geteuid().is_root() {
+        assert_eq!(status_without_debootstrap(true), Some(77));
+        println!("not tried: whose fault it is that a root cannot be made, for which one has to be root");
+        return;
+    }
+    assert_eq!(status_without_debootstrap(false), Some(77), "the mirror is out of reach");
+    assert_eq!(status_without_debootstrap(true), Some(1), "such as a package that is not there");
+}
+
+/// Makes a root with a `debootstrap` that fails.
+fn status_without_debootstrap(has_mirror: bool) -> Option<i32> {
+    let folder = tempfile::tempdir().unwrap();
+    let wget = if has_mirror { "true" } else { "false" };
+    for (name, command) in [("debootstrap", "false"), ("wget", wget), ("systemd-nspawn", "true")] {
+        let stand_in = folder.path().join(name);
+        fs::write(&stand_in, format!("#!/bin/sh\n{command}\n")).unwrap();
+        fs::set_permissions(&stand_in, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap());
+    let mut command = Command::new(Path::new(SYSTEMD).join("make_root"));
+    command.env("PATH", path).env("XDG_CACHE_HOME", folder.path()).output().unwrap().status.code()
 }
