@@ -7,6 +7,18 @@ if [[ ${SCENARIO_UNITS:-} == module ]]; then
     port=80 login=(--user me:open)
     printf 'me:{PLAIN}open\n' >/etc/agent-orchestrator/htpasswd
 fi
+get() { curl "${login[@]}" --silent --show-error --max-time "$1" "http://$2" 2>&1; }
+gives() { [[ $(get 2 "$1") == opensesame ]]; }
+if ((SCENARIO_BOOT == 2)); then
+    promise "a boot starts the proxy" within 20 is_up nginx
+    promise "and the web part" within 20 gives 127.0.0.1:4096/
+    promise "before the address is there" test -z "$(ip address show to "$address")"
+    pid=$(prop nginx MainPID)
+    ip address add "$address/32" dev lo
+    promise "the proxy is reached once it is" within 5 gives "$address:$port/"
+    promise "without being started anew" test "$(prop nginx MainPID)" = "$pid"
+    done_with
+fi
 simple_fleet ada
 # A stand-in for `opencode serve`: an event each half second, and an upgrade that echoes.
 cat >/usr/local/bin/opencode <<'SERVER'
@@ -40,8 +52,6 @@ chmod 755 /usr/local/bin/opencode
 printf 'OPENCODE_SERVER_PASSWORD=opensesame\n' >/etc/agent-orchestrator/web.env
 chmod 600 /etc/agent-orchestrator/web.env
 promise "the web part starts" systemctl start agent-orchestrator-web
-get() { curl "${login[@]}" --silent --show-error --max-time "$1" "http://$2" 2>&1; }
-gives() { [[ $(get 2 "$1") == opensesame ]]; }
 promise "it listens on loopback, with its environment file" within 5 gives 127.0.0.1:4096/
 promise "which its user cannot read itself" not as_fleet cat /etc/agent-orchestrator/web.env
 pid=$(prop agent-orchestrator-web MainPID)
@@ -49,11 +59,13 @@ kill -KILL "$pid"
 within 5 not kill -0 "$pid"
 promise "killed, it is started again, whatever it left in /tmp" within 10 gives 127.0.0.1:4096/
 
-# use_package: the package's proxy and kernel settings; the module's are in place.
+# use_package: the package's proxy and kernel settings, as the README says; the module's are in place.
 use_package() {
     local share
     share=$(dirname "$(dirname "$(readlink -f "$(command -v agent-orchestrator)")")")/share/agent-orchestrator
-    /usr/sbin/sysctl --quiet --load="$share/sysctl.conf" || cannot "the kernel's settings are read-only"
+    install -m 644 "$share/sysctl.conf" /etc/sysctl.d/60-agent-orchestrator.conf
+    systemctl restart systemd-sysctl
+    systemctl --quiet enable agent-orchestrator-web agent-orchestrator.target
     sed "s/listen .*;/listen $address:$port;/" "$share/nginx.conf" >/etc/nginx/conf.d/agent-orchestrator.conf
 }
 [[ ${SCENARIO_UNITS:-} == module ]] || use_package
@@ -85,4 +97,7 @@ websocket() {
     read -r -t 3 line <&7 && [[ $line == "echo hello" ]]
 }
 promise "a websocket goes through in both directions" websocket
-done_with
+((failed)) && done_with
+systemctl --quiet is-enabled nginx || systemctl --quiet enable nginx
+sync
+exit 64
