@@ -331,3 +331,22 @@ fn a_refusal_that_only_the_supervisor_before_heard_opens_no_account() {
     story.pass_s(60);
     assert_eq!(story.saved.limits.len(), 1, "its screen shows nothing of the refusal: {}", story.told());
 }
+
+#[test]
+fn a_limit_that_is_told_anew_holds_though_the_banner_is_the_old_one() {
+    const BANNER: &str = "You've hit your session limit · resets 6am";
+    let mut story = pair();
+    for name in ["one", "two"] {
+        shows(&mut story, name, BANNER);
+        story.pass_s(2);
+    }
+    story.pass_s(2 * 3600 + 48);
+    for _ in 0..12 {
+        shows(&mut story, "one", BUSY);
+        story.pass_s(1);
+    }
+    assert!(story.saved.limits.is_empty(), "open again, and the other one shows what it showed");
+    story.tell("two", refused(Refusal::Limit, BANNER));
+    story.pass_s(5);
+    assert_eq!(story.saved.limits.len(), 1, "{}", story.told());
+}

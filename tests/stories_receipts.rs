@@ -99,22 +99,47 @@ fn what_a_dying_program_had_kept_is_delivered_to_the_next_one() {
     assert_eq!(story.pane("one").taken, [format!("(possibly repeated) {LONG}")], "nobody listened meanwhile");
 }
 
-#[test]
-fn a_program_of_which_receipts_are_known_is_known_by_the_next_supervisor() {
-    let mut story = Story::new(&PAIR.replace("supports_resume", "queues_while_busy = true\nsupports_resume"));
-    story.pass_s(10);
-    story.tell("one", Told::Receipt { text: "earlier".to_owned() });
-    story.tell("one", Told::Working);
+/// A program in its turn, of which the supervisor has heard nothing yet; the one before knew that it gives receipts.
+fn adopted_in_a_turn() -> Story {
+    let mut story = in_a_turn();
+    story.tell("one", Told::Receipt { text: LONG.to_owned() });
     shows(&mut story, "one", BUSY);
     story.kill_supervisor();
     story.wake();
     story.pass_s(5);
-    story.ask(story::send_queued("one", LONG));
-    story.pass_s(3);
-    assert_eq!(story.pane("one").taken, [LONG], "its turn goes on, and nothing was told to this supervisor");
+    story
+}
+
+#[test]
+fn a_program_of_which_receipts_are_known_is_known_by_the_next_supervisor() {
+    let mut story = adopted_in_a_turn();
+    for receipt in [None, Some("a second word about the parser and its tests")] {
+        story.pane("one").taken.clear();
+        story.ask(story::send_queued("one", "a second word about the parser and its tests"));
+        story.pass_s(1);
+        if let Some(text) = receipt {
+            story.tell("one", Told::Receipt { text: text.to_owned() });
+        }
+        story.pass_s(3);
+        assert_eq!(story.pane("one").taken.len(), 1, "its turn goes on");
+    }
     story.dies("one", Exit::Code(1));
     story.pass_s(20);
-    assert_eq!(story.pane("one").taken, [format!("(possibly repeated) {LONG}")]);
+    let marked = "(possibly repeated) a second word about the parser and its tests";
+    let first = format!("(possibly repeated) {LONG}");
+    assert_eq!(story.pane("one").taken, [first.as_str(), marked, marked], "none of it was begun");
+}
+
+#[test]
+fn a_receipt_at_the_end_of_a_turn_is_of_what_was_taken_in_it() {
+    let mut story = adopted_in_a_turn();
+    story.pane("one").swallows = u32::MAX;
+    story.ask(story::send_queued("one", LONG));
+    story.pass_s(3);
+    story.told();
+    story.tell("one", idle());
+    story.tell("one", Told::Receipt { text: LONG.to_owned() });
+    assert!(!story.told().contains("message m2 delivered"), "it still stands in the box");
 }
 
 #[test]

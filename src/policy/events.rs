@@ -183,10 +183,14 @@ impl Supervisor {
         if heard.doing.as_ref().is_some_and(|doing| is_end_of_refused(doing, &event.told, turn.now)) {
             return;
         }
+        let begins = event.told == Told::Working && heard.ended().is_some();
         let is_new = !heard.is_told_again(&event.told);
         heard.doing = Some(Doing { told: event.told.clone(), source: event.source, at: turn.now.moment() });
         heard.overruled = false;
         heard.strange_work = None;
+        if let Some(state) = self.state.agents.get_mut(name).filter(|_| begins) {
+            state.begin_kept();
+        }
         if is_new {
             self.look_again(name, turn);
         }

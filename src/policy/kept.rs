@@ -52,6 +52,11 @@ impl AgentState {
         }
     }
 
+    /// Forgets what the program has begun with: another turn has begun, and its receipt came before.
+    pub(super) fn begin_kept(&mut self) {
+        self.kept.retain(|message| message.progress != Progress::Queued);
+    }
+
     /// Queues again what the program took with it when it ended.
     pub(super) fn queue_kept(&mut self) {
         for mut message in std::mem::take(&mut self.kept).into_iter().rev() {
@@ -70,15 +75,13 @@ impl Supervisor {
         for name in &names {
             let Some(state) = self.state.agents.get_mut(name).filter(|state| !state.kept.is_empty()) else { continue };
             let Some(ended) = self.agents.get(name).and_then(|live| live.heard.ended()) else { continue };
-            state.kept.retain(|message| message.progress != Progress::Queued);
             let due = ended + SUBMITTED_MAX;
             if due > turn.now.mono {
-                if !state.kept.is_empty() {
-                    turn.due(due);
-                }
+                turn.due(due);
                 continue;
             }
-            for message in std::mem::take(&mut state.kept) {
+            let is_silent = |message: &Message| message.progress != Progress::Queued;
+            for message in std::mem::take(&mut state.kept).into_iter().filter(is_silent) {
                 let text = format!(
                     "message {} was taken and has not been submitted since the turn ended: {}",
                     message.id,

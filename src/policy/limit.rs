@@ -13,6 +13,7 @@ use regex::Regex;
 use serde::{Deserialize, Serialize};
 
 use super::action::Action;
+use super::agent_event::{Refusal, Told};
 use super::event::EventKind;
 use super::fleet::Watchdog;
 use super::message::{Message, Progress, Purpose};
@@ -280,6 +281,11 @@ impl Supervisor {
     /// Says whether the banner has stood there since before the account was opened.
     fn is_old(&self, name: &str, banner: &Reading) -> bool {
         let Some(state) = self.state.agents.get(name) else { return true };
+        // What was told before is forgotten when an account is opened.
+        let told = self.agents.get(name).and_then(|live| Some(live.heard.in_force()?.told.clone()));
+        if matches!(told, Some(Told::Refused { kind: Refusal::Limit, .. } | Told::Retrying { limit: true, .. })) {
+            return false;
+        }
         state.old_banner.as_ref().is_some_and(|old| *old == first_line(&banner.text))
     }
 

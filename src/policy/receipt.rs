@@ -14,7 +14,7 @@ use super::delivery::{SHOW_MAX, pointer};
 use super::event::EventKind;
 use super::events::Heard;
 use super::input_box::{self, Likeness};
-use super::live::{Obstacle, shortened};
+use super::live::{AgentLive, Obstacle, shortened};
 use super::message::{Message, Outcome, Progress, Purpose, REPEATED};
 use super::now::Moment;
 use super::screen::InputBox;
@@ -25,6 +25,13 @@ use super::{Supervisor, Turn, with};
 const RECEIPT_MAX: Duration = Duration::from_secs(10);
 /// A message at least so long is also recognised within a longer prompt.
 const PART_CHARS_MIN: usize = 20;
+
+impl AgentLive {
+    /// Says whether a turn runs: as is told, or as the screen shows.
+    fn is_in_turn(&self) -> bool {
+        self.heard.works() == Some(true) || self.look.as_ref().is_some_and(|look| shows_work(&look.readings))
+    }
+}
 
 impl Heard {
     /// Says whether a prompt that was submitted then is told; one of before nobody listened to may have been.
@@ -121,7 +128,7 @@ impl Supervisor {
     /// Takes in that a prompt was submitted, as was told at that time by the wall clock.
     pub(super) fn receipt(&mut self, name: &str, prompt: &str, told: DateTime<Utc>, turn: &mut Turn) {
         let texts = self.places.texts.clone();
-        let works = self.agents.get(name).is_some_and(|live| live.heard.works() == Some(true));
+        let works = self.agents.get(name).is_some_and(AgentLive::is_in_turn);
         let age = (turn.now.wall - told).to_std().unwrap_or_default();
         // Many messages have the same text: a word that is older than this one is of another.
         let is_of =
@@ -185,8 +192,7 @@ impl Supervisor {
             return false;
         };
         let Some(message) = state.queue.first_mut().filter(|_| live.heard.owes_receipt(since)) else { return false };
-        let works =
-            live.heard.works().unwrap_or(false) || live.look.as_ref().is_some_and(|look| shows_work(&look.readings));
+        let works = live.is_in_turn();
         // The program's own commands are no prompts.
         if message.text.trim_start().starts_with('/') {
             return false;
