@@ -29,15 +29,7 @@ let
   twice = list: lib.unique (builtins.filter (one: lib.count (other: other == one) list > 1) list);
 
   isName = text: builtins.match "[A-Za-z0-9_-]{1,64}" text != null;
-  # Enough to catch what is no calendar at all; systemd reads them when the system is built.
-  isCalendar =
-    text:
-    builtins.match "(minutely|hourly|daily|weekly|monthly|quarterly|semiannually|annually|yearly)( .*)?" text
-    != null
-    ||
-      builtins.match "([A-Za-z.,]+ +)?[-0-9*,./~:]*[-:][-0-9*,./~:]*( +[0-9*,./:]+)?( +[A-Za-z_/+-]+)?" text
-      != null
-    || builtins.match "(Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-zA-Z.,]*" text != null;
+  inherit (import ./calendar.nix { inherit lib; }) isCalendar;
 
   schedules = lib.concatMap (
     agent:

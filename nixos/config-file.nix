@@ -104,25 +104,15 @@ let
     }) (said cfg.settings)
   );
 
-  # Without their zones, whose tables a build does not see.
-  calendars =
-    map
-      (
-        schedule:
-        let
-          parts = builtins.match "(.*[0-9*]|[a-z]+) +[A-Za-z_/+-]+" schedule;
-        in
-        if parts == null then schedule else builtins.head parts
-      )
-      (
-        lib.concatMap (
-          agent:
-          lib.remove null [
-            agent.schedule
-            (agent.wake.schedule or null)
-          ]
-        ) fleet.agents
-      );
+  calendars = map (import ./calendar.nix { inherit lib; }).withoutZone (
+    lib.concatMap (
+      agent:
+      lib.remove null [
+        agent.schedule
+        (agent.wake.schedule or null)
+      ]
+    ) fleet.agents
+  );
 
   checked =
     pkgs.runCommand "agents.toml"

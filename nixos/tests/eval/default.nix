@@ -58,6 +58,7 @@ let
 
   tests =
     wrong
+    // import ./calendars.nix { inherit lib; }
     // flake.tests
     // lib.optionalAttrs (blocks != [ ]) readme.tests
     // options.tests
