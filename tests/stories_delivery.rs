@@ -272,3 +272,24 @@ fn a_text_that_was_never_shown_has_not_arrived_because_a_person_types() {
     story.pass_s(30);
     assert_eq!(story.pane("worker").taken, ["(possibly repeated) hello there"]);
 }
+
+#[test]
+fn a_message_that_was_taken_and_stands_in_the_box_again_is_submitted_in_the_end() {
+    let blocked_by = |draft: &str| {
+        let mut story = Story::new(ONE);
+        story.pass_s(5);
+        story.send("worker", "hello there", 10);
+        story.pass_s(10);
+        draft.clone_into(&mut story.pane("worker").input);
+        story.output("worker");
+        story.ask(story::send_queued("worker", "the next"));
+        story.pass_s(1000);
+        let told = story.told();
+        (std::mem::take(&mut story.pane("worker").taken), told.matches("submitted once more").count())
+    };
+    assert_eq!(
+        blocked_by("hello  there"),
+        (["hello there", "hello  there", "the next"].map(str::to_owned).to_vec(), 1)
+    );
+    assert_eq!(blocked_by("hello there, all"), (vec!["hello there".to_owned()], 0), "a person's");
+}

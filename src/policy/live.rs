@@ -1,6 +1,6 @@
 //! What is known just now and need not be kept: answers under way, screens, who waits.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 
 use super::events::Heard;
@@ -38,6 +38,8 @@ pub(super) struct AgentLive {
     pub heard: Heard,
     /// `Paste` or `Press` was asked and not answered.
     pub typing: bool,
+    /// The newest messages that its program has taken, the last one last.
+    pub taken: VecDeque<String>,
     /// A person's draft stands since then, and whether that has been told.
     pub draft: Option<(Moment, bool)>,
     /// Every look since then has shown it at work.

@@ -178,6 +178,9 @@ impl Supervisor {
         self.rests_anew(name, turn.now);
         if let Some(live) = self.agents.get_mut(name) {
             live.heard.goes_on();
+            if outcome == Outcome::Confirmed {
+                live.note_taken(&message.text);
+            }
         }
         let text = format!("message {} {word}: {}", message.id, shortened(&message.text));
         let event = with(self.about(name, kind, &text, turn.now), "message", message.id.to_string());

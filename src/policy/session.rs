@@ -218,6 +218,7 @@ impl Supervisor {
         if let Some(live) = self.agents.get_mut(name) {
             live.first = false;
             live.adopted_run = None;
+            live.taken.clear();
             live.heard = Heard::of(run);
         }
         turn.act(Action::Start { agent: name.to_owned(), run });
