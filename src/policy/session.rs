@@ -359,7 +359,7 @@ impl Supervisor {
         }
     }
 
-    /// Returns the model of the agent's newest run.
+    /// Returns the model of the agent's newest run: its one-off one, else the one that the config names by now.
     pub(super) fn model_in_force(&self, name: &str) -> Option<String> {
         let one_off = self.state.agents.get(name).and_then(|state| state.model.clone());
         one_off.or_else(|| self.model_of(name))
