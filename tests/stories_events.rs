@@ -350,3 +350,20 @@ fn a_limit_that_is_told_anew_holds_though_the_banner_is_the_old_one() {
     story.pass_s(5);
     assert_eq!(story.saved.limits.len(), 1, "{}", story.told());
 }
+
+#[test]
+fn a_canary_whose_conversation_is_broken_goes_on_with_a_new_one() {
+    let mut story = pair();
+    story.tell("one", refused(Refusal::Limit, "You've hit your session limit · resets 4:30am"));
+    story.pass_s(10);
+    shows(&mut story, "one", "thinking blocks cannot be modified");
+    story.pass_s(20);
+    assert_eq!(story.pane("one").run, 1, "nobody is healed in a hold");
+    story.pass_s(30 * 60 + 35);
+    assert_eq!(story.pane("one").run, 2, "else it would be asked for ever");
+    for _ in 0..12 {
+        shows(&mut story, "one", BUSY);
+        story.pass_s(1);
+    }
+    assert!(story.saved.limits.is_empty(), "{}", story.told());
+}

@@ -49,7 +49,9 @@ impl Supervisor {
         });
         let runs =
             self.state.agents.get(name).is_some_and(|state| matches!(state.session, Session::Running { ready: true }));
-        watched && runs && !self.is_held(name, turn.now)
+        // Whose answer is that its conversation is broken goes on asking with a new one: nobody else might be left to ask.
+        let asked = self.is_canary(name) && self.was_asked(name);
+        watched && runs && (asked || !self.is_held(name, turn.now))
     }
 
     /// Returns the program that should run, when another known agent program runs (a shell is no mismatch).
@@ -111,7 +113,8 @@ impl Supervisor {
         }
     }
 
-    /// Lets a running agent be started anew, with the same back-off as after a death; never in a hold.
+    /// Lets a running agent be started anew, with the same back-off as after a death; in a hold only who was
+    /// asked.
     pub(super) fn heal(&mut self, name: &str, cause: Cause, why: &str, turn: &mut Turn) {
         let Some(state) = self.state.agents.get_mut(name) else { return };
         if state.restart.is_some() {

@@ -91,6 +91,7 @@ impl Supervisor {
                     live.look = None;
                     live.working = None;
                     live.rest = None;
+                    live.output = Some(turn.now.mono);
                 }
             }
             Session::Absent | Session::Dead { .. } | Session::Unknown { lived: false, .. } => {

@@ -100,6 +100,7 @@ const STEPS: &[(&str, &str)] = &[
 ];
 
 const RARE: &[(&str, &str)] = &[
+    ("stopping to start", "stopping"),
     ("unknown", "preparing over live"),
     ("unknown", "preparing over dead"),
     ("dead", "preparing"),

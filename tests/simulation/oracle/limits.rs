@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use agent_orchestrator::policy::action::Action;
 use agent_orchestrator::policy::agent_event::{Refusal, Told};
 use agent_orchestrator::policy::event::EventKind;
-use agent_orchestrator::policy::limit::Hold;
+use agent_orchestrator::policy::limit::{Hold, Limit};
 use agent_orchestrator::policy::message::{Progress, Purpose};
 use agent_orchestrator::policy::observation::{Observation, SessionSeen};
 use agent_orchestrator::policy::state::State;
@@ -13,7 +13,7 @@ use agent_orchestrator::policy::state::State;
 use super::sessions::Sessions;
 use super::{Step, Verdict, broken, is_held};
 use crate::clock::{HOUR, JUMP_MAX, MINUTE, SECOND, span};
-use crate::program::Turn;
+use crate::program::{Health, Turn};
 use crate::world::World;
 
 /// No probe lies further ahead: a bare time of day, with slack, read off a clock that was wrong.
@@ -123,6 +123,14 @@ impl Limits {
         let after = seen.after;
         let alive = world.panes.get(agent).is_some_and(|pane| pane.program.is_some());
         if !alive || sessions.is_deliberate(agent) {
+            return Ok(());
+        }
+        // The one that was asked, and has a broken conversation.
+        let asked = |limit: &Limit| matches!(&limit.hold, Hold::Probing { canary, .. } if canary == agent);
+        let program = world.panes.get(agent).and_then(|pane| pane.program.as_ref());
+        let is_sound = program
+            .is_some_and(|program| program.health == Health::Sound && program.command == program.style.command());
+        if after.limits.iter().any(asked) && !is_sound {
             return Ok(());
         }
         let held = is_held(seen.before, &world.fleet, agent) && is_held(after, &world.fleet, agent);
