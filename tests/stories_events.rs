@@ -4,6 +4,7 @@ mod story;
 
 use agent_orchestrator::policy::agent_event::{AgentEvent, Refusal, Source, Told};
 use agent_orchestrator::policy::event::EventKind;
+use agent_orchestrator::policy::limit::Hold;
 use agent_orchestrator::policy::observation::{Exit, Observation};
 use story::Story;
 use story::telling::{BUSY, LONG, PAIR, idle, pair, refused, shows, tell_by, with_interface};
@@ -325,11 +326,13 @@ fn a_refusal_that_only_the_supervisor_before_heard_opens_no_account() {
     story.tell("one", refused(Refusal::Limit, "You've hit your session limit · resets 4:30am"));
     story.pass_s(30 * 60 + 36);
     assert_eq!(story.pane("one").taken.len(), 1, "it is asked, and works");
-    story.tell("one", refused(Refusal::Limit, "You've hit your session limit"));
+    story.tell("one", refused(Refusal::Limit, "You've hit your session limit · resets 4:30am"));
+    assert!(matches!(story.saved.limits[0].hold, Hold::Probing { .. }), "it may be the old one");
     story.kill_supervisor();
     story.wake();
-    story.pass_s(60);
-    assert_eq!(story.saved.limits.len(), 1, "its screen shows nothing of the refusal: {}", story.told());
+    story.pass_s(8);
+    assert_eq!(story.pane("one").taken.len(), 2, "its screen shows nothing of the refusal: it is asked anew");
+    assert_eq!(story.saved.limits.len(), 1);
 }
 
 #[test]
@@ -366,4 +369,24 @@ fn a_canary_whose_conversation_is_broken_goes_on_with_a_new_one() {
         story.pass_s(1);
     }
     assert!(story.saved.limits.is_empty(), "{}", story.told());
+}
+
+#[test]
+fn who_retries_by_itself_holds_no_account_that_was_opened_by_another() {
+    const BANNER: &str = "You've hit your session limit · resets 6am";
+    let mut story = pair();
+    story.tell("two", Told::Retrying { limit: true, text: BANNER.to_owned() });
+    shows(&mut story, "two", BANNER);
+    story.pass_s(2);
+    shows(&mut story, "one", BANNER);
+    story.pass_s(2);
+    assert_eq!(story.saved.limits.len(), 1);
+    story.tell("one", Told::Working);
+    for _ in 0..12 {
+        shows(&mut story, "one", BUSY);
+        story.pass_s(1);
+    }
+    assert!(story.saved.limits.is_empty(), "{}", story.told());
+    story.pass_s(30);
+    assert!(story.saved.limits.is_empty(), "what it told before is of the hold that is over: {}", story.told());
 }

@@ -179,6 +179,11 @@ pub enum Refusal {
 }
 
 impl Told {
+    /// Says whether a usage limit is told.
+    pub fn is_of_limit(&self) -> bool {
+        matches!(self, Self::Refused { kind: Refusal::Limit, .. } | Self::Retrying { limit: true, .. })
+    }
+
     /// Returns what `explain` says of it.
     pub fn line(&self) -> String {
         match self {

@@ -147,6 +147,17 @@ impl Supervisor {
         turn.due(turn.now.mono + wait);
     }
 
+    /// Says whether this supervisor has heard all that the canary told since it was asked: of a refusal that leaves nothing
+    /// on the screen nobody else knows, and it is asked anew.
+    pub(super) fn has_listened_to_canary(&self, at: usize, name: &str) -> bool {
+        let tells = self.backend_of(name).is_some_and(|backend| backend.events.is_some());
+        let listened = self.agents.get(name).and_then(|live| live.found_at);
+        match &self.state.limits[at].hold {
+            Hold::Probing { since, .. } => !tells || listened.is_some_and(|listened| listened <= since.mono),
+            Hold::Named { .. } | Hold::Flat { .. } => false,
+        }
+    }
+
     /// Says whether no probe is on its way to the agent any more.
     pub(super) fn was_asked(&self, name: &str) -> bool {
         let is_probe = |message: &Message| message.purpose == Purpose::Probe;

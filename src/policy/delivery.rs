@@ -249,7 +249,9 @@ impl Supervisor {
     }
 
     fn decide_paste(&mut self, name: &str, turn: &mut Turn) {
-        self.tell_long_draft(name, turn);
+        if self.tell_long_draft(name, turn) {
+            return;
+        }
         let needs_idle = self.waits_for_idle(name);
         if needs_idle && !self.may_be_woken(name, turn) {
             return;

@@ -1,16 +1,19 @@
 //! Since when a person's draft keeps messages back, and who is told.
 //!
 //! A program may take a message, answer it, and show it in its box again (seen of a busy Claude Code 2.1.197). What has
-//! stood there as long as a draft may and is word for word a message of ours is submitted once more: what waits behind it
-//! matters more than a message that comes twice.
+//! kept others back as long as a draft may, and is word for word a message of ours, is submitted once more: what waits
+//! behind it matters more than a message that comes twice.
 
 use super::action::Action;
 use super::event::EventKind;
 use super::live::{AgentLive, Obstacle, shortened};
-use super::message::{Progress, Purpose};
+use super::message::{Message, Progress, Purpose};
 use super::now::Now;
+use super::watch::shows_work;
 use super::{Supervisor, Turn};
 
+/// A text in the box that is shorter may be a person's, though we have sent the same.
+const OWN_CHARS_MIN: usize = 20;
 /// So many messages are remembered by their texts.
 const TAKEN_MAX: usize = 16;
 
@@ -24,7 +27,11 @@ impl Supervisor {
             .and_then(|state| state.queue.first())
             .is_some_and(|message| message.progress != Progress::Queued);
         let Some(live) = self.agents.get_mut(name) else { return };
-        let stands = live.look.as_ref().is_some_and(|look| matches!(look.obstacle, Some(Obstacle::Draft(_))));
+        let obstacle = live.look.as_ref().and_then(|look| look.obstacle.as_ref());
+        if matches!(obstacle, Some(Obstacle::Unreadable(_))) && !typed {
+            return;
+        }
+        let stands = matches!(obstacle, Some(Obstacle::Draft(_)));
         if !stands || typed {
             live.draft = None;
         } else if live.draft.is_none() {
@@ -32,34 +39,52 @@ impl Supervisor {
         }
     }
 
-    /// Tells a person once that a draft blocks messages.
-    pub(super) fn tell_long_draft(&mut self, name: &str, turn: &mut Turn) {
+    /// Tells a person once that a draft blocks messages, and for how long it has; returns whether it is being submitted.
+    pub(super) fn tell_long_draft(&mut self, name: &str, turn: &mut Turn) -> bool {
         let alarm = self.fleet.watchdog.draft_alarm;
-        let Some(live) = self.agents.get_mut(name) else { return };
-        let Some((since, told)) = &mut live.draft else { return };
-        if *told {
-            return;
-        }
-        if turn.now.since(*since) < alarm {
-            return turn.due(since.mono + alarm);
-        }
-        *told = true;
-        let stood = turn.now.since(*since);
-        if self.submits_again(name, turn) {
-            return;
-        }
-        let text = format!("a draft has blocked messages for {} s", stood.as_secs());
-        turn.act(Action::Record(self.about(name, EventKind::Draft, &text, turn.now)));
-    }
-    /// Submits what stands in the box where it is a message that this program has taken before.
-    fn submits_again(&mut self, name: &str, turn: &mut Turn) -> bool {
-        let Some(live) = self.agents.get_mut(name) else { return false };
-        let Some(Obstacle::Draft(held)) = live.look.as_ref().and_then(|look| look.obstacle.clone()) else {
+        let waits = self.state.agents.get(name).and_then(|state| state.queue.first()).map(|message| message.queued);
+        let (Some(waits), Some(live)) = (waits, self.agents.get_mut(name)) else { return false };
+        let Some((since, false)) = live.draft else { return false };
+        let since = if waits.mono > since.mono { waits } else { since };
+        if turn.now.since(since) < alarm {
+            turn.due(since.mono + alarm);
             return false;
-        };
-        let Some(place) = live.taken.iter().position(|taken| words(taken) == words(&held)) else { return false };
-        let Some(text) = live.taken.remove(place) else { return false };
-        live.draft = None;
+        }
+        if let Some(text) = self.stands_again(name) {
+            return self.submit_again(name, text, turn);
+        }
+        if let Some((_, told)) = self.agents.get_mut(name).and_then(|live| live.draft.as_mut()) {
+            *told = true;
+        }
+        let text = format!("a draft has blocked messages for {} s", turn.now.since(since).as_secs());
+        turn.act(Action::Record(self.about(name, EventKind::Draft, &text, turn.now)));
+        false
+    }
+
+    /// Returns what stands in the box where it is word for word a message that this program has taken before. A short one,
+    /// or a command, may as well be a person's; and it is done once in the life of a program.
+    fn stands_again(&self, name: &str) -> Option<String> {
+        let live = self.agents.get(name).filter(|live| !live.submitted_again)?;
+        let look = live.look.as_ref()?;
+        let Some(Obstacle::Draft(held)) = &look.obstacle else { return None };
+        let is_busy = !self.backend_of(name)?.queues_while_busy && shows_work(&look.readings);
+        let is_long = held.chars().count() >= OWN_CHARS_MIN && !held.starts_with('/');
+        let taken = live.taken.iter().find(|taken| words(taken) == words(held)).filter(|_| is_long && !is_busy)?;
+        (!self.posts(name)).then(|| taken.clone())
+    }
+
+    /// Submits what stands in the box, as a look of just now shows; returns whether it does.
+    fn submit_again(&mut self, name: &str, text: String, turn: &mut Turn) -> bool {
+        let Some(live) = self.agents.get_mut(name) else { return false };
+        if live.looking || live.typing {
+            return true;
+        }
+        if live.look.as_ref().is_none_or(|look| look.at.mono < turn.now.mono) {
+            // A person may have gone on typing since.
+            self.look(name, turn);
+            return true;
+        }
+        (live.draft, live.submitted_again) = (None, true);
         let said =
             format!("what was delivered stands in the box again, and is submitted once more: {}", shortened(&text));
         turn.act(Action::Record(self.about(name, EventKind::Draft, &said, turn.now)));
@@ -73,11 +98,19 @@ impl Supervisor {
 
 impl AgentLive {
     /// Remembers a message that the program has taken.
-    pub(super) fn note_taken(&mut self, text: &str) {
+    pub(super) fn note_taken(&mut self, message: &Message) {
+        if matches!(message.purpose, Purpose::Answer { .. }) {
+            return;
+        }
         if self.taken.len() == TAKEN_MAX {
             self.taken.pop_front();
         }
-        self.taken.push_back(text.to_owned());
+        self.taken.push_back(message.text.clone());
+    }
+
+    /// Says whether this message was taken before, and stood in the box again when its program ended.
+    pub(super) fn has_taken(&self, message: &Message) -> bool {
+        self.submitted_again && self.taken.contains(&message.text)
     }
 }
 

@@ -150,7 +150,7 @@ impl Supervisor {
             | Told::Retrying { .. } => {
                 self.does(name, event, turn);
             }
-            Told::Receipt { text } => self.receipt(name, text, event.time, turn),
+            Told::Receipt { text } => self.receipt(name, text, event, turn),
             Told::Posted { message, outcome } => self.posted(name, *message, outcome, turn),
             Told::Conversation { id } => {
                 if !id.is_empty() {
@@ -171,7 +171,11 @@ impl Supervisor {
                 }
             }
             Told::SessionEnd { .. } => heard.doing = None,
-            Told::SessionStart { .. } if is_cleared(&event.told) => heard.conversation.clone_from(&event.conversation),
+            Told::SessionStart { .. } if is_cleared(&event.told) => {
+                heard.conversation.clone_from(&event.conversation);
+                // That can be done at rest only.
+                heard.doing = None;
+            }
             Told::SessionStart { .. } => {}
         }
     }
@@ -208,7 +212,7 @@ impl Supervisor {
     pub(super) fn forget_refusals(&mut self, names: &[String]) {
         for name in names {
             if let Some(live) = self.agents.get_mut(name) {
-                live.heard.doing.take_if(|doing| matches!(doing.told, Told::Refused { kind: Refusal::Limit, .. }));
+                live.heard.doing.take_if(|doing| doing.told.is_of_limit());
             }
         }
     }

@@ -13,7 +13,6 @@ use regex::Regex;
 use serde::{Deserialize, Serialize};
 
 use super::action::Action;
-use super::agent_event::{Refusal, Told};
 use super::event::EventKind;
 use super::fleet::Watchdog;
 use super::message::{Message, Progress, Purpose};
@@ -282,8 +281,7 @@ impl Supervisor {
     fn is_old(&self, name: &str, banner: &Reading) -> bool {
         let Some(state) = self.state.agents.get(name) else { return true };
         // What was told before is forgotten when an account is opened.
-        let told = self.agents.get(name).and_then(|live| Some(live.heard.in_force()?.told.clone()));
-        if matches!(told, Some(Told::Refused { kind: Refusal::Limit, .. } | Told::Retrying { limit: true, .. })) {
+        if self.agents.get(name).and_then(|live| live.heard.in_force()).is_some_and(|doing| doing.told.is_of_limit()) {
             return false;
         }
         state.old_banner.as_ref().is_some_and(|old| *old == first_line(&banner.text))
@@ -380,17 +378,16 @@ impl Supervisor {
     /// Takes in that an agent shows neither work nor a banner.
     fn rests(&mut self, name: &str, turn: &mut Turn) {
         let told = self.was_asked(name);
-        // Of a refusal that leaves nothing on the screen only who listened then knows.
-        let tells = self.backend_of(name).is_some_and(|backend| backend.events.is_some());
-        let listened = self.agents.get(name).and_then(|live| live.found_at);
-        let heard = |since: Moment| !tells || listened.is_some_and(|listened| listened <= since.mono);
         let answered = |limit: &Limit| {
-            matches!(&limit.hold, Hold::Probing { canary, since } if canary == name
-                && told && heard(*since) && !limit.probe_lost && turn.now.since(*since) >= ANSWER_PROOF)
+            matches!(&limit.hold, Hold::Probing { canary, since }
+                if canary == name && told && !limit.probe_lost && turn.now.since(*since) >= ANSWER_PROOF)
         };
         let answered = self.state.limits.iter().position(answered);
         if let Some(at) = answered.filter(|_| !self.shows_refusal(name)) {
-            return self.lift(at, name, turn);
+            if self.has_listened_to_canary(at, name) {
+                return self.lift(at, name, turn);
+            }
+            self.state.limits[at].hold = Hold::Flat { until: turn.now.moment() };
         }
         let keys: Vec<usize> =
             (0..self.state.limits.len()).filter(|at| self.is_of(name, &self.state.limits[*at])).collect();

@@ -40,6 +40,8 @@ pub(super) struct AgentLive {
     pub typing: bool,
     /// The newest messages that its program has taken, the last one last.
     pub taken: VecDeque<String>,
+    /// One of them stood in its box again, and was submitted once more.
+    pub submitted_again: bool,
     /// A person's draft stands since then, and whether that has been told.
     pub draft: Option<(Moment, bool)>,
     /// Every look since then has shown it at work.
@@ -68,6 +70,14 @@ pub(super) struct AgentLive {
     pub wake_trouble: Option<WakeTrouble>,
     /// The number that its program's adopted session has; it differs from the state's where a restart was cut short.
     pub adopted_run: Option<u64>,
+}
+
+impl AgentLive {
+    /// Says whether its screen is about to be looked at, or could not be read.
+    pub fn is_unseen(&self) -> bool {
+        let is_unread = self.look.as_ref().is_some_and(|look| matches!(look.obstacle, Some(Obstacle::Unreadable(_))));
+        self.unseen.is_some() || self.looking || is_unread
+    }
 }
 
 /// Why an agent cannot be woken.

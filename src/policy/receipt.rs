@@ -6,10 +6,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
-
 use super::action::Action;
-use super::agent_event::PROMPT_BYTES_MAX;
+use super::agent_event::{AgentEvent, PROMPT_BYTES_MAX, Source};
 use super::delivery::{SHOW_MAX, pointer};
 use super::event::EventKind;
 use super::events::Heard;
@@ -30,6 +28,26 @@ impl AgentLive {
     /// Says whether a turn runs: as is told, or as the screen shows.
     fn is_in_turn(&self) -> bool {
         self.heard.works() == Some(true) || self.look.as_ref().is_some_and(|look| shows_work(&look.readings))
+    }
+
+    /// Says whether the screen showed a turn when a message was submitted; a later look may show the turn of its own.
+    fn was_in_turn(&self, message: &Message) -> bool {
+        let submitted = match message.progress {
+            Progress::Submitted { since, .. } => since.mono,
+            Progress::Queued | Progress::Pasting { .. } | Progress::Typed { .. } | Progress::Posted { .. } => {
+                begun(message).mono
+            }
+        };
+        self.look.as_ref().is_some_and(|look| look.at.mono <= submitted && shows_work(&look.readings))
+    }
+
+    /// Says whether the box has shown a message since its submit key was pressed.
+    fn still_holds(&self, message: &Message) -> bool {
+        let Progress::Submitted { since, .. } = message.progress else { return false };
+        self.look.as_ref().is_some_and(|look| {
+            let holds = matches!(&look.input, Some(InputBox::Holds(held)) if input_box::is_ours(held, &message.text));
+            look.at.mono > since.mono && holds
+        })
     }
 }
 
@@ -91,6 +109,12 @@ impl Supervisor {
                     message.repeat();
                 }
             }
+            // A person types around it, and will submit all of it.
+            (Progress::Submitted { since, presses, shown: false }, Some(InputBox::Holds(held)))
+                if likeness(held) == Likeness::Within =>
+            {
+                message.progress = Progress::Submitted { since: *since, presses: *presses, shown: true };
+            }
             // A person types the next; of a text that was never shown nobody knows whether it came before.
             (Progress::Submitted { since, shown, .. }, Some(InputBox::Holds(held)))
                 if likeness(held) != Likeness::Ours =>
@@ -125,37 +149,35 @@ impl Supervisor {
         }
     }
 
-    /// Takes in that a prompt was submitted, as was told at that time by the wall clock.
-    pub(super) fn receipt(&mut self, name: &str, prompt: &str, told: DateTime<Utc>, turn: &mut Turn) {
+    /// Takes in that a prompt was submitted. Many messages have the same text: a word that is older than this one is of
+    /// another, and what waits for its receipt goes before what may have had it.
+    pub(super) fn receipt(&mut self, name: &str, prompt: &str, event: &AgentEvent, turn: &mut Turn) {
         let texts = self.places.texts.clone();
-        let works = self.agents.get(name).is_some_and(AgentLive::is_in_turn);
-        let age = (turn.now.wall - told).to_std().unwrap_or_default();
-        // Many messages have the same text: a word that is older than this one is of another.
+        let age = (turn.now.wall - event.time).to_std().unwrap_or_default();
         let is_of =
             |message: &Message| is_prompt(message, name, prompt, &texts) && age <= turn.now.since(begun(message));
-        let Some(state) = self.state.agents.get_mut(name) else { return };
-        if let Some(place) = state.kept.iter().position(is_of) {
+        let (Some(state), Some(live)) = (self.state.agents.get_mut(name), self.agents.get(name)) else { return };
+        let told_work = live.heard.works() == Some(true);
+        let is_due = |message: &Message| message.progress != Progress::Queued && is_of(message);
+        let first = state.queue.first().filter(|message| is_due(message));
+        let stands = first.is_some_and(|message| live.still_holds(message));
+        let kept = match state.kept.iter().position(is_due) {
+            None if first.is_none() || stands => state.kept.iter().position(is_of),
+            due => due,
+        };
+        if let Some(place) = kept {
             let message = state.kept.remove(place);
-            if works {
+            if told_work || live.is_in_turn() {
                 state.keep_until_end(message);
             }
             return;
         }
-        let Some(message) = state.queue.first() else { return };
-        let under_way = match message.progress {
-            Progress::Queued => false,
-            Progress::Pasting { .. }
-            | Progress::Typed { .. }
-            | Progress::Submitted { .. }
-            | Progress::Posted { .. } => true,
-        };
-        if under_way && is_of(message) {
-            if works {
-                let message = message.clone();
-                state.keep_until_end(message);
-            }
-            self.finish(name, Outcome::Confirmed, turn);
+        let Some(message) = first.cloned() else { return };
+        // What the stream tells is in the conversation already.
+        if event.source != Source::OpencodeStream && (told_work || live.was_in_turn(&message)) {
+            state.keep_until_end(message);
         }
+        self.finish(name, Outcome::Confirmed, turn);
     }
 
     /// Takes the first message out of the queue and tells how it ended.
@@ -179,7 +201,7 @@ impl Supervisor {
         if let Some(live) = self.agents.get_mut(name) {
             live.heard.goes_on();
             if outcome == Outcome::Confirmed {
-                live.note_taken(&message.text);
+                live.note_taken(&message);
             }
         }
         let text = format!("message {} {word}: {}", message.id, shortened(&message.text));

@@ -189,12 +189,15 @@ impl Supervisor {
         state.fresh = false;
         state.attention = None;
         state.old_banner = None;
-        state.idle = None;
+        (state.idle, state.idle_line) = (None, None);
         let of_run = |purpose: &Purpose| {
             matches!(purpose, Purpose::Kickoff { .. } | Purpose::Probe | Purpose::Resume | Purpose::Answer { .. })
         };
         state.queue.retain(|message| !of_run(&message.purpose));
         state.queue_kept();
+        if let Some(live) = self.agents.get(name) {
+            state.queue.retain(|message| message.progress == Progress::Queued || !live.has_taken(message));
+        }
         for message in &mut state.queue {
             match message.progress {
                 Progress::Queued => {}
@@ -220,6 +223,7 @@ impl Supervisor {
             live.first = false;
             live.adopted_run = None;
             live.taken.clear();
+            live.submitted_again = false;
             live.heard = Heard::of(run);
         }
         turn.act(Action::Start { agent: name.to_owned(), run });

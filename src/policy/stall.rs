@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use regex::Regex;
 
 use super::fleet::{Backend, Kind, Watch, Watchdog};
+use super::live::AgentLive;
 use super::now::{Moment, Mono, Now};
 use super::state::{Cause, Session};
 use super::{Supervisor, Turn};
@@ -96,7 +97,7 @@ impl Supervisor {
             return;
         }
         let tells = self.backend_of(name).is_some_and(Backend::shows_work);
-        if tells && self.agents.get(name).is_some_and(|live| live.unseen.is_some() || live.looking) {
+        if tells && self.agents.get(name).is_some_and(AgentLive::is_unseen) {
             // What it wrote may be work; the look at it follows shortly.
             return;
         }
