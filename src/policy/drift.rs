@@ -1,4 +1,7 @@
 //! When a screen and what its program tells disagree, and which of them counts then.
+//!
+//! A screen that says otherwise for [`DRIFT_MAX`], with the agent's output as third witness, is believed until the program
+//! tells something again: a turn that a person interrupts ends without a word.
 
 use std::time::Duration;
 

@@ -2,8 +2,7 @@
 //!
 //! What is told becomes a reading beside those of the screen, so that limits, health, silence and delivery weigh both
 //! alike. It takes the place of the screen's opinion whether a turn runs; banners and dialogs on the screen stand. A
-//! screen that says otherwise for [`DRIFT_MAX`](super::drift::DRIFT_MAX), with the agent's output as third witness, is believed instead until
-//! the program tells something again: a turn that a person interrupts ends without a word.
+//! screen that says otherwise for long is believed instead, see [`super::drift`].
 
 use std::collections::BTreeMap;
 use std::time::Duration;

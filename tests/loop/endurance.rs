@@ -13,7 +13,7 @@ use crate::loops::{HEAD, Lab, one_loop};
 const KILLS: &str = "15";
 
 /// So many kills are outlived by one phase, about.
-const KILLS_PER_PHASE: usize = 5;
+const KILLS_PER_PHASE: usize = 4;
 
 /// The longest time between two kills.
 const LIFE_MS_MAX: u64 = 1500;
