@@ -44,7 +44,7 @@ impl Supervisor {
         let wait = self.fleet.watchdog.limit_probe_fallback;
         let limit = &mut self.state.limits[at];
         limit.passed_over.clear();
-        limit.hold = Hold::Flat { until: Moment { mono: turn.now.mono + wait, wall: turn.now.wall + wait } };
+        limit.hold = Hold::Flat { until: turn.now.moment() + wait };
         turn.due(turn.now.mono + wait);
     }
 
@@ -135,7 +135,7 @@ impl Supervisor {
         let limit = &mut self.state.limits[at];
         let account = limit.account.clone();
         let wait = if usable { flat } else { Duration::ZERO };
-        limit.hold = Hold::Flat { until: Moment { mono: turn.now.mono + wait, wall: turn.now.wall + wait } };
+        limit.hold = Hold::Flat { until: turn.now.moment() + wait };
         if usable {
             limit.probes = limit.probes.saturating_add(1);
             limit.passed_over.clear();

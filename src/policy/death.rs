@@ -62,10 +62,7 @@ impl AgentState {
         let recent = self.deaths.iter().filter(|death| now.since(**death) < HEALTHY).count();
         let begins = !self.crash_loop && recent >= CRASH_LOOP_DEATHS;
         self.crash_loop |= begins;
-        self.retry = Some(Moment {
-            mono: now.mono + back_off(self.deaths.len(), self.crash_loop),
-            wall: now.wall + back_off(self.deaths.len(), self.crash_loop),
-        });
+        self.retry = Some(now.moment() + back_off(self.deaths.len(), self.crash_loop));
         begins
     }
 }

@@ -125,7 +125,7 @@ impl Limit {
             // The wall clock may have been set back in between.
             Hold::Flat { until } => {
                 let left = (until.wall - now.wall).to_std().unwrap_or_default().min(DATE_PROBE);
-                Hold::Flat { until: Moment { mono: now.mono + left, wall: now.wall + left } }
+                Hold::Flat { until: now.moment() + left }
             }
             Hold::Probing { .. } => Hold::Flat { until: now.moment() },
         };
@@ -158,7 +158,7 @@ impl Limit {
 /// Says when a hold with this banner is probed: at the time that it names, or at the flat cadence.
 fn next_probe(banner: &str, watchdog: &Watchdog, probed: bool, now: Now) -> (Hold, Option<DateTime<Utc>>) {
     let (slack, flat) = (watchdog.limit_reset_slack, watchdog.limit_probe_fallback);
-    let flat_until = |wait: Duration| Hold::Flat { until: Moment { mono: now.mono + wait, wall: now.wall + wait } };
+    let flat_until = |wait: Duration| Hold::Flat { until: now.moment() + wait };
     let Some(reset) = reset_time::parse(banner, now).filter(|reset| reset.believable(now)) else {
         return (flat_until(flat), None);
     };
@@ -340,7 +340,7 @@ impl Supervisor {
         if just_reset && far && limit.doubts < DOUBT_WAITS.len() {
             let wait = DOUBT_WAITS[limit.doubts];
             limit.doubts += 1;
-            limit.hold = Hold::Flat { until: Moment { mono: now.mono + wait, wall: now.wall + wait } };
+            limit.hold = Hold::Flat { until: now.moment() + wait };
             return;
         }
         limit.hold = hold;
@@ -419,7 +419,7 @@ impl Supervisor {
             let wait = STAGGER * place;
             let shown = limit.shown.contains_key(&name);
             let Some(state) = self.state.agents.get_mut(&name) else { continue };
-            state.release = Some(Moment { mono: turn.now.mono + wait, wall: turn.now.wall + wait });
+            state.release = Some(turn.now.moment() + wait);
             // A word of an earlier end that still waits says the same.
             let is_said_anew =
                 |message: &Message| message.purpose == Purpose::Resume && message.progress == Progress::Queued;

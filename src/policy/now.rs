@@ -68,6 +68,14 @@ pub struct Moment {
     pub wall: DateTime<Utc>,
 }
 
+impl std::ops::Add<Duration> for Moment {
+    type Output = Self;
+
+    fn add(self, rhs: Duration) -> Self {
+        Self { mono: self.mono + rhs, wall: self.wall + rhs }
+    }
+}
+
 impl Moment {
     /// Translates a past moment of an earlier boot into this boot's monotonic clock, by the wall clock's difference.
     ///
@@ -77,5 +85,18 @@ impl Moment {
     pub fn rebased(self, now: Now) -> Self {
         let age = (now.wall - self.wall).to_std().unwrap_or_default();
         Self { mono: Mono(now.mono.0.saturating_sub(age)), wall: self.wall }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_later_moment_is_later_by_both_clocks() {
+        let wall = "2026-06-13T04:00:00Z".parse().expect("a time");
+        let later = Moment { mono: Mono(Duration::from_secs(7)), wall } + Duration::from_secs(60);
+        assert_eq!(later.mono, Mono(Duration::from_secs(67)));
+        assert_eq!(later.wall.to_rfc3339(), "2026-06-13T04:01:00+00:00");
     }
 }

@@ -8,7 +8,6 @@ use super::event::EventKind;
 use super::events::Heard;
 use super::fleet::{Agent, Kind, PromptDelivery};
 use super::message::{Message, Progress, Purpose};
-use super::now::Moment;
 use super::observation::SessionSeen;
 use super::state::{AgentState, Blocked, Cause, Over, Session};
 use super::{Supervisor, Turn, launch};
@@ -165,7 +164,7 @@ impl Supervisor {
         let since = state.blocked.as_ref().filter(|_| known).map_or(turn.now.moment(), |blocked| blocked.since);
         state.blocked = Some(Blocked { why: why.to_owned(), misconfigured, since, again: false });
         let retry = self.fleet.watchdog.heavy_interval;
-        state.retry = Some(Moment { mono: turn.now.mono + retry, wall: turn.now.wall + retry });
+        state.retry = Some(turn.now.moment() + retry);
         if !known {
             let text = format!("cannot be started, waits: {why}");
             turn.act(Action::Record(self.about(name, EventKind::Misconfigured, &text, turn.now)));
