@@ -15,38 +15,18 @@ impl Supervisor {
         let Some(state) = self.state.agents.get_mut(name) else { return };
         let with_fleet = fleet_since.is_some_and(|since| since > state.since.mono);
         let was_stopped = state.stopped.is_some();
+        let is_ended_here = matches!(state.session, Session::Stopping { then_start: false });
         state.restart = None;
-        match state.session {
-            Session::Running { .. }
-            | Session::Starting
-            | Session::Unknown { .. }
-            | Session::Preparing { .. }
-            | Session::Stopping { then_start: true }
-                if with_fleet =>
-            {
-                state.asked |= !was_stopped;
-                state.enter(Session::Absent, turn.now);
-            }
-            Session::Stopping { then_start: false } => state.enter(Session::Absent, turn.now),
-            Session::Running { .. }
-            | Session::Starting
-            | Session::Unknown { .. }
-            | Session::Preparing { .. }
-            | Session::Stopping { then_start: true }
-            | Session::Absent
-            | Session::Dead { .. } => {
-                state.enter(Session::Absent, turn.now);
-                if with_fleet || was_stopped {
-                    return;
-                }
-                state.stopped = Some(turn.now.moment());
-                state.asked = false;
-                state.retry = None;
-                state.order = None;
-                let text = "stopped by `systemctl stop`; `up` or `systemctl start` lifts that";
-                turn.act(Action::Record(self.about(name, EventKind::Stopped, text, turn.now)));
-            }
+        state.enter(Session::Absent, turn.now);
+        if is_ended_here || with_fleet || was_stopped {
+            return;
         }
+        state.stopped = Some(turn.now.moment());
+        state.asked = false;
+        state.retry = None;
+        state.order = None;
+        let text = "stopped by `systemctl stop`; `up` or `systemctl start` lifts that";
+        turn.act(Action::Record(self.about(name, EventKind::Stopped, text, turn.now)));
     }
 
     /// Takes in that a program runs that was stopped, or dead, and that nobody here has started.
