@@ -70,10 +70,14 @@ impl Supervisor {
             };
             state.asked = true;
             let one_off = overrides.get(name).cloned().unwrap_or_default();
-            if one_off != Override::default() {
+            let is_for_its_start = match state.session {
+                Session::Absent | Session::Dead { .. } | Session::Stopping { then_start: false } => true,
+                // A plain `up` leaves what is under way as it was asked for.
+                Session::Preparing { .. } | Session::Stopping { then_start: true } => one_off != Override::default(),
+                Session::Starting | Session::Running { .. } | Session::Unknown { .. } => false,
+            };
+            if is_for_its_start {
                 state.take_back_start();
-            }
-            if !matches!(state.session, Session::Running { .. } | Session::Starting | Session::Unknown { .. }) {
                 live.overrides = one_off;
             }
             if !names.is_empty() {

@@ -15,10 +15,14 @@ use super::{Pane, Story, brief};
 impl Story {
     pub(super) fn perform(&mut self, action: Action) -> Vec<Observation> {
         match action {
+            Action::Find { agent } | Action::Start { agent, .. } if self.silent.contains(&agent) => Vec::new(),
             Action::Find { agent } => vec![self.found(agent)],
             Action::Prepare { agent, start } => {
                 self.prepared.push((agent.clone(), start.clone()));
                 self.extra_texts.insert(agent.clone(), start.extra_text.clone());
+                if self.silent.contains(&agent) {
+                    return Vec::new();
+                }
                 let result = self.missing.get(&agent).map_or(Ok(()), |why| Err(why.clone()));
                 vec![Observation::Prepared { agent, run: start.run, result }]
             }

@@ -74,6 +74,8 @@ pub struct Story {
     pub refused: BTreeMap<String, String>,
     /// Agents that take their time to end; see [`Story::ends`].
     pub slow: BTreeSet<String>,
+    /// Agents of which nothing is answered: not what is there, nor that a start is prepared or has come about.
+    pub silent: BTreeSet<String>,
     /// The next program of this agent ends at once.
     pub dies_at_start: Option<String>,
     /// What the newest start of each agent adds to its prompt.
@@ -146,6 +148,7 @@ impl Story {
             has_timers: false,
             refused: BTreeMap::new(),
             half_ended: BTreeSet::new(),
+            silent: BTreeSet::new(),
             dies_at_start: None,
             extra_texts: BTreeMap::new(),
             spool: BTreeMap::new(),
