@@ -8,14 +8,22 @@ use std::time::Duration;
 use agent_orchestrator::policy::now::Mono;
 use agent_orchestrator::policy::observation::{Observation, SessionSeen};
 use agent_orchestrator::policy::request::{PhaseTarget, Reply, Request};
+use agent_orchestrator::policy::state::Session;
 use story::fleets::{ONE, failed};
 use story::{Pane, Story};
 
 /// The worker's unit is stopped by order; its fleet's slice was entered at this time since boot.
 fn unit_stops(story: &mut Story, fleet_since: Mono) {
     story.panes.remove("worker");
-    let seen = SessionSeen::Stopped { fleet_since: Some(fleet_since) };
+    seen(story, SessionSeen::Stopped { fleet_since: Some(fleet_since) });
+}
+
+fn seen(story: &mut Story, seen: SessionSeen) {
     story.turn(vec![Observation::Session { agent: "worker".to_owned(), seen }]);
+}
+
+fn restart(story: &mut Story) -> u64 {
+    story.ask(Request::Restart { name: "worker".to_owned(), overrides: BTreeMap::new() })
 }
 
 #[test]
@@ -59,8 +67,7 @@ fn a_unit_that_a_person_starts_is_theirs_no_longer_stopped_and_begins_as_configu
     story.told();
     let pane = Pane { run: 1, alive: true, ..Pane::default() };
     story.panes.insert("worker".to_owned(), pane);
-    let seen = SessionSeen::Running { run: 1 };
-    story.turn(vec![Observation::Session { agent: "worker".to_owned(), seen }]);
+    seen(&mut story, SessionSeen::Running { run: 1 });
     story.pass_s(5);
     assert!(story.told().contains("started by `systemctl start`"));
     assert_eq!(story.pane("worker").run, 2, "the launch file of the old run is not what the config says now");
@@ -94,7 +101,7 @@ fn a_restart_that_is_refused_comes_when_it_is_allowed() {
     story.pass_s(20);
     story.told();
     story.refused.insert("worker".to_owned(), "polkit refuses it".to_owned());
-    story.ask(Request::Restart { name: "worker".to_owned(), overrides: BTreeMap::new() });
+    restart(&mut story);
     story.pass_s(300);
     let told = story.told();
     assert_eq!(told.matches("could not be ended").count(), 1, "{told}");
@@ -182,4 +189,79 @@ fn a_stopped_agent_that_cannot_be_asked_for_a_while_is_neither_dead_nor_started_
     story.pass_s(30);
     let told = story.told();
     assert!(!told.contains("died") && !story.panes.contains_key("worker"), "{told}");
+}
+
+#[test]
+fn a_stop_that_is_refused_is_not_lifted_by_another_supervisor_that_finds_the_program() {
+    let mut story = Story::new(ONE);
+    story.pass_s(5);
+    story.refused.insert("worker".to_owned(), "polkit refuses it".to_owned());
+    story.down(&["worker"]);
+    let runs = |story: &Story| matches!(story.saved.agents["worker"].session, Session::Running { .. });
+    (0..120).find(|_| {
+        story.pass_s(1);
+        runs(&story)
+    });
+    assert!(runs(&story), "it is seen to be there between two attempts");
+    story.kill_supervisor();
+    story.told();
+    story.wake();
+    story.refused.clear();
+    story.pass_s(70);
+    assert!(!story.panes.contains_key("worker"));
+    let told = story.told();
+    assert!(told.contains("adopted") && !told.contains("started by"), "{told}");
+}
+
+#[test]
+fn what_could_not_be_ended_and_goes_by_itself_has_stopped_and_not_died() {
+    for wanted in [false, true] {
+        let mut story = Story::new(ONE);
+        story.pass_s(5);
+        story.refused.insert("worker".to_owned(), "polkit refuses it".to_owned());
+        if wanted {
+            restart(&mut story)
+        } else {
+            story.down(&["worker"])
+        };
+        story.pass_s(2);
+        story.told();
+        story.panes.clear();
+        story.refused.clear();
+        story.pass_s(20);
+        let told = story.told();
+        assert!(!told.contains("died") && story.saved.agents["worker"].deaths.is_empty(), "{told}");
+        assert_eq!(told.contains("worker: stopped"), !wanted, "{told}");
+        assert_eq!(story.panes.contains_key("worker"), wanted);
+    }
+}
+
+#[test]
+fn what_could_not_be_asked_for_a_while_and_is_gone_then_has_died() {
+    let mut story = Story::new(ONE);
+    story.pass_s(5);
+    story.hung.insert("worker".to_owned());
+    seen(&mut story, SessionSeen::Unknown { why: "no answer".to_owned() });
+    story.panes.clear();
+    story.hung.clear();
+    story.pass_s(20);
+    let told = story.told();
+    assert!(told.contains("worker: died"), "{told}");
+    assert_eq!(story.saved.agents["worker"].deaths.len(), 1);
+    assert_eq!(story.pane("worker").run, 2);
+}
+
+#[test]
+fn a_stop_that_is_known_is_not_told_as_one_by_systemctl_when_its_unit_stops() {
+    let mut story = Story::new(ONE);
+    story.pass_s(5);
+    story.refused.insert("worker".to_owned(), "polkit refuses it".to_owned());
+    story.down(&["worker"]);
+    let stopped = story.saved.agents["worker"].stopped;
+    story.panes.clear();
+    story.pass_s(1);
+    seen(&mut story, SessionSeen::Stopped { fleet_since: None });
+    story.pass_s(5);
+    assert!(!story.told().contains("systemctl"));
+    assert_eq!(story.saved.agents["worker"].stopped, stopped, "it is stopped since then");
 }
