@@ -73,6 +73,16 @@ fn braces_of_the_shell_stay() {
 }
 
 #[test]
+fn a_comment_begins_with_a_word_and_is_left_as_it_is() {
+    let fields = [("x", "it's")];
+    for text in ["# {x}", "show 1 # {x}", "show 1;# {x}", "show \"$(show 1 # {x}\n)\""] {
+        assert_eq!(fill(text, &fields), text);
+    }
+    assert_eq!(sh(&fill("show a#{x} b", &fields)), ["a#it's", "b"], "within a word it is none");
+    assert_eq!(fill("show \"{x}\"", &fields), "show \"it's\"", "and a value in quotes gets no more of them");
+}
+
+#[test]
 fn plain_text_is_filled_once_and_never_quoted() {
     let fields = [("role", "{plan} it's"), ("plan", "p")];
     assert_eq!(fill_text("{role} {plan} {other} {", &fields), "{plan} it's p {other} {");
@@ -248,4 +258,10 @@ fn a_nul_byte_is_refused() {
     let backend = backend(PromptDelivery::Arg, &lab.bin());
     let error = command(&Program { model: Some("a\0b"), ..lab.program(&backend, "p") }).unwrap_err();
     assert_eq!(error, "the command line holds a NUL byte");
+    for (name, value) in [("NAME", "a\0b"), ("NA\0ME", "ab")] {
+        let env = std::collections::BTreeMap::from([(name.to_owned(), value.to_owned())]);
+        let backend = Backend { env, ..backend.clone() };
+        let error = command(&lab.program(&backend, "p")).unwrap_err();
+        assert_eq!(error, "the command line holds a NUL byte", "in a variable");
+    }
 }

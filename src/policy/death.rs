@@ -149,3 +149,25 @@ impl Supervisor {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_that_runs_for_minutes_and_dies_again_and_again_waits_ever_longer() {
+        let wall = "2026-06-13T04:00:00Z".parse().expect("a time");
+        let mut now = Now { mono: Mono(Duration::from_secs(1000)), wall, zone: chrono_tz::UTC };
+        let mut state = AgentState::new(true, now);
+        let mut waits = Vec::new();
+        for _ in 0..12 {
+            let began = now.moment();
+            now.mono = now.mono + Duration::from_secs(200);
+            assert!(!state.count_death(Some(began), now), "these are no crash loop");
+            let retry = state.retry.expect("a time of restart").mono;
+            waits.push(retry.since(now.mono).as_secs());
+            now.mono = retry;
+        }
+        assert_eq!(waits, [0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 256, 256]);
+    }
+}

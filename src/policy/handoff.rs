@@ -337,3 +337,23 @@ pub(super) fn ping_text(ping: &Ping, plan: &str, rules: Option<&Rules>) -> Strin
         PingAbout::Plan => format!("supervisor: the plan {plan} was edited. Read it again before you go on."),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_review_passes_where_it_says_so_in_a_word_and_nothing_fails() {
+        for (subject, passed) in [
+            ("review(p1): PASS", true),
+            ("review(p1): PASSED, with a remark", true),
+            ("review(p1) PASS/all gates", true),
+            ("review(p1): gate 1 PASS, gate 2 FAIL", false),
+            ("review(p1): FAIL", false),
+            ("review(p1): what was asked for", false),
+            ("review(p1): COMPASS and BYPASSED", false),
+        ] {
+            assert_eq!(passes(subject), passed, "{subject}");
+        }
+    }
+}

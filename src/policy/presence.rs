@@ -78,3 +78,14 @@ pub enum Over {
     /// A running program.
     Live,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_what_an_older_state_could_not_ask_something_was_there() {
+        let session: Session = serde_json::from_str(r#"{"session":"unknown","why":"no answer"}"#).expect("a session");
+        assert_eq!(session, Session::Unknown { why: "no answer".to_owned(), lived: true });
+    }
+}

@@ -173,3 +173,22 @@ impl Supervisor {
         state.idle_line = said;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_that_is_waited_for_is_read_behind_what_a_program_puts_before_its_words() {
+        for (line, is_read) in [
+            ("WAITING-UNTIL: 2026-06-13T04:10:00Z", true),
+            ("  WAITING-UNTIL: 2026-06-13T04:10:00Z", true),
+            ("● WAITING-UNTIL: 2026-06-13T04:10:00Z", true),
+            ("**WAITING-UNTIL: 2026-06-13T04:10:00Z**", true),
+            ("I wait. WAITING-UNTIL: 2026-06-13T04:10:00Z", false),
+            ("WAITING-UNTIL: tomorrow", false),
+        ] {
+            assert_eq!(waiting_until(line).is_some(), is_read, "{line}");
+        }
+    }
+}
