@@ -64,7 +64,7 @@ impl Supervisor {
     /// Returns what stands in the box where it is word for word a message that this program has taken before. A short one,
     /// or a command, may as well be a person's; and it is done once in the life of a program.
     fn stands_again(&self, name: &str) -> Option<String> {
-        let live = self.agents.get(name).filter(|live| !live.submitted_again)?;
+        let live = self.agents.get(name).filter(|live| live.submitted_again.is_none())?;
         let look = live.look.as_ref()?;
         let Some(Obstacle::Draft(held)) = &look.obstacle else { return None };
         let is_busy = !self.backend_of(name)?.queues_while_busy && shows_work(&look.readings);
@@ -84,7 +84,7 @@ impl Supervisor {
             self.look(name, turn);
             return true;
         }
-        (live.draft, live.submitted_again) = (None, true);
+        (live.draft, live.submitted_again) = (None, Some(text.clone()));
         let said =
             format!("what was delivered stands in the box again, and is submitted once more: {}", shortened(&text));
         turn.act(Action::Record(self.about(name, EventKind::Draft, &said, turn.now)));
@@ -108,9 +108,9 @@ impl AgentLive {
         self.taken.push_back(message.text.clone());
     }
 
-    /// Says whether this message was taken before, and stood in the box again when its program ended.
+    /// Says whether this message was taken before, and is only submitted because it stood in the box again.
     pub(super) fn has_taken(&self, message: &Message) -> bool {
-        self.submitted_again && self.taken.contains(&message.text)
+        self.submitted_again.as_ref() == Some(&message.text)
     }
 }
 

@@ -40,8 +40,8 @@ pub(super) struct AgentLive {
     pub typing: bool,
     /// The newest messages that its program has taken, the last one last.
     pub taken: VecDeque<String>,
-    /// One of them stood in its box again, and was submitted once more.
-    pub submitted_again: bool,
+    /// The one of them that stood in its box again, and was submitted once more.
+    pub submitted_again: Option<String>,
     /// A person's draft stands since then, and whether that has been told.
     pub draft: Option<(Moment, bool)>,
     /// Every look since then has shown it at work.

@@ -98,34 +98,24 @@ impl Supervisor {
             }
             // The program reads its terminal and never showed the text: it was lost, or taken before anybody looked.
             (Progress::Submitted { since, shown: false, .. }, Some(InputBox::Empty)) if wrote_since(since) => {
-                let (since, repeated) = (*since, message.is_repeated());
-                if self.awaits_receipt(name, since, turn) {
-                    return;
-                }
-                if repeated {
-                    self.finish(name, Outcome::Unconfirmed, turn);
-                } else if let Some(message) = self.state.agents.get_mut(name).and_then(|state| state.queue.first_mut())
-                {
-                    message.repeat();
+                let since = *since;
+                if !self.awaits_receipt(name, since, turn) {
+                    self.was_never_shown(name, turn);
                 }
             }
-            // A person types around it, and will submit all of it.
             (Progress::Submitted { since, presses, shown: false }, Some(InputBox::Holds(held)))
-                if likeness(held) == Likeness::Within =>
+                if likeness(held) != Likeness::Strange =>
             {
                 message.progress = Progress::Submitted { since: *since, presses: *presses, shown: true };
             }
             // A person types the next; of a text that was never shown nobody knows whether it came before.
             (Progress::Submitted { since, shown, .. }, Some(InputBox::Holds(held)))
-                if likeness(held) != Likeness::Ours =>
+                if likeness(held) != Likeness::Ours && is_steady(since) =>
             {
-                match (is_steady(since), *shown || message.is_repeated()) {
-                    (true, true) => {
-                        let outcome = if *shown { Outcome::Confirmed } else { Outcome::Unconfirmed };
-                        self.finish(name, outcome, turn);
-                    }
-                    (true, false) => message.repeat(),
-                    (false, _) => {}
+                if *shown {
+                    self.finish(name, Outcome::Confirmed, turn);
+                } else {
+                    self.was_never_shown(name, turn);
                 }
             }
             // What was taken for lost stands there after all.
@@ -135,9 +125,6 @@ impl Supervisor {
                 message.text = message.plain_text().to_owned();
                 message.progress = Progress::Typed { since: turn.now.moment(), shown: true };
             }
-            (Progress::Submitted { since, presses, shown: false }, Some(InputBox::Holds(_))) => {
-                message.progress = Progress::Submitted { since: *since, presses: *presses, shown: true };
-            }
             (
                 Progress::Queued
                 | Progress::Pasting { .. }
@@ -146,6 +133,16 @@ impl Supervisor {
                 | Progress::Posted { .. },
                 _,
             ) => {}
+        }
+    }
+
+    /// Types the first message once more, marked; one that is marked already is given up.
+    fn was_never_shown(&mut self, name: &str, turn: &mut Turn) {
+        let Some(message) = self.state.agents.get_mut(name).and_then(|state| state.queue.first_mut()) else { return };
+        if message.is_repeated() {
+            self.finish(name, Outcome::Unconfirmed, turn);
+        } else {
+            message.repeat();
         }
     }
 

@@ -222,7 +222,7 @@ impl Supervisor {
             live.first = false;
             live.adopted_run = None;
             live.taken.clear();
-            live.submitted_again = false;
+            live.submitted_again = None;
             live.heard = Heard::of(run);
         }
         turn.act(Action::Start { agent: name.to_owned(), run });
