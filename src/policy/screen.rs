@@ -163,7 +163,7 @@ fn after_escape<'a>(rest: &'a str, style: &mut Style) -> &'a str {
         Some(']') => {
             let body = characters.as_str();
             match body.find(['\u{7}', '\u{1b}']) {
-                Some(end) if body[end..].starts_with('\u{7}') => &body[end + 1..],
+                // A bell that ends it is dropped like any other control character.
                 Some(end) => body[end..].strip_prefix("\u{1b}\\").unwrap_or(&body[end..]),
                 None => "",
             }
@@ -217,9 +217,16 @@ mod tests {
             "a\u{1b}[2mb\u{1b}[38;5;2mc\u{1b}[22md",
             "\u{1b}[38;2;2;7;2me\u{1b}[7mf",
             "g\u{1b}[mh\u{1b}[38:2::2:2:2mi\u{1b}[1;2;7mj\u{1b}[0;48;5;7mk",
+            "\u{1b}[2;7ml\u{1b}[27mm\u{1b}[22mn",
         ])
         .cells();
-        assert_eq!(cells.iter().map(|row| marks(row)).collect::<Vec<_>>(), [".dd.", ".r", "r..b."]);
+        assert_eq!(cells.iter().map(|row| marks(row)).collect::<Vec<_>>(), [".dd.", ".r", "r..b.", "bd."]);
+    }
+
+    #[test]
+    fn accents_fill_no_column_and_ideographs_and_pictures_two() {
+        let columns: Vec<usize> = ['a', '─', '\u{301}', '\u{200b}', '\u{fe0f}', '漢', '한', '🤖'].map(columns).to_vec();
+        assert_eq!(columns, [1, 1, 0, 0, 0, 2, 2, 2]);
     }
 
     #[test]

@@ -25,7 +25,7 @@ const WIDTH_MIN: usize = 40;
 /// One line as the program wrote it, wrapped rows joined.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Line {
-    /// The row where it begins, from 0 at the top of the screen.
+    /// The row where it begins, from 0 at the top of what is read.
     pub(super) row: usize,
     pub(super) text: String,
     /// Number of its paragraph: blank rows and rules part them.
@@ -38,13 +38,16 @@ pub(super) struct Line {
 #[derive(Debug)]
 pub(super) struct Layout {
     lines: Vec<Line>,
-    place: Option<Place>,
+    /// The input box's last row.
+    box_bottom: Option<usize>,
     /// Where the conversation's newest part begins and ends, in `lines`.
     end: Range<usize>,
-    /// The first row of a dialog, if there is room for one.
+    /// A dialog begins here or, where this is a rule, below it; `None` where there is no room for one.
     dialog_row: Option<usize>,
     /// Row after the last one that is not blank.
     rows: usize,
+    /// So many rows of the screen stand above what is read.
+    skipped: usize,
 }
 
 impl Layout {
@@ -60,17 +63,22 @@ impl Layout {
         let talk_rows = place.as_ref().map_or(last_rule.unwrap_or(rows.len()), |place| place.top);
         let dialog_row = match place {
             Some(_) => None,
-            None => Some(last_rule.map_or(0, |rule| rule + 1).max(rows.len().saturating_sub(DIALOG_ROWS_MAX))),
+            None => Some(last_rule.unwrap_or(0).max(rows.len().saturating_sub(DIALOG_ROWS_MAX))),
         };
         let mut lines = lines(rows, place.as_ref());
         let end = end_of_talk(&lines, talk_rows, rules.closing_re.as_ref());
         mark_prose(&mut lines);
-        let layout = Self { lines, place, end, dialog_row, rows: rows.len() };
-        layout.below(skipped)
+        let box_bottom = place.map(|place| place.bottom);
+        Self { lines, box_bottom, end, dialog_row, rows: rows.len(), skipped }
+    }
+
+    /// Returns the row where a line begins, from 0 at the top of the screen.
+    pub(super) fn row_of(&self, line: &Line) -> usize {
+        self.skipped + line.row
     }
 
     pub(super) fn has_box(&self) -> bool {
-        self.place.is_some()
+        self.box_bottom.is_some()
     }
 
     /// Returns the lines of a region, top to bottom; none for the title.
@@ -78,25 +86,13 @@ impl Layout {
         let from_row = |row: usize| &self.lines[self.lines.partition_point(|line| line.row < row)..];
         match region {
             Region::Title => &[],
-            Region::Footer => self.place.as_ref().map_or(&[], |place| from_row(place.bottom + 1)),
+            // Rows of the box and rules are no lines.
+            Region::Footer => self.box_bottom.map_or(&[], from_row),
             Region::End => &self.lines[self.end.clone()],
             Region::Dialog => self.dialog_row.map_or(&[], from_row),
             Region::LastRows(rows) => from_row(self.rows.saturating_sub(rows)),
             Region::Anywhere => &self.lines,
         }
-    }
-
-    /// Counts rows from `skipped` rows further up.
-    fn below(mut self, skipped: usize) -> Self {
-        self.lines.iter_mut().for_each(|line| line.row += skipped);
-        if let Some(place) = &mut self.place {
-            place.top += skipped;
-            place.text = place.text.start + skipped..place.text.end + skipped;
-            place.bottom += skipped;
-        }
-        self.dialog_row = self.dialog_row.map(|row| row + skipped);
-        self.rows += skipped;
-        self
     }
 }
 

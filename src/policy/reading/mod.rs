@@ -77,7 +77,7 @@ fn reading_by(rule: &Rule, screen: &Screen, layout: &Layout) -> Option<Reading> 
         let lines = layout.region(rule.region);
         let is_evidence = |line: &Line| !(rule.region.holds_prose() && line.is_prose);
         let at = lines.iter().rposition(|line| is_evidence(line) && matches(&line.text))?;
-        (quote(&lines[at..]), Some(lines[at].row))
+        (quote(&lines[at..]), Some(layout.row_of(&lines[at])))
     };
     let Rule { name, region, meaning, priority, re: _ } = rule;
     Some(Reading { meaning: *meaning, rule: name.clone(), text, region: *region, row, priority: *priority })

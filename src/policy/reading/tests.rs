@@ -92,6 +92,24 @@ fn wrapped_rows_are_one_line_and_others_are_not() {
 }
 
 #[test]
+fn a_row_goes_on_where_its_next_word_would_not_have_fitted() {
+    let rule = "─".repeat(60);
+    let joined = |columns: usize| {
+        let above = "x".repeat(columns);
+        found(&[&above, "limit, reached", &rule], "anywhere", "limit").map(|(row, _)| row == 0)
+    };
+    assert_eq!([joined(45), joined(46), joined(52)], [Some(false), Some(true), Some(true)]);
+}
+
+#[test]
+fn the_last_words_are_no_ornament_and_not_what_closes_a_turn() {
+    let last = |rows: &[&str]| last_line(&screen(rows), &one_rule("end", "x"));
+    assert_eq!(last(&["said this", "", "done in 3 s", "", "> "]).as_deref(), Some("said this"));
+    assert_eq!(last(&["said this", "  · · ·", "> "]).as_deref(), Some("said this"));
+    assert_eq!(last(&["> "]), None);
+}
+
+#[test]
 fn the_highest_priority_wins_then_the_lowest_row() {
     let rules = Rules {
         rules: vec![
