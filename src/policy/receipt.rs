@@ -312,6 +312,8 @@ mod tests {
         let is = |prompt: &str| is_prompt(&message(&text), "builder", prompt, Path::new("/s/texts"));
         assert!(is(&text[..PROMPT_BYTES_MAX]) && is("word word wo"));
         assert!(!is("") && !is("other words") && !is(" "));
+        let whole = "x".repeat(PROMPT_BYTES_MAX);
+        assert!(!is_prompt(&message(&whole), "builder", &whole[1..], Path::new("/s/texts")), "one that is told whole");
         assert!(!is_prompt(&message("look at the second gate"), "builder", "look at", Path::new("/s/texts")));
     }
 }
