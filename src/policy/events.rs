@@ -365,21 +365,27 @@ fn reading(meaning: Meaning, rule: &str, text: &str, priority: u8) -> Reading {
 /// Returns what keeps a message from being typed, now that more is known than the screen shows.
 fn obstacle(look: &Look, backend: &Backend) -> Option<Obstacle> {
     let strongest = look.readings.first();
+    let question = strongest.filter(|reading| reading.meaning.is_in_the_way());
     let is_busy = !backend.queues_while_busy && strongest.is_some_and(|reading| reading.meaning.is_busy());
-    match &look.obstacle {
-        None | Some(Obstacle::Busy | Obstacle::Starting) => match strongest {
-            Some(reading) if reading.meaning.is_in_the_way() => Some(Obstacle::Dialog(reading.text.clone())),
+    match (&look.obstacle, question) {
+        (None | Some(Obstacle::Busy | Obstacle::Starting | Obstacle::NoBox), Some(reading)) => {
+            Some(Obstacle::Dialog(reading.text.clone()))
+        }
+        (None | Some(Obstacle::Busy | Obstacle::Starting), None) => match strongest {
             Some(reading) if reading.meaning == Meaning::Starting => Some(Obstacle::Starting),
             Some(_) if is_busy => Some(Obstacle::Busy),
             Some(_) | None => None,
         },
-        other @ Some(
-            Obstacle::Unreadable(_)
-            | Obstacle::Mode
-            | Obstacle::OtherProgram(_)
-            | Obstacle::Dialog(_)
-            | Obstacle::NoBox
-            | Obstacle::Draft(_),
+        (
+            other @ Some(
+                Obstacle::Unreadable(_)
+                | Obstacle::Mode
+                | Obstacle::OtherProgram(_)
+                | Obstacle::Dialog(_)
+                | Obstacle::NoBox
+                | Obstacle::Draft(_),
+            ),
+            _,
         ) => other.clone(),
     }
 }
