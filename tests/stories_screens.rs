@@ -95,7 +95,74 @@ fn w8_an_agent_at_work_is_not_answered_and_a_screen_that_changes_takes_the_answe
     shows(&mut story, "compacted by itself");
     story.pass_s(60);
     assert_eq!(story.pane("worker").taken.len(), 0);
+    assert_eq!(story.pane("worker").input, "", "and not typed at all");
     assert!(story.told().contains("was taken back: the screen has changed"));
+}
+
+/// Returns what explain tells of the next answer.
+fn next(story: &Story) -> Vec<String> {
+    let explanation = story.supervisor.as_ref().and_then(|supervisor| supervisor.explain("worker", story.now));
+    let next = explanation.expect("an agent").next;
+    next.into_iter().filter(|line| line.contains("answered")).collect()
+}
+
+#[test]
+fn w8_explain_says_when_a_screen_is_answered_next_and_that_one_that_stays_is_not() {
+    let mut story = begin();
+    let mut told = Vec::new();
+    shows(&mut story, "context left: 4%");
+    for seconds in [60, 600, 600, 600] {
+        story.pass_s(seconds);
+        told.extend(next(&story));
+    }
+    expect_test::expect![[r"
+        `context-low` is answered in 540 s if it stays, with `/compact`
+        `context-low` is answered in 540 s if it stays, with `/compact`
+        `context-low` is not answered again while it stays
+        `context-low` is not answered again while it stays"]]
+    .assert_eq(&told.join("\n"));
+    let mut story = Story::new(REFUSED);
+    story.pass_s(10);
+    shows(&mut story, "API Error: 529 overloaded");
+    story.pass_s(3600);
+    assert!(next(&story)[0].contains("`overloaded` is answered in"), "however often: {:?}", next(&story));
+}
+
+#[test]
+fn w8_a_screen_is_told_to_stay_when_the_third_answer_has_had_its_time() {
+    let mut story = begin();
+    shows(&mut story, "context left: 4%");
+    story.pass_s(1750);
+    assert_eq!((story.pane("worker").taken.len(), story.notified.len()), (3, 0));
+    story.pass_s(100);
+    assert_eq!(story.notified.len(), 1);
+}
+
+#[test]
+fn w8_an_answer_that_waits_is_not_joined_by_another() {
+    let mut story = begin();
+    story.pane("worker").input = "a draft of a person".to_owned();
+    shows(&mut story, "context left: 4%");
+    story.pass_s(3000);
+    assert_eq!(story.told().matches("is told `/compact`").count(), 1);
+    assert_eq!(story.saved.agents["worker"].queue.len(), 1);
+}
+
+#[test]
+fn w8_who_starts_is_held_or_needs_a_person_is_told_nothing() {
+    let is_told = |fleet: &str, screen: &str| {
+        let mut story = Story::new(fleet);
+        story.pass_s(2);
+        shows(&mut story, screen);
+        story.pass_s(100);
+        story.told().contains("is told `/compact`")
+    };
+    let starts = FLEET.replace("answer_pause", "ready_re = \"^all set\"\nready_max = 1000\nanswer_pause");
+    assert!(!is_told(&starts, "context left: 4%") && is_told(&starts, "all set\ncontext left: 4%"));
+    assert!(!is_told(FLEET, "context left: 4%\nusage limit reached, resets at 05:00"));
+    let login = "[[backend.box.rules]]\nname = \"login\"\nregion = \"anywhere\"\nmeaning = \"login\"\nre = '^log in'\n";
+    let asks = FLEET.replace("[[agent]]", &format!("{login}[[agent]]"));
+    assert!(!is_told(&asks, "log in\ncontext left: 4%") && is_told(&asks, "context left: 4%"));
 }
 
 #[test]

@@ -135,7 +135,7 @@ impl Supervisor {
         let known = self.known_screen(name)?;
         let rule = &known.reading.rule;
         let count = state.answers.get(rule).map_or(0, |before| before.count);
-        if count > ANSWERS_MAX && known.at_once {
+        if count >= ANSWERS_MAX && known.at_once {
             return Some(format!("`{rule}` is not answered again while it stays"));
         }
         let left = self.answer_due_in(name, &known, now).as_secs();
