@@ -83,7 +83,7 @@ impl Supervisor {
         let at = turn.now.moment();
         let mut look = match (screen, &backend) {
             (Err(why), _) => Look { obstacle: Some(Obstacle::Unreadable(why.clone())), ..unread(at) },
-            (Ok(_), None) => Look { ready: true, resumed: true, ..unread(at) },
+            (Ok(_), None) => unread(at),
             (Ok(screen), Some(backend)) => judge(screen, backend, at),
         };
         if let (Ok(screen), Some(InputBox::Absent), Some(message)) = (screen, &look.input, typed)
@@ -121,7 +121,7 @@ impl Supervisor {
             Err(why) => {
                 if let Some(live) = self.agents.get_mut(name) {
                     let obstacle = Some(Obstacle::Unreadable(why.clone()));
-                    live.look = Some(Look { obstacle, ready: true, resumed: true, ..unread(now.moment()) });
+                    live.look = Some(Look { obstacle, ..unread(now.moment()) });
                 }
             }
         }
@@ -220,7 +220,7 @@ impl Supervisor {
             Some(look) => {
                 let failed = matches!(look.obstacle, Some(Obstacle::Unreadable(_)));
                 let again = look.at.mono + if failed { AGAIN } else { fallback };
-                if live.output.is_some_and(|output| output >= look.at.mono) && at < again { at } else { again }
+                if live.output.is_some_and(|output| output >= look.at.mono) { again.min(at) } else { again }
             }
         };
         if due > turn.now.mono {

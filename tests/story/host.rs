@@ -209,6 +209,9 @@ impl Story {
         let Some(pane) = self.panes.get(&agent).filter(|pane| pane.alive) else {
             return Observation::Looked { agent, screen: Err("no session".to_owned()) };
         };
+        if pane.unreadable {
+            return Observation::Looked { agent, screen: Err("no answer".to_owned()) };
+        }
         let box_row = if pane.dialog { "Do you want to proceed?".to_owned() } else { format!("> {}", pane.input) };
         // A wide row, as every real screen has one: a row's place in the width tells whether it goes on in the next.
         let head = format!("agent {}", ".".repeat(190));
@@ -219,7 +222,7 @@ impl Story {
         Observation::Looked { agent, screen: Ok(screen) }
     }
 
-    pub(super) fn event(&self, agent: &str, run: u64, told: Told) -> Observation {
+    pub fn event(&self, agent: &str, run: u64, told: Told) -> Observation {
         let event = AgentEvent { source: Source::ClaudeHook, time: self.now.wall, conversation: None, told };
         Observation::Told { agent: agent.to_owned(), run, event }
     }

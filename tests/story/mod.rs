@@ -48,6 +48,8 @@ pub struct Pane {
     pub hangs: bool,
     /// It tells of the prompts that it takes.
     pub tells: bool,
+    /// Its screen cannot be read.
+    pub unreadable: bool,
     /// What was typed meanwhile, a newline for each submit key.
     pub unread: String,
 }
