@@ -177,3 +177,20 @@ fn a_probe_that_may_not_have_arrived_has_no_answer_in_a_rest() {
     assert_eq!(story.pane("one").taken.len(), 1, "the next probe has arrived, and is answered: {told}");
     assert!(story.saved.limits.is_empty(), "{told}");
 }
+
+#[test]
+fn a_probe_that_was_not_typed_yet_is_not_typed_once_the_account_is_open() {
+    let mut story = held();
+    "a draft of a person".clone_into(&mut story.pane("one").input);
+    story.pass_s(7233);
+    assert!(story.told().contains("probe 1 asks one to go on"), "before anybody has seen the draft");
+    for second in 0..12 {
+        shows(&mut story, "two", &format!("{second} s, esc to interrupt"));
+        story.pass_s(1);
+    }
+    story.pane("one").input.clear();
+    shows(&mut story, "one", "");
+    story.pass_s(60);
+    let taken = story.pane("one").taken.join("\n");
+    assert!(!taken.contains("please go on where you stopped"), "{taken}");
+}

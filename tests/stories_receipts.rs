@@ -115,12 +115,13 @@ fn a_program_of_which_receipts_are_known_is_known_by_the_next_supervisor() {
     let mut story = adopted_in_a_turn();
     for receipt in [None, Some("a second word about the parser and its tests")] {
         story.pane("one").taken.clear();
-        story.ask(story::send_queued("one", "a second word about the parser and its tests"));
+        let sent = story.send("one", "a second word about the parser and its tests", 60);
         story.pass_s(1);
         if let Some(text) = receipt {
             story.tell("one", Told::Receipt { text: text.to_owned() });
         }
         story.pass_s(3);
+        assert!(matches!(story.replies[&sent], Reply::Done { .. }), "the program queues it");
         assert_eq!(story.pane("one").taken.len(), 1, "its turn goes on");
     }
     story.dies("one", Exit::Code(1));

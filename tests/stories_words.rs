@@ -151,3 +151,104 @@ fn a_bare_up_does_not_shorten_the_pause_after_deaths_and_up_by_name_does() {
     story.pass_s(1);
     assert_eq!(story.pane("builder").run, run + 1);
 }
+
+/// Returns what explain says of the next start.
+fn next(story: &Story, name: &str) -> Vec<String> {
+    let explanation = story.supervisor.as_ref().and_then(|supervisor| supervisor.explain(name, story.now));
+    let next = explanation.expect("an agent").next;
+    next.into_iter().filter(|line| line.starts_with("a start is tried in ")).collect()
+}
+
+#[test]
+fn status_counts_recent_deaths_and_says_when_the_next_start_is_tried() {
+    let mut story = fleet();
+    let deaths = |story: &Story| {
+        let picture = story.supervisor.as_ref().expect("a supervisor").picture(story.now);
+        picture.agents.iter().find(|agent| agent.name == "assistant").map(|agent| agent.recent_deaths)
+    };
+    for _ in 0..3 {
+        story.dies("assistant", Exit::Code(1));
+        story.pass_s(30);
+    }
+    assert_eq!((deaths(&story), next(&story, "assistant").len()), (Some(3), 0));
+    story.dies("assistant", Exit::Code(1));
+    assert_eq!(next(&story, "assistant").len(), 1);
+    story.kill_supervisor();
+    story.wake_held();
+    story.pass_s(300);
+    assert_eq!(
+        words(&story, &["assistant"]),
+        "assistant stopped: the fleet is not up\n",
+        "its time has come, and nobody starts it"
+    );
+    assert!(next(&story, "assistant").is_empty(), "{:?}", next(&story, "assistant"));
+    story.down(&["assistant"]);
+    story.pass_s(900);
+    assert_eq!(deaths(&story), Some(0), "ten minutes ago it was well");
+}
+
+#[test]
+fn a_start_that_a_person_has_called_off_is_not_said_to_be_tried() {
+    let mut story = fleet();
+    for _ in 0..3 {
+        story.dies("assistant", Exit::Code(1));
+        story.pass_s(30);
+    }
+    story.dies("assistant", Exit::Code(1));
+    assert_eq!(next(&story, "assistant").len(), 1);
+    story.down(&["assistant"]);
+    assert!(next(&story, "assistant").is_empty(), "{:?}", next(&story, "assistant"));
+}
+
+#[test]
+fn status_says_which_agents_wait_for_others_to_have_started_and_which_have_none_to_start() {
+    let agent = |name: &str| format!("[[agent]]\nname = \"{name}\"\nprompt = \"x\"\n");
+    let head = FLEET.split("[[agent]]").next().unwrap_or_default();
+    let head = head
+        .replace("[backend.box]", "[watchdog]\nmax_starting = 1\n[backend.box]\nready_re = \"^never\"\nready_max = 5");
+    let mut story = Story::new(&format!("{head}{}{}", agent("first"), agent("second")));
+    assert_eq!(words(&story, &["second"]), "second waiting: for its start\n");
+    story.pass_s(20);
+    let unwatched = format!("{head}{}watch = \"none\"\n", agent("first"));
+    story.edit(&unwatched);
+    story.panes.remove("first");
+    let seen = agent_orchestrator::policy::observation::SessionSeen::Absent;
+    story.turn(vec![agent_orchestrator::policy::observation::Observation::Session { agent: "first".to_owned(), seen }]);
+    story.pass_s(20);
+    assert_eq!(words(&story, &["first"]), "first stopped\n", "its session has gone, with what it ended with");
+}
+
+#[test]
+fn status_says_until_when_an_agent_waits_and_where_a_loop_stands() {
+    let mut story = Story::new(PAIR_AND_JOB);
+    story.pass_s(10);
+    story.phase_set("p2");
+    story.pass_s(10);
+    story.pane("builder").above = "WAITING-UNTIL: 2026-06-13T04:20:00Z".to_owned();
+    story.output("builder");
+    story.pass_s(10);
+    let waits = words(&story, &["builder"]);
+    story.pass_s(1200);
+    let picture = story.supervisor.as_ref().expect("a supervisor").picture(story.now);
+    let loops =
+        picture.loops.iter().map(|at| format!("{:?} {} of {} {:?}", at.phase, at.position, at.phases.len(), at.plan));
+    let told = format!("{waits}{}{}", words(&story, &["builder"]), loops.collect::<String>());
+    expect_test::expect![[r#"
+        builder waiting: until Sat 04:20:00
+        builder idle
+        Some("p2") 2 of 2 Some("plan-2.md")"#]]
+    .assert_eq(&told);
+}
+
+#[test]
+fn a_program_of_which_nobody_can_read_a_screen_works_while_it_writes() {
+    let mut story = Story::new(&story::fleets::WORKER.replace("backend = \"box\"", "backend = \"blind\""));
+    story.pass_s(60);
+    story.output("worker");
+    let writes = story.state_of("worker");
+    story.pass_s(60);
+    let explanation = story.supervisor.as_ref().and_then(|supervisor| supervisor.explain("worker", story.now));
+    let sources = explanation.expect("an agent").sources;
+    let rest = sources.into_iter().find(|source| source.name == "silence").and_then(|source| source.age_s);
+    assert_eq!((writes.as_str(), story.state_of("worker").as_str(), rest), ("working", "idle", Some(60)));
+}
