@@ -156,6 +156,17 @@ fn what_a_person_took_back_is_told_and_not_typed_again() {
 }
 
 #[test]
+fn of_what_was_kept_while_nobody_listened_no_missing_receipt_is_told() {
+    let mut story = in_a_turn();
+    story.kill_supervisor();
+    story.wake();
+    story.pass_s(5);
+    story.tell("one", idle());
+    story.pass_s(15);
+    assert!(!story.told().contains("has not been submitted"), "its receipt may have come to nobody");
+}
+
+#[test]
 fn what_a_silent_program_may_have_begun_with_is_marked() {
     let marked = format!("(possibly repeated) {LONG}");
     let mut story = in_a_turn();

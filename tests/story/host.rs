@@ -54,20 +54,7 @@ impl Story {
                 vec![self.spooled()]
             }
             Action::Look { agent } => vec![self.look(agent)],
-            Action::Paste { agent, message, text } => {
-                let result = if self.paste_answers_fail { Err("no answer".to_owned()) } else { Ok(()) };
-                let pasted = Observation::Pasted { agent: agent.clone(), message, result };
-                match self.panes.get_mut(&agent) {
-                    Some(pane) if pane.hangs => {
-                        pane.unread.push_str(&text);
-                        return vec![pasted];
-                    }
-                    Some(pane) if pane.loses_pastes > 0 => pane.loses_pastes -= 1,
-                    Some(pane) => pane.input.push_str(&text),
-                    None => {}
-                }
-                vec![pasted, Observation::Output { agent }]
-            }
+            Action::Paste { agent, message, text } => self.paste(agent, message, &text),
             Action::Press { agent, message, key: _ } => self.press_key(agent, message),
             Action::ReadPushed { .. } if self.git_hangs => Vec::new(),
             Action::ReadPushed { in_loop, since, paths } => vec![self.read_pushed(in_loop, since.as_deref(), &paths)],
@@ -86,6 +73,21 @@ impl Story {
                 Vec::new()
             }
         }
+    }
+
+    fn paste(&mut self, agent: String, message: MessageId, text: &str) -> Vec<Observation> {
+        let result = if self.paste_answers_fail { Err("no answer".to_owned()) } else { Ok(()) };
+        let pasted = Observation::Pasted { agent: agent.clone(), message, result };
+        match self.panes.get_mut(&agent) {
+            Some(pane) if pane.hangs => {
+                pane.unread.push_str(text);
+                return vec![pasted];
+            }
+            Some(pane) if pane.loses_pastes > 0 => pane.loses_pastes -= 1,
+            Some(pane) => pane.input.push_str(text),
+            None => {}
+        }
+        vec![pasted, Observation::Output { agent }]
     }
 
     fn press_key(&mut self, agent: String, message: MessageId) -> Vec<Observation> {
