@@ -4,6 +4,7 @@ mod story;
 
 use agent_orchestrator::policy::agent_event::{Refusal, Told};
 use agent_orchestrator::policy::observation::Exit;
+use story::telling::shows;
 use story::{Story, send_queued};
 
 /// Four agents of one account that show what they do.
@@ -28,11 +29,6 @@ stall_idle = 100000
 }
 
 const BANNER: &str = "You've hit your session limit · resets 6am";
-
-fn shows(story: &mut Story, agent: &str, text: &str) {
-    text.clone_into(&mut story.pane(agent).above);
-    story.output(agent);
-}
 
 /// Begins with everybody held until 6 o'clock, one after another.
 fn held() -> Story {

@@ -3,6 +3,7 @@
 mod story;
 
 use agent_orchestrator::policy::observation::{Exit, Observation};
+use story::telling::shows;
 use story::{Story, telling};
 
 /// Three agents of one account, and one of another that nobody holds.
@@ -43,11 +44,6 @@ prompt = "x"
 
 const BANNER: &str = "You've hit your limit. Try again later.";
 const BUSY: &str = "esc to interrupt";
-
-fn shows(story: &mut Story, agent: &str, text: &str) {
-    text.clone_into(&mut story.pane(agent).above);
-    story.output(agent);
-}
 
 fn works(story: &mut Story, agent: &str, seconds: u64) {
     for second in 0..seconds {

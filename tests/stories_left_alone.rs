@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use agent_orchestrator::policy::request::{PhaseTarget, Request};
 use story::Story;
 use story::fleets::{PAIR, failed};
+use story::telling::shows;
 use story::woken::outcome;
 
 /// One that nobody watches, a task, and two of an account that can be held; one of them has a model that banners name.
@@ -63,11 +64,6 @@ fn begin(text: &str) -> Story {
     story.pass_s(10);
     story.told();
     story
-}
-
-fn shows(story: &mut Story, agent: &str, text: &str) {
-    text.clone_into(&mut story.pane(agent).above);
-    story.output(agent);
 }
 
 #[test]

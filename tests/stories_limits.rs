@@ -5,6 +5,7 @@ mod story;
 use agent_orchestrator::policy::observation::{Exit, Observation};
 use agent_orchestrator::policy::request::{Reason, Reply};
 use story::Story;
+use story::telling::shows;
 
 /// Three agents of one account; `opus` has a model of its own.
 const THREE: &str = r#"
@@ -41,11 +42,6 @@ prompt = "x"
 "#;
 
 const BUSY: &str = "esc to interrupt";
-
-fn shows(story: &mut Story, agent: &str, text: &str) {
-    text.clone_into(&mut story.pane(agent).above);
-    story.output(agent);
-}
 
 /// The canary, or whoever: it works for a while and says so.
 fn works(story: &mut Story, agent: &str, seconds: u64) {

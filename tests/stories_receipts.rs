@@ -6,7 +6,7 @@ use agent_orchestrator::policy::agent_event::{AgentEvent, Posted, Source, Told};
 use agent_orchestrator::policy::observation::{Exit, Observation};
 use agent_orchestrator::policy::request::Reply;
 use story::Story;
-use story::telling::{BUSY, LONG, PAIR, idle, pair, shows, stream, with_interface};
+use story::telling::{BUSY, LONG, PAIR, idle, in_a_turn, pair, shows, stream, with_interface};
 
 #[test]
 fn a_message_has_arrived_when_its_receipt_has() {
@@ -47,18 +47,6 @@ fn while_a_turn_runs_the_box_is_believed() {
     assert!(matches!(story.replies[&sent], Reply::Done { .. }), "the program queues it and tells of it later");
     story.tell("one", Told::Receipt { text: LONG.to_owned() });
     assert_eq!(story.pane("one").taken.len(), 1);
-}
-
-/// A program that keeps for later what comes in its turn, and is in one.
-fn in_a_turn() -> Story {
-    let mut story = Story::new(&PAIR.replace("supports_resume", "queues_while_busy = true\nsupports_resume"));
-    story.pass_s(10);
-    story.tell("one", Told::Receipt { text: "earlier".to_owned() });
-    story.tell("one", Told::Working);
-    story.ask(story::send_queued("one", LONG));
-    story.pass_s(3);
-    assert_eq!(story.pane("one").taken, [LONG]);
-    story
 }
 
 #[test]

@@ -5,7 +5,7 @@ mod story;
 use agent_orchestrator::policy::agent_event::{Posted, Refusal, Source, Told};
 use agent_orchestrator::policy::request::Reply;
 use story::Story;
-use story::telling::{BUSY, LONG, PAIR, idle, pair, refused, shows, stream, tell_by, with_interface};
+use story::telling::{BUSY, LONG, PAIR, idle, in_a_turn, pair, refused, shows, stream, tell_by, with_interface};
 
 /// Returns what `explain` tells by these sources, without ages.
 fn says(story: &Story, agent: &str, known: &[&str]) -> Vec<String> {
@@ -216,12 +216,7 @@ fn a_program_whose_receipt_did_not_come_owes_none_again_though_it_tells_other_th
 
 #[test]
 fn what_a_program_kept_and_did_not_begin_with_before_it_died_goes_to_the_next_one() {
-    let mut story = Story::new(&PAIR.replace("supports_resume", "queues_while_busy = true\nsupports_resume"));
-    story.pass_s(10);
-    story.tell("one", Told::Receipt { text: "earlier".to_owned() });
-    story.tell("one", Told::Working);
-    story.ask(story::send_queued("one", LONG));
-    story.pass_s(3);
+    let mut story = in_a_turn();
     story.tell("one", idle());
     story.pass_s(5);
     story.dies("one", agent_orchestrator::policy::observation::Exit::Code(1));

@@ -59,6 +59,18 @@ pub fn pair() -> Story {
     story
 }
 
+/// A program that keeps for later what comes in its turn, and is in one.
+pub fn in_a_turn() -> Story {
+    let mut story = Story::new(&PAIR.replace("supports_resume", "queues_while_busy = true\nsupports_resume"));
+    story.pass_s(10);
+    story.tell("one", Told::Receipt { text: "earlier".to_owned() });
+    story.tell("one", Told::Working);
+    story.ask(super::send_queued("one", LONG));
+    story.pass_s(3);
+    assert_eq!(story.pane("one").taken, [LONG]);
+    story
+}
+
 pub fn shows(story: &mut Story, agent: &str, text: &str) {
     text.clone_into(&mut story.pane(agent).above);
     story.output(agent);
