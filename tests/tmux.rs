@@ -9,6 +9,7 @@ use std::io::{BufRead as _, BufReader};
 use std::os::unix::net::UnixListener;
 use std::process::{Command, Stdio};
 use std::rc::Rc;
+use std::time::Duration;
 
 use agent_orchestrator::daemon::paths::SOCKET_PATH_MAX;
 use agent_orchestrator::daemon::reactor::Part;
@@ -280,6 +281,33 @@ fn a_server_that_hangs_is_unknown_and_delays_nobody() {
     signal(server, Signal::SIGSTOP);
     driver.sessions.stop("hung");
     assert_eq!(driver.session("hung"), SessionSeen::Absent, "a server that hangs can be ended");
+}
+
+#[test]
+fn a_server_that_hangs_for_long_goes_on_with_its_agent() {
+    let mut driver = Driver::new();
+    driver.start("hung", 1, "while :; do echo tick; done");
+    assert_eq!(driver.session("hung"), running(1));
+    let (server, clients) = (driver.server("hung"), driver.clients("hung"));
+    signal(server, Signal::SIGSTOP);
+    driver.sessions.look("hung");
+    assert!(driver.looked("hung").is_err());
+    for client in clients {
+        driver.until_gone(client);
+    }
+    // tmux 3.3a crashes when it goes on and finds clients that have gone meanwhile.
+    for round in 1..20 {
+        driver.later(Duration::from_secs(60 * round));
+        assert_eq!(driver.clients_on_their_way("hung"), 0, "round {round}");
+        if round % 5 == 0 {
+            driver.restart_supervisor();
+            driver.sessions.find("hung");
+        }
+    }
+    assert!(matches!(driver.session("hung"), SessionSeen::Unknown { .. }));
+    signal(server, Signal::SIGCONT);
+    assert_eq!(driver.session("hung"), running(1));
+    assert_eq!(driver.server("hung"), server);
 }
 
 #[test]

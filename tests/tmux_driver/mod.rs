@@ -288,6 +288,17 @@ impl Driver {
         clients.lines().map(|pid| pid.parse().unwrap()).collect()
     }
 
+    /// Counts the processes that are to become clients of this agent's server.
+    pub fn clients_on_their_way(&self, agent: &str) -> usize {
+        let socket = self.paths.tmux_socket(agent);
+        let socket = socket.to_str().unwrap();
+        let is_client = |folder: &Path| {
+            let words = std::fs::read_to_string(folder.join("cmdline")).unwrap_or_default();
+            words.contains(socket) && words.contains("attach-session")
+        };
+        processes().filter(|(pid, folder)| is_client(folder) && lives(*pid)).count()
+    }
+
     pub fn mark(&self, agent: &str) -> String {
         format!("{MARK}={}", self.paths.tmux_socket(agent).display())
     }

@@ -7,10 +7,10 @@ use anyhow::Context as _;
 
 use super::Context;
 use super::answers::State;
-use super::client::{Ask, Client, TextFile, Told};
+use super::client::{Ask, Client, REPLY_MAX, TextFile, Told};
 use super::descriptor::Numbers;
 use super::leaving::Leaving;
-use super::life::{Asking, AskingTurn, Goal, Life, Pane, Search, Starting};
+use super::life::{Asking, AskingTurn, Goal, Life, Pane, Search, Starting, Waiting};
 use super::row::PANES;
 use crate::daemon::paths::Paths;
 use crate::daemon::tree;
@@ -78,7 +78,7 @@ impl Agent {
             if !matches!(search.goal, Goal::Start { .. }) {
                 search.goal = Goal::Find;
             }
-            return;
+            return self.life.answer_by(context.now + REPLY_MAX);
         }
         match std::mem::replace(&mut self.life, Life::Absent) {
             Life::Absent => self.look_for(Goal::Find, None, context),
@@ -105,7 +105,7 @@ impl Agent {
             Some(Search { goal: Goal::Start { run: there, .. }, .. }) if *there == run => return,
             Some(Search { goal: goal @ (Goal::Find | Goal::Again { .. }), .. }) => {
                 *goal = Goal::Start { run, launched: false };
-                return;
+                return self.life.answer_by(context.now + REPLY_MAX);
             }
             Some(Search { goal: Goal::Start { .. }, .. }) | None => {}
         }
@@ -240,6 +240,7 @@ impl Agent {
         }
         match &mut self.life {
             Life::Starting(starting) if starting.end.is(id) => self.started(context),
+            Life::Waiting(Waiting { knock: Some(knock), .. }) if knock.is(id) => self.is_let_in(context),
             Life::Asking(Asking { turn: AskingTurn::Asked(query), .. }) if query.is(id) => self.ask_on(context),
             Life::Stopping(stopping) => {
                 stopping.ended(id);
@@ -258,7 +259,8 @@ impl Agent {
 
     pub fn deadline(&self) -> Option<Mono> {
         let life = match &self.life {
-            Life::Absent | Life::Waiting(_) | Life::Attaching(..) | Life::Running(..) | Life::Dying(..) => None,
+            Life::Absent | Life::Attaching(..) | Life::Running(..) | Life::Dying(..) => None,
+            Life::Waiting(waiting) => waiting.due,
             Life::Starting(starting) => Some(starting.deadline),
             Life::Lost(lost) => Some(lost.retry),
             Life::Asking(asking) => Some(asking.deadline()),
@@ -267,13 +269,13 @@ impl Agent {
         let client = self.life.client().and_then(Client::deadline);
         let output = self.output_waits.then_some(self.output_told + OUTPUT_MIN);
         let title = self.title_waits.then_some(self.title_asked + TITLE_MIN);
-        self.leaving.iter().map(Leaving::deadline).chain(life).chain(client).chain(output).chain(title).min()
+        self.leaving.iter().filter_map(Leaving::deadline).chain(life).chain(client).chain(output).chain(title).min()
     }
 
     pub fn expire(&mut self, context: &mut Context) {
         let now = context.now;
         self.leaving.retain_mut(|leaving| {
-            let late = leaving.deadline() <= now;
+            let late = leaving.deadline().is_some_and(|deadline| deadline <= now);
             if late {
                 leaving.kill();
             }
@@ -287,10 +289,10 @@ impl Agent {
             self.ask_title(context);
         }
         if self.life.client().and_then(Client::deadline).is_some_and(|deadline| deadline <= now) {
-            let why = format!("tmux on `{}` does not answer", self.socket.display());
-            return self.client_hangs(why, context);
+            return self.client_hangs(self.no_answer(), context);
         }
         match &self.life {
+            Life::Waiting(Waiting { due: Some(due), .. }) if *due <= now => self.waits_in_vain(context),
             Life::Starting(starting) if starting.deadline <= now => self.started(context),
             Life::Lost(lost) if lost.retry <= now => self.try_again(context),
             Life::Asking(asking) if asking.deadline() <= now => self.ask_on(context),
@@ -353,7 +355,7 @@ impl Agent {
 
     /// Lets a client go and answers what it has not.
     pub(super) fn let_go(&mut self, client: Client, why: &str, context: &mut Context) {
-        let (leaving, unanswered) = client.leave(context.now);
+        let (leaving, unanswered) = client.leave();
         self.leaving.push(leaving);
         for ask in unanswered {
             self.refuse(ask, why, context);

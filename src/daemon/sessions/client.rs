@@ -34,9 +34,6 @@ const COMMAND_BYTES_MAX: usize = 1000;
 /// The most bytes that one turn reads from one client.
 const READ_BYTES_MAX: usize = 512 << 10;
 
-/// How long a client that was let go may take to end before it is killed (the client, not its server).
-const LEAVE_MAX: Duration = Duration::from_secs(2);
-
 /// The most bytes of an error message.
 const ERROR_BYTES_MAX: u64 = 4096;
 
@@ -221,8 +218,8 @@ impl Client {
     }
 
     /// Lets the client go, which ends it and nothing else. Returns what was not answered.
-    pub fn leave(self, now: Mono) -> (Leaving, Vec<Ask>) {
-        let leaving = Leaving::client(self.child, self.input, self.output, now + LEAVE_MAX);
+    pub fn leave(self) -> (Leaving, Vec<Ask>) {
+        let leaving = Leaving::client(self.child, self.input, self.output);
         (leaving, self.queue.into_iter().map(|(ask, _)| ask).collect())
     }
 }
@@ -281,7 +278,7 @@ mod tests {
         for _ in 0..30 {
             let client = Client::attach(&reactor, &mut numbers, &socket, Some("flood"), mono()).unwrap();
             await_input(&*client.output);
-            let (mut leaving, _) = client.leave(mono());
+            let (mut leaving, _) = client.leave();
             let bound = mono() + WAIT_MAX;
             while !reactor.wait(true).unwrap().into_iter().any(|(_, id)| leaving.has_ended(id)) {
                 assert!(mono() < bound, "it never ends");

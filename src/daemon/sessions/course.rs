@@ -1,5 +1,6 @@
 //! How an agent's session goes from one state to the next.
 
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
@@ -8,11 +9,11 @@ use anyhow::{Context as _, bail};
 
 use super::Context;
 use super::agent::Agent;
-use super::client::{Client, first_line};
-use super::descriptor::{Server, Watched, server};
+use super::client::{Client, REPLY_MAX, first_line};
+use super::descriptor::{Server, Watched, knock, server};
 use super::ending::Ending;
 use super::leaving::{Leaving, end_of};
-use super::life::{Dying, Ended, Goal, Life, Lost, Pane, Search, Starting, retry_delay};
+use super::life::{Dying, Ended, Goal, Life, Lost, Pane, Search, Starting, Waiting, retry_delay};
 use super::query::Query;
 use super::stopping::{Stopping, Whose};
 use crate::daemon::paths::Manager;
@@ -27,19 +28,26 @@ const START_MAX: Duration = Duration::from_secs(10);
 impl Agent {
     /// Looks what there is on the socket, then asks it.
     pub(super) fn look_for(&mut self, goal: Goal, pane: Option<Pane>, context: &mut Context) {
-        match server(&self.socket) {
-            Server::Gone => self.not_there(goal, pane, context),
-            Server::Listens(_) => self.attach(goal, false, pane, context),
-            Server::Unclear(why) => self.failed(goal, pane, why, context),
+        if !self.leaving.is_empty() {
+            return self.wait(None, Search { goal, any: false, pane }, context);
+        }
+        match knock(&self.socket) {
+            Ok(knock) => match Watched::new(&context.reactor, &mut self.numbers, knock) {
+                Ok(knock) => self.wait(Some(knock), Search { goal, any: false, pane }, context),
+                Err(error) => self.failed(goal, pane, format!("cannot watch a socket: {error}"), context),
+            },
+            Err(Server::Gone) => self.not_there(goal, pane, context),
+            Err(Server::Listens(_)) => self.failed(goal, pane, self.no_answer(), context),
+            Err(Server::Unclear(why)) => self.failed(goal, pane, why, context),
         }
     }
 
-    /// Attaches a client, never while the one before has not ended: tmux 3.3a crashes, with all that runs in it, when it
-    /// tells of a client that goes (`%client-detached`) while another one is half introduced.
+    /// Attaches a client, never while the server has not let go the one before: tmux 3.3a crashes, with all that runs in it,
+    /// when it tells of a client that goes (`%client-detached`) while another one is half introduced. So there is one at
+    /// most in the queue of a server that hangs, and none of a supervisor that has found it so: it knocks first.
     pub(super) fn attach(&mut self, goal: Goal, any: bool, pane: Option<Pane>, context: &mut Context) {
         if !self.leaving.is_empty() {
-            self.life = Life::Waiting(Search { goal, any, pane });
-            return;
+            return self.wait(None, Search { goal, any, pane }, context);
         }
         let session = (!any).then_some(self.session.as_str());
         match Client::attach(&context.reactor, &mut self.numbers, &self.socket, session, context.now) {
@@ -48,16 +56,47 @@ impl Agent {
         }
     }
 
+    fn wait(&mut self, knock: Option<Watched<OwnedFd>>, search: Search, context: &Context) {
+        self.life = Life::Waiting(Waiting { search, knock, due: Some(context.now + REPLY_MAX) });
+    }
+
+    /// The server has taken a connection: it can be asked.
+    pub(super) fn is_let_in(&mut self, context: &mut Context) {
+        if let Life::Waiting(waiting) = std::mem::replace(&mut self.life, Life::Absent) {
+            let Search { goal, any, pane } = waiting.search;
+            self.attach(goal, any, pane, context);
+        }
+    }
+
+    /// The server hangs: says so, and goes on waiting for as long as it does.
+    pub(super) fn waits_in_vain(&mut self, context: &mut Context) {
+        let why = self.no_answer();
+        let Life::Waiting(waiting) = &mut self.life else { return };
+        waiting.due = None;
+        let goal = std::mem::replace(&mut waiting.search.goal, Goal::Again { tries: 0, told: true });
+        self.tell_failure(goal, why, context);
+    }
+
+    /// Says that the server is silent.
+    pub(super) fn no_answer(&self) -> String {
+        format!("tmux on `{}` does not answer", self.socket.display())
+    }
+
     /// Takes up a search that has waited for a client to end.
     pub(super) fn go_on(&mut self, context: &mut Context) {
         if !self.leaving.is_empty() {
             return;
         }
         match std::mem::replace(&mut self.life, Life::Absent) {
-            Life::Waiting(Search { goal, any: true, pane }) => self.attach(goal, true, pane, context),
-            Life::Waiting(Search { goal, any: false, pane }) => self.look_for(goal, pane, context),
+            Life::Waiting(Waiting { search: Search { goal, any: true, pane }, knock: None, .. }) => {
+                self.attach(goal, true, pane, context);
+            }
+            Life::Waiting(Waiting { search: Search { goal, any: false, pane }, knock: None, .. }) => {
+                self.look_for(goal, pane, context);
+            }
             other @ (Life::Absent
             | Life::Starting(_)
+            | Life::Waiting(_)
             | Life::Attaching(..)
             | Life::Running(..)
             | Life::Dying(..)
@@ -96,23 +135,20 @@ impl Agent {
 
     /// The session cannot be asked: says so, and tries again later.
     pub(super) fn failed(&mut self, goal: Goal, pane: Option<Pane>, why: String, context: &mut Context) {
+        self.tell_failure(goal, why.clone(), context);
         let tries = match goal {
-            Goal::Find => {
-                self.tell(SessionSeen::Unknown { why: why.clone() }, context);
-                0
-            }
-            Goal::Start { run, .. } => {
-                self.tell(SessionSeen::StartFailed { run, why: why.clone() }, context);
-                0
-            }
-            Goal::Again { tries, told } => {
-                if !told {
-                    self.tell(SessionSeen::Unknown { why: why.clone() }, context);
-                }
-                tries
-            }
+            Goal::Find | Goal::Start { .. } => 0,
+            Goal::Again { tries, .. } => tries,
         };
         self.lose(pane, tries, true, (why, context));
+    }
+
+    fn tell_failure(&self, goal: Goal, why: String, context: &mut Context) {
+        match goal {
+            Goal::Find | Goal::Again { told: false, .. } => self.tell(SessionSeen::Unknown { why }, context),
+            Goal::Start { run, .. } => self.tell(SessionSeen::StartFailed { run, why }, context),
+            Goal::Again { told: true, .. } => {}
+        }
     }
 
     pub(super) fn lose(&mut self, pane: Option<Pane>, tries: u32, told: bool, (why, context): (String, &Context)) {

@@ -2,12 +2,12 @@
 
 use std::io;
 use std::ops::{Deref, DerefMut};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::rc::Rc;
 
 use nix::errno::Errno;
-use nix::sys::socket::{self, AddressFamily, SockFlag, SockType, UnixAddr, sockopt};
+use nix::sys::socket::{self, AddressFamily, Shutdown, SockFlag, SockType, UnixAddr, sockopt};
 
 use crate::daemon::reactor::{Interest, Owner, Reactor};
 
@@ -100,22 +100,39 @@ pub enum Server {
 
 /// Looks who listens on `socket`, without waiting.
 pub fn server(socket: &Path) -> Server {
-    let failed =
-        |error: Errno| Server::Unclear(format!("cannot reach tmux on `{}`: {}", socket.display(), error.desc()));
-    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
-    let probe = match socket::socket(AddressFamily::Unix, SockType::Stream, flags, None) {
-        Ok(probe) => probe,
-        Err(error) => return failed(error),
-    };
-    let address = match UnixAddr::new(socket) {
-        Ok(address) => address,
-        Err(error) => return failed(error),
-    };
-    match socket::connect(std::os::fd::AsRawFd::as_raw_fd(&probe), &address) {
-        Ok(()) => {
+    match connect(socket) {
+        Ok(probe) => {
             let peer = socket::getsockopt(&probe, sockopt::PeerCredentials);
             Server::Listens(peer.ok().map(|peer| peer.pid()).filter(|pid| *pid > 1))
         }
+        Err(nobody) => nobody,
+    }
+}
+
+/// Connects to `socket`, and ends the connection from this side: what is returned becomes readable when the server has
+/// taken the connection, seen that nothing comes, and ended it too. One that hangs does so when it goes on.
+///
+/// # Errors
+/// What [`server`] says instead.
+pub fn knock(socket: &Path) -> Result<OwnedFd, Server> {
+    let knock = connect(socket)?;
+    match socket::shutdown(knock.as_raw_fd(), Shutdown::Write) {
+        Ok(()) => Ok(knock),
+        Err(error) => Err(unclear(socket, error)),
+    }
+}
+
+fn unclear(socket: &Path, error: Errno) -> Server {
+    Server::Unclear(format!("cannot reach tmux on `{}`: {}", socket.display(), error.desc()))
+}
+
+fn connect(socket: &Path) -> Result<OwnedFd, Server> {
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    let failed = |error| unclear(socket, error);
+    let connection = socket::socket(AddressFamily::Unix, SockType::Stream, flags, None).map_err(failed)?;
+    let address = UnixAddr::new(socket).map_err(failed)?;
+    Err(match socket::connect(connection.as_raw_fd(), &address) {
+        Ok(()) => return Ok(connection),
         // Its queue of connections is full: it does not take them, but it is there.
         Err(Errno::EAGAIN) => Server::Listens(None),
         Err(Errno::ENOENT) => Server::Gone,
@@ -126,5 +143,5 @@ pub fn server(socket: &Path) -> Server {
             Ok(()) | Err(_) => Server::Gone,
         },
         Err(error) => failed(error),
-    }
+    })
 }

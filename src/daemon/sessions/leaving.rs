@@ -30,44 +30,47 @@ pub fn end_of(child: &Child) -> std::io::Result<OwnedFd> {
 pub struct Leaving {
     child: Child,
     until: Until,
-    give_up: Mono,
 }
 
 /// What is waited for.
 #[derive(Debug)]
 enum Until {
-    /// The child's end.
-    Ended(Option<Watched<OwnedFd>>),
-    /// The tmux server's end of the killed client's pipes: then it has noticed, and told its other clients.
+    /// The child's end, and when it is killed.
+    Ended(Option<Watched<OwnedFd>>, Mono),
+    /// The tmux server's end of the killed client's pipes: then it has noticed, and told its other clients. That takes as
+    /// long as the server hangs, and ends with the server.
     Released { _input: ChildStdin, output: Watched<ChildStdout> },
 }
 
 impl Leaving {
-    /// Kills a client of a tmux server, and waits for both until `give_up`.
+    /// Kills a client of a tmux server, and waits for both.
     ///
     /// Pipes that end before their client does are dangerous with tmux 3.3a: it keeps a client for ever that it cannot
     /// write the last lines to, and ends itself ("not enough data") when it can and its program writes on.
-    pub fn client(mut child: Child, input: ChildStdin, output: Watched<ChildStdout>, give_up: Mono) -> Self {
+    pub fn client(mut child: Child, input: ChildStdin, output: Watched<ChildStdout>) -> Self {
         // Fails only for a child that has been waited for.
         let _ = child.kill();
-        Self { child, until: Until::Released { _input: input, output }, give_up }
+        Self { child, until: Until::Released { _input: input, output } }
     }
 
     /// Waits for a child that has no pipes of ours, and kills it at `kill`.
     pub fn new(reactor: &Rc<Reactor>, numbers: &mut Numbers, child: Child, kill: Mono) -> Self {
         let end = end_of(&child).and_then(|end| Watched::new(reactor, numbers, end)).ok();
-        Self { child, until: Until::Ended(end), give_up: kill }
+        Self { child, until: Until::Ended(end, kill) }
     }
 
-    /// Says when it is to be killed.
-    pub fn deadline(&self) -> Mono {
-        self.give_up
+    /// Says when it is to be killed; a client has been already.
+    pub fn deadline(&self) -> Option<Mono> {
+        match self.until {
+            Until::Ended(_, kill) => Some(kill),
+            Until::Released { .. } => None,
+        }
     }
 
     /// Takes up that one of its descriptors, of the reactor's number `id`, is ready, and tells whether it has ended.
     pub fn has_ended(&mut self, id: u64) -> bool {
         let is_its_own = match &self.until {
-            Until::Ended(end) => end.as_ref().is_some_and(|end| end.is(id)),
+            Until::Ended(end, _) => end.as_ref().is_some_and(|end| end.is(id)),
             Until::Released { output, .. } => output.is(id),
         };
         is_its_own && self.is_over()
@@ -84,7 +87,7 @@ impl Leaving {
         while !self.is_over() {
             let left = deadline.since(clock::mono());
             let descriptor = match &self.until {
-                Until::Ended(end) => end.as_ref().map(AsFd::as_fd),
+                Until::Ended(end, _) => end.as_ref().map(AsFd::as_fd),
                 Until::Released { output, .. } => Some(output.as_fd()),
             };
             let Some(descriptor) = descriptor.filter(|_| !left.is_zero()) else { return self.kill() };
@@ -96,7 +99,7 @@ impl Leaving {
 
     fn is_over(&mut self) -> bool {
         let is_over = match &mut self.until {
-            Until::Ended(_) => !matches!(self.child.try_wait(), Ok(None)),
+            Until::Ended(..) => !matches!(self.child.try_wait(), Ok(None)),
             Until::Released { output, .. } => at_end(output),
         };
         if is_over {

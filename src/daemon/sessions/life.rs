@@ -21,8 +21,8 @@ pub enum Life {
     Absent,
     /// The `session` verb is at work.
     Starting(Starting),
-    /// It is to be looked for, as soon as the client before is gone.
-    Waiting(Search),
+    /// It is to be looked for, as soon as its server shows that it can be asked.
+    Waiting(Waiting),
     /// A client attaches and asks what there is.
     Attaching(Client, Search),
     /// The program runs.
@@ -80,7 +80,7 @@ impl Life {
     /// Returns the search that goes on, if there is one.
     pub fn search(&mut self) -> Option<&mut Search> {
         match self {
-            Self::Waiting(search)
+            Self::Waiting(Waiting { search, .. })
             | Self::Attaching(_, search)
             | Self::Asking(Asking { doubt: Doubt::Search(search), .. }) => Some(search),
             Self::Absent
@@ -93,11 +93,18 @@ impl Life {
         }
     }
 
+    /// Has a search that waits answered by `due` at the latest.
+    pub fn answer_by(&mut self, due: Mono) {
+        if let Self::Waiting(Waiting { due: none @ None, .. }) = self {
+            *none = Some(due);
+        }
+    }
+
     /// Returns the agent's pane, as far as it is known.
     pub fn pane(&mut self) -> Option<&mut Pane> {
         match self {
             Self::Running(_, pane) => Some(pane),
-            Self::Waiting(Search { pane, .. })
+            Self::Waiting(Waiting { search: Search { pane, .. }, .. })
             | Self::Attaching(_, Search { pane, .. })
             | Self::Asking(Asking { doubt: Doubt::Search(Search { pane, .. }), .. })
             | Self::Lost(Lost { pane, .. }) => pane.as_mut(),
@@ -193,6 +200,17 @@ pub struct Search {
     pub any: bool,
     /// The pane as it was known before.
     pub pane: Option<Pane>,
+}
+
+/// A look that waits until the server has let go the client before, and until it takes connections.
+#[derive(Debug)]
+pub struct Waiting {
+    /// What it waits for.
+    pub search: Search,
+    /// A connection that the server has not taken yet; `None` while the client before is not gone.
+    pub knock: Option<Watched<OwnedFd>>,
+    /// By when the search is to be answered, unless that has been done.
+    pub due: Option<Mono>,
 }
 
 /// What a session is looked for.
