@@ -4,12 +4,8 @@
 mod tmux_driver;
 
 use agent_orchestrator::policy::message::MessageId;
-use agent_orchestrator::policy::observation::{Observation, SessionSeen};
-use tmux_driver::Driver;
-
-fn running(run: u64) -> SessionSeen {
-    SessionSeen::Running { run }
-}
+use agent_orchestrator::policy::observation::Observation;
+use tmux_driver::{Driver, running};
 
 #[test]
 fn output_is_told_rarely_and_once_after_its_end() {

@@ -10,7 +10,6 @@ use anyhow::Context;
 use super::fleet_file::FleetFile;
 use super::stop::{Failure, Outcome};
 use super::{client, names, text};
-use crate::daemon::paths::Paths;
 use crate::protocol::control::Reason;
 
 /// What stands below `attach --help`.
@@ -41,7 +40,7 @@ pub struct Arguments {
 pub fn run(config: &Path, arguments: &Arguments) -> Outcome {
     let name = &arguments.name;
     let session = session(config, name)?;
-    let socket = Paths::new(config, Path::new(""))?.tmux_socket(name);
+    let socket = FleetFile::paths(config)?.tmux_socket(name);
     let target = format!("={session}");
     let asked = tmux(&socket, ["has-session", "-t", &target])
         .stdin(Stdio::null())

@@ -182,8 +182,7 @@ pub fn no_supervisor(config: &Path) -> Failure {
 
 /// Connects to the control socket; `None` when nobody listens there.
 fn open(config: &Path) -> anyhow::Result<Option<UnixStream>> {
-    // Only the config's path counts for the socket; where its logs lie may be unknown here.
-    let paths = Paths::new(config, Path::new(""))?;
+    let paths = FleetFile::paths(config)?;
     paths.check_control()?;
     let path = paths.control_socket();
     let cannot = || format!("cannot reach the supervisor at `{}`", path.display());

@@ -45,6 +45,14 @@ impl FleetFile {
         Ok(Self { paths: Paths::new(config, &fleet.log_dir)?, sessions })
     }
 
+    /// Names the folders of the fleet of `config`; of a config that cannot be read, those that its path alone tells.
+    ///
+    /// # Errors
+    /// When the path cannot be made absolute.
+    pub fn paths(config: &Path) -> anyhow::Result<Paths> {
+        Self::read(config).map_or_else(|_| Paths::new(config, Path::new("")), |fleet| Ok(fleet.paths))
+    }
+
     /// As [`Self::read`]; a config that describes no fleet is replaced by what the fleet's supervisor goes by, or the last
     /// one went by.
     ///

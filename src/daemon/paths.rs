@@ -15,6 +15,9 @@ pub const HOST_CONFIG: &str = "/etc/agent-orchestrator/agents.toml";
 const HOST_RUNTIME: &str = "/run/agent-orchestrator";
 const HOST_STATE: &str = "/var/lib/agent-orchestrator";
 
+/// The link in the state that names the runtime folder of an ad hoc fleet.
+const RUNTIME_NOTE: &str = "runtime";
+
 /// The longest path that a unix socket of ours may have; the kernel's own bound is 108 bytes.
 pub const SOCKET_PATH_MAX: usize = 100;
 
@@ -65,7 +68,9 @@ pub struct Paths {
 }
 
 impl Paths {
-    /// Names the folders of the fleet whose config is `config` and whose `log_dir` is `logs`; makes none of them.
+    /// Names the folders of the fleet whose config is `config` and whose `log_dir` is `logs`, empty where that is not known;
+    /// makes none of them. The runtime folder is the one that the fleet's last supervisor had, while it is there: whoever
+    /// asks may have another `XDG_RUNTIME_DIR`, or none, as with cron.
     ///
     /// # Errors
     /// When `config` cannot be made absolute.
@@ -76,8 +81,31 @@ impl Paths {
             let (runtime, state) = (PathBuf::from(HOST_RUNTIME), PathBuf::from(HOST_STATE));
             return Ok(Self { config, runtime, state, logs, manager: Manager::Systemd });
         }
-        let (runtime, state) = (runtime(&config), logs.join("state"));
+        let state = logs.join("state");
+        let of_environment = runtime(&config);
+        // A copied project brings the record of its original, whose config has another path.
+        let is_ours = |noted: &PathBuf| noted.file_name() == of_environment.file_name() && noted.is_dir();
+        let noted = std::fs::read_link(state.join(RUNTIME_NOTE)).ok().filter(is_ours);
+        let runtime = noted.unwrap_or(of_environment);
         Ok(Self { config, runtime, state, logs, manager: Manager::AdHoc })
+    }
+
+    /// Notes in the state where the runtime folder is, for whoever has another environment.
+    ///
+    /// # Errors
+    /// When the state cannot be written.
+    pub fn note_runtime(&self) -> anyhow::Result<()> {
+        if self.manager == Manager::Systemd {
+            return Ok(());
+        }
+        let (note, new) = (self.state.join(RUNTIME_NOTE), self.state.join(".runtime.new"));
+        let cannot = || format!("cannot write `{}`", note.display());
+        match std::fs::remove_file(&new) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error).with_context(cannot),
+            Ok(()) | Err(_) => {}
+        }
+        std::os::unix::fs::symlink(&self.runtime, &new).with_context(cannot)?;
+        std::fs::rename(&new, &note).with_context(cannot)
     }
 
     /// The control socket; it depends on the config's path alone.

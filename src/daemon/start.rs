@@ -113,6 +113,7 @@ fn run(options: &Options, listening: impl FnOnce() -> anyhow::Result<()>) -> any
     let paths = Rc::new(paths);
     let now = clock::now(clock::host_zone());
     let _lock = Lock::take(&paths.lock(), Role::Supervisor, now.wall)?;
+    paths.note_runtime()?;
     let journal = if options.detached {
         let log = paths.supervisor_log();
         let what = format!("cannot write log `{}`", log.display());

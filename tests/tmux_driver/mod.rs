@@ -19,10 +19,23 @@ use agent_orchestrator::policy::screen::Screen;
 use agent_orchestrator::protocol::launch::{Launch, MARK};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
+use nix::sys::signal::{Signal, kill};
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
+use nix::unistd::Pid;
 
 /// The longest that a test waits for anything.
 const WAIT_MAX: Duration = Duration::from_secs(60);
+
+/// Echoes lines until one says `quit`.
+pub const ECHO: &str = "echo hello; while read -r line; do [ \"$line\" = quit ] && exit 3; echo \"got $line\"; done";
+
+pub fn running(run: u64) -> SessionSeen {
+    SessionSeen::Running { run }
+}
+
+pub fn signal(pid: i32, signal: Signal) {
+    kill(Pid::from_raw(pid), signal).unwrap();
+}
 
 pub struct Driver {
     pub paths: Rc<Paths>,

@@ -175,6 +175,7 @@ fn a_supervisor_that_listens_elsewhere_is_told() {
     let fleet = up(ONE);
     let other = fleet.root.join("o");
     std::fs::create_dir(&other).unwrap();
+    std::fs::remove_file(fleet.paths().state.join("runtime")).unwrap();
     let error = fleet.begin_command(fleet.command(&["up"]).env("XDG_RUNTIME_DIR", &other)).end().bad(1);
     assert!(error.starts_with("error: a supervisor of this fleet runs already (pid "), "{error}");
     // One that has just begun is waited for.

@@ -8,6 +8,7 @@ fn exit_status_and_last_screen_of_the_dead_are_kept_in_the_event_and_a_file() {
     let fleet = up(ONE);
     fleet.run(&["send", "one", "/say my last words"]).good();
     fleet.tmux("one", &["send-keys", "-l", "/exit 3"]);
+    fleet.until_screen("one", "> /exit 3");
     fleet.tmux("one", &["send-keys", "Enter"]);
     let died = fleet.until_event("died", Some("one"));
     assert_eq!(died.text, "died (exit status 3)");

@@ -29,6 +29,43 @@ fn a_killed_supervisor_leaves_the_agents_and_the_next_adopts_them() {
 }
 
 #[test]
+fn who_has_another_runtime_folder_or_none_finds_the_fleet_all_the_same() {
+    let fleet = up(ALL_KINDS);
+    let pids = ["one", "two", "job", "web"].map(|name| fleet.pane_pid(name));
+    let other = fleet.root.join("o");
+    std::fs::create_dir(&other).unwrap();
+    let elsewhere = |verb: &[&str]| fleet.begin_command(fleet.command(verb).env("XDG_RUNTIME_DIR", &other)).end();
+    let nowhere = |verb: &[&str]| {
+        let mut command = fleet.command(verb);
+        fleet.begin_command(command.env_remove("XDG_RUNTIME_DIR").env("TMPDIR", &other)).end()
+    };
+    elsewhere(&["send", "one", "hello"]).good();
+    fleet.until_file_has("received.txt", "hello\n");
+    fleet.kill_supervisor();
+    assert!(nowhere(&["status"]).good().starts_with("no supervisor "));
+    elsewhere(&["up"]).good();
+    assert_eq!(["one", "two", "job", "web"].map(|name| fleet.pane_pid(name)), pids);
+    assert_eq!(fleet.count_events("started", None), 4, "nothing is started a second time");
+    nowhere(&["down"]).good();
+    assert!(pids.iter().all(|pid| !lives(*pid)));
+
+    std::fs::remove_dir_all(fleet.paths().runtime).unwrap();
+    elsewhere(&["up"]).good();
+    assert!(fleet.run(&["status"]).good().starts_with("supervisor: pid "), "the new place is known");
+    fleet.run(&["down"]).good();
+}
+
+#[test]
+fn a_copied_project_is_a_fleet_of_its_own() {
+    let fleet = up(ONE);
+    let copied = fleet.root.join("copied");
+    let mut copy = std::process::Command::new("cp");
+    fleet.begin_command(copy.arg("-a").arg(&fleet.project).arg(&copied)).end().good();
+    let config = copied.join("agents.toml");
+    fleet.run(&["--config", config.to_str().unwrap(), "send", "one", "hello"]).bad(3);
+}
+
+#[test]
 fn what_dies_while_there_is_no_supervisor_is_started_by_the_next() {
     let fleet = up(ONE);
     fleet.kill_supervisor();
