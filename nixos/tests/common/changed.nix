@@ -1,4 +1,4 @@
-# The fleet of fleet.nix after a rebuild: another bound, another prompt, an agent more and an agent less.
+# The fleet of fleet.nix after a rebuild: another bound, another prompt, an agent more, an agent less, two that are disabled.
 let
   fleet = import ./fleet.nix;
 in
@@ -11,6 +11,12 @@ fleet
       limits = fleet.agents.ada.limits // {
         tasksMax = 400;
       };
+    };
+    dora = fleet.agents.dora // {
+      enable = false;
+    };
+    upgrader = fleet.agents.upgrader // {
+      enable = false;
     };
     eve = {
       dir = "eve";

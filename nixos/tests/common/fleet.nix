@@ -35,6 +35,19 @@
       prompt = "begin";
       wake.schedule = "hourly";
     };
+    # Runs until a rebuild disables her.
+    dora = {
+      dir = "dora";
+      prompt = "begin";
+      wake.schedule = "hourly";
+    };
+    # Disabled from the beginning, calendar and all.
+    emil = {
+      dir = "emil";
+      prompt = "begin";
+      wake.schedule = "hourly";
+      enable = false;
+    };
     upgrader = {
       kind = "task";
       dir = "upgrader";

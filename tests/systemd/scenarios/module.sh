@@ -14,7 +14,12 @@ promise "its target starts" systemctl start agent-orchestrator.target
 promise "and with it the supervisor" within 20 is_up "$supervisor"
 promise "ada runs" within 20 pane ada
 promise "bob runs" within 20 pane bob
-promise "a disabled agent does not" is_state talker disabled
+promise "dora runs" within 20 pane dora
+promise "a disabled agent does not" is_state emil disabled
+promise "nor has its unit been started" test "$(prop "$(session emil)" InvocationID)" = ""
+promise "nor does a calendar wait for it" not is_up agent-orchestrator-wake@emil.timer
+promise "by name it is not started either" not agent-orchestrator up emil
+promise "nor woken" not agent-orchestrator wake emil
 promise "a task with a calendar waits for it" is_state upgrader stopped
 
 promise "an agent's drop-in is in force" grep -q "session@ada.service.d/" <(drop_ins "$(session ada)")
