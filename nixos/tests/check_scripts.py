@@ -1,8 +1,9 @@
-"""Compiles the Python scripts of the virtual machine tests; has mypy and pyflakes look at them where they are."""
+"""Compares the virtual machine tests with the scenarios; compiles their Python, has mypy and pyflakes look at it."""
 
 import importlib.util
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -17,8 +18,34 @@ scripts: str
 """
 LINTERS = {"mypy": ["--strict"], "pyflakes": []}
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+# What is no scenario of its own.
+SHARED = {"lib", "module-begin"}
+
+
+def machines() -> bool:
+    """Every scenario has one virtual machine that runs it, and none runs what is not there; no Nix is needed to tell."""
+    there = sorted({path.stem for path in (ROOT / "tests/systemd/scenarios").glob("*.sh")} - SHARED)
+    run = []
+    for path in sorted((ROOT / "nixos/tests").glob("*.nix")):
+        named = re.search(r"scenarios = \[([^\]]*)\]", path.read_text(encoding="utf-8"))
+        if named is None:
+            print(f"{path.relative_to(ROOT)} names no scenario")
+            return False
+        run += re.findall(r'"([^"]*)"', named[1])
+    for name in sorted({*there, *run}):
+        if (name in there, run.count(name)) != (True, 1):
+            place = "there" if name in there else "not there"
+            print(f"scenario {name}: it is {place}, and {run.count(name)} virtual machines run it")
+    if sorted(run) != there:
+        return False
+    print(f"virtual machines: one for each of {len(there)} scenarios")
+    return True
+
 
 def main() -> None:
+    if not machines():
+        sys.exit(1)
     names = sys.argv[1:]
     with tempfile.TemporaryDirectory() as folder:
         whole = []
