@@ -2,9 +2,18 @@
 # outside of it: the same files run in a container, in QEMU and in a NixOS test.
 set -uo pipefail
 
-failed=0
+failed=0 over=
 scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
+# A scenario that ends well without its last line has not made all of its promises.
+leave() {
+    local code=$?
+    rm -rf "$scratch"
+    if ((code == 0)) && [[ ! $over ]]; then
+        echo "FAIL - it ended before its last line"
+        exit 1
+    fi
+}
+trap leave EXIT
 config=/etc/agent-orchestrator/agents.toml
 supervisor=agent-orchestrator.service
 # Where the agents of a simple fleet have their folders.
@@ -69,6 +78,7 @@ done_with() {
         agent-orchestrator status
         journalctl --no-pager --output=short-precise -n 60
     fi
+    over=yes
     exit "$failed"
 }
 
