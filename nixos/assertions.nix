@@ -59,6 +59,31 @@ let
     ++ lib.optional cfg.web.enable cfg.projectDir;
   writtenState = lib.findFirst (folder: fleet.isBelow folder state) null written;
 
+  # Whose home a folder lies in, where the supervisor may not enter that home.
+  closedBy =
+    folder:
+    let
+      ofGroup = ".*[1357].";
+      ofOthers = ".*[1357]";
+      lets = person: digits: builtins.match digits person.homeMode != null;
+      isClosed = person: !(lets person ofOthers || person.group == cfg.group && lets person ofGroup);
+    in
+    lib.findFirst (
+      name:
+      let
+        person = config.users.users.${name};
+      in
+      name != cfg.user && fleet.isBelow person.home folder && isClosed person
+    ) null (builtins.attrNames config.users.users);
+  ofClosed =
+    loop:
+    let
+      repo = fleet.whole (fleet.handoffOf loop).repo;
+      owner = closedBy repo;
+    in
+    lib.optional ((fleet.handoffOf loop).repo != null && fleet.isHome repo && owner != null)
+      "${pathOfLoop loop}.handoff.repo: `${repo}` lies in the home of `${toString owner}`, which the supervisor may not enter. Set users.users.${toString owner}.homeMode = \"711\", or choose a folder elsewhere.";
+
   secrets =
     path: environment:
     map
@@ -237,6 +262,7 @@ in
       ++ lib.optional (
         cfg.web.firewallInterface != null && cfg.web.hostName == null
       ) "${at "web.firewallInterface"}: there is no virtual host to open a port for. Set `hostName`."
+      ++ lib.concatMap ofClosed fleet.loops
       ++
         map
           (

@@ -52,36 +52,11 @@ let
     )
     // backend.settings;
 
-  # The only agent of a loop with this role.
-  withRole =
-    loop: role:
-    let
-      found = builtins.filter (
-        agent: agent.kind == "loop" && agent.role == role && (agent.loop == null || agent.loop == loop.name)
-      ) fleet.agents;
-    in
-    if builtins.length found == 1 then (lib.head found).name else null;
-
-  # The program's own defaults are agents of these names, whichever loop is theirs.
-  handoffOf =
-    loop:
-    let
-      orElse = value: default: if value == null then default else value;
-      reviewPings = orElse loop.handoff.reviewPings (withRole loop "builder");
-    in
-    loop.handoff
-    // {
-      inherit reviewPings;
-      claimPings = orElse loop.handoff.claimPings (withRole loop "adversary");
-      # The project's folder is no clone, the builder's is one.
-      repo = orElse loop.handoff.repo cfg.agents.${toString reviewPings}.dir or null;
-    };
-
   loopEntry =
     loop:
     keys (removeAttrs loop [ "settings" ])
     // {
-      handoff = keys (handoffOf loop);
+      handoff = keys (fleet.handoffOf loop);
       on_complete = keys loop.onComplete;
     }
     // loop.settings;

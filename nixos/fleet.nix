@@ -25,19 +25,46 @@ rec {
   # Loops, each with its name, which is null for the only one.
   loops = lib.optional (cfg.loop != null) (cfg.loop // { name = null; }) ++ named cfg.loops;
 
-  # The folder of an agent or service, as systemd compares paths.
-  dirOf =
-    session:
-    if session.dir == "." then
+  # The only agent of a loop with this role.
+  withRole =
+    loop: role:
+    let
+      found = builtins.filter (
+        agent: agent.kind == "loop" && agent.role == role && (agent.loop == null || agent.loop == loop.name)
+      ) agents;
+    in
+    if builtins.length found == 1 then (lib.head found).name else null;
+
+  # The program's own defaults are agents of these names, whichever loop is theirs.
+  handoffOf =
+    loop:
+    let
+      orElse = value: default: if value == null then default else value;
+      reviewPings = orElse loop.handoff.reviewPings (withRole loop "builder");
+    in
+    loop.handoff
+    // {
+      inherit reviewPings;
+      claimPings = orElse loop.handoff.claimPings (withRole loop "adversary");
+      # The project's folder is no clone, the builder's is one.
+      repo = orElse loop.handoff.repo cfg.agents.${toString reviewPings}.dir or null;
+    };
+
+  # A folder's whole path, as systemd compares them.
+  whole =
+    path:
+    if path == "." then
       cfg.projectDir
-    else if lib.hasPrefix "/" session.dir then
-      session.dir
+    else if lib.hasPrefix "/" path then
+      path
     else
-      "${cfg.projectDir}/${session.dir}";
+      "${cfg.projectDir}/${path}";
+
+  # The folder of an agent or service.
+  dirOf = session: whole session.dir;
 
   backendOf = agent: if agent.backend == null then cfg.defaults.backend else agent.backend;
 
-  # Whether `ProtectHome=` hides it.
   # What of a unit's confinement lets it write in these folders, as far as it sees them; missing ones are left out.
   writable =
     paths:
@@ -54,6 +81,7 @@ rec {
       BindPaths = setting right;
     };
 
+  # Whether `ProtectHome=` hides it.
   isHome =
     path:
     lib.any (folder: isBelow folder path) [

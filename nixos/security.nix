@@ -65,12 +65,12 @@ in
     systemd.tmpfiles.settings.agent-orchestrator =
       lib.mapAttrs' (path: lib.nameValuePair (fleet.literal (beforeMount path))) (
         # Below a home it is that person's to make.
-        lib.listToAttrs (
-          map ofSession (builtins.filter (session: !fleet.isHome (fleet.dirOf session)) fleet.sessions)
+        lib.filterAttrs (path: _: !fleet.isHome path) (
+          lib.listToAttrs (map ofSession fleet.sessions)
+          // {
+            ${cfg.projectDir} = byFleet "0750";
+          }
         )
-        // {
-          ${cfg.projectDir} = byFleet "0750";
-        }
         // lib.optionalAttrs (isMoved || cfg.homeDir != homeDir.default) {
           ${cfg.homeDir} = byFleet "0700";
         }

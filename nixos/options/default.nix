@@ -73,7 +73,7 @@ in
     projectDir = mkOption {
       type = externalPath;
       example = "/srv/proj";
-      description = "Where relative paths start. It is made if it is missing.";
+      description = "Where relative paths start. It is made if it is missing; below a home it is that person's to make.";
     };
 
     logDir = mkOption {

@@ -28,6 +28,10 @@ let
     inherit (config.services.agentOrchestrator.configFile) script;
   };
   toml = config: fromTOML (text config);
+  # Of a fleet's files those that the machine's are not.
+  different =
+    config:
+    lib.filterAttrs (path: text: (render fleets.machine).${path} or null != text) (render config);
   agent = config: name: lib.findFirst (one: one.name == name) null (toml config).agent;
   session = config: name: config.systemd.services."agent-orchestrator-session@${name}";
 
@@ -124,10 +128,8 @@ in
   rendered = {
     machine = render fleets.machine;
     changed = render fleets.changed;
-    # What is another file than before.
-    moved = lib.filterAttrs (path: text: (render fleets.machine).${path} or null != text) (
-      render fleets.moved
-    );
+    home = different fleets.home;
+    moved = different fleets.moved;
   };
   inherit (flake) scripts;
   # What the README tells.

@@ -210,6 +210,7 @@
   # What a Debian machine boots, and the same after rebuilds.
   machine = import ../common/fleet.nix;
   changed = import ../common/changed.nix;
+  home = import ../common/home.nix;
   moved = import ../common/fleet.nix // {
     stateDir = "/srv/state";
   };

@@ -119,6 +119,43 @@ in
       made = false;
     };
   };
+  "test: a clone in a home that the supervisor may not enter is warned of" = {
+    expr =
+      let
+        warnings =
+          person:
+          (configure [
+            {
+              services.agentOrchestrator = withExample { projectDir = lib.mkForce "/home/alice/proj"; };
+              users.users.alice = {
+                home = "/home/alice";
+              }
+              // person;
+            }
+          ]).warnings;
+      in
+      map warnings [
+        { }
+        { homeMode = "711"; }
+        {
+          homeMode = "0750";
+          group = "agent-orchestrator";
+        }
+        { homeMode = "750"; }
+        { home = "/home/al"; }
+      ];
+    expected =
+      let
+        warning = "services.agentOrchestrator.loop.handoff.repo: `/home/alice/proj/builder` lies in the home of `alice`, which the supervisor may not enter. Set users.users.alice.homeMode = \"711\", or choose a folder elsewhere.";
+      in
+      [
+        [ warning ]
+        [ ]
+        [ ]
+        [ warning ]
+        [ ]
+      ];
+  };
   "test: any path is one word, and nothing in it is a specifier" = {
     expr = session (evaluate (withExample {
       agents.builder = {

@@ -61,6 +61,7 @@ let
       description = option types.str "";
       group = option types.str "";
       home = option types.path "/var/empty";
+      homeMode = option (types.strMatching "[0-7]{1,5}") "700";
       extraGroups = texts;
     };
   };
