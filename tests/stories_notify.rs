@@ -8,6 +8,7 @@ use agent_orchestrator::policy::event::EventKind;
 use agent_orchestrator::policy::notify::PAUSE;
 use agent_orchestrator::policy::observation::{Exit, Observation};
 use story::Story;
+use story::telling::shows;
 
 /// One agent, and a command that is told.
 const ONE: &str = r#"
@@ -178,7 +179,98 @@ fn after_a_reboot_what_waited_is_told_and_the_rest_begins_anew() {
     assert_eq!(told(&mut story).len(), 2);
     story.reboot();
     story.wake();
+    broken(&mut story, "mistake 3");
     story.pass(PAUSE);
     let told = told(&mut story);
-    assert!(told.len() == 1 && told[0].ends_with("mistake 3"), "{told:?}");
+    assert!(told.len() == 1 && told[0].ends_with("mistake 3 (left out: 1)"), "{told:?}");
+}
+
+/// Two agents of one account that can show a limit.
+const HELD: &str = r#"
+[notify]
+command = ["tell-me"]
+[defaults]
+session_prefix = "x-"
+log_dir = "logs"
+backend = "box"
+watch = "heal"
+[backend.box]
+bin = "agent"
+prompt_delivery = "exec"
+input_re = '^>(?: (?P<text>.*))?$'
+active_re = "esc to interrupt"
+limit_re = "hit your .*limit"
+submit_key = "Enter"
+[[agent]]
+name = "one"
+prompt = "x"
+[[agent]]
+name = "two"
+prompt = "x"
+"#;
+
+/// Holds the account by a banner of `agent`.
+fn is_refused(story: &mut Story, agent: &str) {
+    shows(story, agent, "You've hit your session limit · resets 6am");
+    story.pass_s(2);
+    assert_eq!(story.saved.limits.len(), 1);
+}
+
+/// Opens it: `agent` works by itself.
+fn works(story: &mut Story, agent: &str) {
+    for _ in 0..12 {
+        shows(story, agent, "esc to interrupt");
+        story.pass_s(1);
+    }
+    assert!(story.saved.limits.is_empty());
+    shows(story, agent, "");
+    story.pass_s(2);
+}
+
+fn kinds(story: &Story) -> Vec<EventKind> {
+    story.notified.iter().map(|event| event.event).collect()
+}
+
+#[test]
+fn a_hold_that_came_back_within_the_pause_is_told_at_its_end() {
+    let mut story = Story::new(HELD);
+    story.pass_s(5);
+    is_refused(&mut story, "one");
+    works(&mut story, "one");
+    assert_eq!(kinds(&story), [EventKind::LimitHeld, EventKind::LimitLifted]);
+    is_refused(&mut story, "two");
+    story.kill_supervisor();
+    story.pass_s(60);
+    story.wake();
+    story.notified.clear();
+    story.pass(PAUSE);
+    assert_eq!(kinds(&story), [EventKind::LimitHeld], "the last word is the true one");
+    story.pass(PAUSE * 2);
+    assert_eq!(story.notified.len(), 1, "and is said once");
+}
+
+#[test]
+fn a_hold_that_came_back_and_has_gone_again_is_not_told() {
+    let mut story = Story::new(HELD);
+    story.pass_s(5);
+    is_refused(&mut story, "one");
+    works(&mut story, "one");
+    is_refused(&mut story, "two");
+    works(&mut story, "two");
+    story.pass(PAUSE * 2);
+    let expected = [EventKind::LimitHeld, EventKind::LimitLifted, EventKind::LimitLifted];
+    assert_eq!(kinds(&story), expected, "the newest of what is so, and nothing that is over");
+}
+
+#[test]
+fn what_is_over_when_the_pause_ends_is_not_told() {
+    let mut story = Story::new(ONE);
+    story.pass_s(1);
+    broken(&mut story, "mistake 1");
+    story.edit(&ONE.replace("\"work\"", "\"work on\""));
+    broken(&mut story, "mistake 2");
+    story.edit(ONE);
+    assert_eq!(told(&mut story).len(), 1);
+    story.pass(PAUSE * 2);
+    assert!(story.notified.is_empty(), "the config has been mended");
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::action::Action;
-use super::event::EventKind;
+use super::event::{Event, EventKind};
 use super::limit::{ANSWER_PROOF, Hold, Limit, PROBE_TEXT, WARN_PROBES};
 use super::message::{Message, Purpose};
 use super::now::{Moment, Now};
@@ -99,10 +99,10 @@ impl Supervisor {
         }
         limit.probe_lost = false;
         limit.hold = Hold::Probing { canary: canary.to_owned(), since: turn.now.moment() };
-        let (account, number) = (limit.account.clone(), limit.probes.saturating_add(1));
-        let text = format!("account {account}: probe {number} asks {canary} to go on");
-        let event = self.about(canary, EventKind::LimitProbe, &text, turn.now);
-        turn.act(Action::Record(with(event, "account", account)));
+        let number = limit.probes.saturating_add(1);
+        let text = format!("account {}: probe {number} asks {canary} to go on", limit.account);
+        let event = self.about_limit(canary, (EventKind::LimitProbe, &text), &self.state.limits[at], turn.now);
+        turn.act(Action::Record(event));
         turn.due(turn.now.mono + CANARY_MAX);
     }
 
@@ -133,18 +133,37 @@ impl Supervisor {
             state.drop_waiting_probe();
         }
         let limit = &mut self.state.limits[at];
-        let account = limit.account.clone();
         let wait = if usable { flat } else { Duration::ZERO };
         limit.hold = Hold::Flat { until: turn.now.moment() + wait };
         if usable {
             limit.probes = limit.probes.saturating_add(1);
             limit.passed_over.clear();
-            let loud = limit.probes == WARN_PROBES;
-            self.tell_refusal(canary, &account, loud, turn);
+            self.tell_refusal(canary, at, turn);
         } else {
             limit.passed_over.insert(canary.to_owned());
         }
         turn.due(turn.now.mono + wait);
+    }
+
+    /// Tells that the newest probe was in vain, once loudly.
+    pub(super) fn tell_refusal(&self, canary: &str, at: usize, turn: &mut Turn) {
+        let limit = &self.state.limits[at];
+        let mut text = format!("account {} is still held", limit.account);
+        let is_loud = limit.probes == WARN_PROBES;
+        if is_loud {
+            text.push_str(&format!(" after {WARN_PROBES} probes; probes go on at the flat cadence"));
+        }
+        let kind = if is_loud { EventKind::LimitPersists } else { EventKind::LimitProbe };
+        turn.act(Action::Record(self.about_limit(canary, (kind, &text), limit, turn.now)));
+    }
+
+    /// Returns an event about a limit that an agent has to do with.
+    pub(super) fn about_limit(&self, agent: &str, (kind, text): (EventKind, &str), limit: &Limit, now: Now) -> Event {
+        let event = with(self.about(agent, kind, text, now), "account", limit.account.as_str());
+        match &limit.model {
+            Some(model) => with(event, "model", model.as_str()),
+            None => event,
+        }
     }
 
     /// Says whether this supervisor has heard all that the canary told since it was asked: of a refusal that leaves nothing

@@ -20,7 +20,7 @@ use super::now::{Moment, Now};
 use super::reading::{Meaning, Reading};
 use super::reset_time::{self, Form};
 use super::state::Session;
-use super::{Supervisor, Turn, with};
+use super::{Supervisor, Turn};
 
 /// What the canary is told. It looks like no limit to any backend (rule 1).
 pub const PROBE_TEXT: &str =
@@ -312,8 +312,7 @@ impl Supervisor {
         };
         let until = limit.due(turn.now).map(|due| local(due.wall, turn.now)).unwrap_or_default();
         let text = format!("account {} is held: {line} (next probe {until})", limit.account);
-        let event = self.about(name, EventKind::LimitHeld, &text, turn.now);
-        turn.act(Action::Record(with(event, "account", limit.account.clone())));
+        turn.act(Action::Record(self.about_limit(name, (EventKind::LimitHeld, &text), &limit, turn.now)));
         self.state.limits.push(limit);
         self.state.limits.len() - 1
     }
@@ -323,10 +322,8 @@ impl Supervisor {
         let limit = &mut self.state.limits[at];
         limit.probes = limit.probes.saturating_add(1);
         limit.passed_over.clear();
-        let loud = limit.probes == WARN_PROBES;
-        let account = limit.account.clone();
         self.rearm(at, line, true, turn.now);
-        self.tell_refusal(canary, &account, loud, turn);
+        self.tell_refusal(canary, at, turn);
     }
 
     /// Sets the next probe by a banner. Right after a named reset, one that names a time hours ahead is often false: it
@@ -348,16 +345,6 @@ impl Supervisor {
             limit.named = named;
             line.clone_into(&mut limit.banner);
         }
-    }
-
-    pub(super) fn tell_refusal(&self, canary: &str, account: &str, loud: bool, turn: &mut Turn) {
-        let text = if loud {
-            format!("account {account} is still held after {WARN_PROBES} probes; probes go on at the flat cadence")
-        } else {
-            format!("account {account} is still held")
-        };
-        let kind = if loud { EventKind::LimitPersists } else { EventKind::LimitProbe };
-        turn.act(Action::Record(with(self.about(canary, kind, &text, turn.now), "account", account)));
     }
 
     /// Takes in that an agent works: work begun after the hold opens the account.
@@ -409,8 +396,7 @@ impl Supervisor {
             limit.account,
             turn.now.since_ever(limit.since).as_secs()
         );
-        let event = self.about(by, EventKind::LimitLifted, &text, turn.now);
-        turn.act(Action::Record(with(event, "account", limit.account.clone())));
+        turn.act(Action::Record(self.about_limit(by, (EventKind::LimitLifted, &text), &limit, turn.now)));
         let names: Vec<String> = self.fleet.agents.iter().map(|agent| agent.name.clone()).collect();
         self.forget_refusals(&names.iter().filter(|name| self.is_of(name, &limit)).cloned().collect::<Vec<_>>());
         let mut place = 0_u32;

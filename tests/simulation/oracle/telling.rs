@@ -1,17 +1,23 @@
 //! What programs tell is believed of those who told it: their conversations are resumed, and drifts are counted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use agent_orchestrator::policy::action::{Action, Conversation};
 use agent_orchestrator::policy::agent_event::{AgentEvent, Told};
 use agent_orchestrator::policy::event::EventKind;
+use agent_orchestrator::policy::notify::PAUSE;
+use agent_orchestrator::policy::now::Mono;
 use agent_orchestrator::policy::observation::{Observation, SessionSeen};
 use agent_orchestrator::policy::state::State;
 
 use super::{Step, Verdict, broken};
 use crate::world::World;
 
-/// What was told of conversations.
+/// What waits until a pause has passed is told by then, be the host slow.
+const SLACK: Duration = Duration::from_secs(60);
+
+/// What was told of conversations and limits.
 #[derive(Debug, Default)]
 pub struct Telling {
     /// The run of each agent that this supervisor listens to.
@@ -19,6 +25,10 @@ pub struct Telling {
     /// The conversation of each agent, as it was begun or told last.
     conversations: BTreeMap<String, Option<String>>,
     prepared: BTreeMap<String, Conversation>,
+    /// What the operator was told last of each limit, by account and model: whether it holds.
+    last_words: BTreeMap<(String, String), bool>,
+    /// Limits of which that is not so, since when.
+    untrue: BTreeMap<(String, String), Mono>,
 }
 
 impl Telling {
@@ -64,7 +74,34 @@ impl Telling {
                 _ => {}
             }
         }
+        self.judge_last_words(seen, after)?;
         judge_drifts(seen, after, world)
+    }
+
+    /// Judges that the operator's last word on a limit is true, or is mended when the pause has passed.
+    fn judge_last_words(&mut self, seen: &Step, after: &State) -> Verdict {
+        for action in &seen.turn.actions {
+            let Action::Notify(event) = action else { continue };
+            let word = |key| event.more.get(key).and_then(|word| word.as_str()).unwrap_or_default().to_owned();
+            if matches!(event.event, EventKind::LimitHeld | EventKind::LimitLifted) {
+                self.last_words.insert((word("account"), word("model")), event.event == EventKind::LimitHeld);
+            }
+        }
+        let held: BTreeSet<_> =
+            after.limits.iter().map(|limit| (limit.account.clone(), limit.model.clone().unwrap_or_default())).collect();
+        for key in held.iter().chain(self.last_words.keys()) {
+            if self.last_words.get(key).copied().unwrap_or_default() == held.contains(key) {
+                self.untrue.remove(key);
+                continue;
+            }
+            let now = seen.turn.now.mono;
+            let since = self.untrue.entry(key.clone()).or_insert(now);
+            *since = (*since).min(now);
+            if now.since(*since) > PAUSE + SLACK {
+                return broken("the operator's last word on a limit is true", format!("{key:?}: {held:?}"));
+            }
+        }
+        Ok(())
     }
 
     fn told(&mut self, agent: &str, event: &AgentEvent) {
