@@ -3,6 +3,7 @@
 mod story;
 
 use agent_orchestrator::policy::agent_event::{AgentEvent, Posted, Source, Told};
+use agent_orchestrator::policy::kept::Receipt;
 use agent_orchestrator::policy::observation::{Exit, Observation};
 use agent_orchestrator::policy::request::Reply;
 use story::Story;
@@ -85,6 +86,53 @@ fn what_a_dying_program_had_kept_is_delivered_to_the_next_one() {
     story.wake();
     story.pass_s(20);
     assert_eq!(story.pane("one").taken, [format!("(possibly repeated) {LONG}")], "nobody listened meanwhile");
+}
+
+#[test]
+fn what_was_kept_over_a_restart_and_gets_no_receipt_is_told() {
+    let mut story = in_a_turn();
+    story.kill_supervisor();
+    story.wake();
+    story.told();
+    story.tell("one", Told::Working);
+    story.pass_s(60);
+    story.tell("one", idle());
+    story.pass_s(5);
+    assert!(!story.told().contains("nobody has heard"), "its receipt may still come");
+    story.pass_s(10);
+    let told = story.told();
+    assert_eq!(told.matches("was taken and nobody has heard that it was submitted").count(), 1, "{told}");
+    assert!(story.saved.agents["one"].kept.is_empty());
+
+    let mut story = in_a_turn();
+    story.kill_supervisor();
+    story.wake();
+    story.told();
+    story.tell("one", Told::Working);
+    story.tell("one", idle());
+    story.tell("one", Told::Receipt { text: LONG.to_owned() });
+    story.tell("one", Told::Working);
+    story.tell("one", idle());
+    story.pass_s(30);
+    let told = story.told();
+    assert!(!told.contains("nobody has heard"), "{told}");
+}
+
+#[test]
+fn what_a_program_keeps_is_read_from_an_older_state() {
+    let mut story = in_a_turn();
+    let mut saved = serde_json::to_value(&story.saved).expect("a state");
+    for kept in saved["agents"]["one"]["kept"].as_array_mut().expect("messages") {
+        kept.as_object_mut().expect("a message").remove("receipt").expect("what older states do not say");
+    }
+    story.saved = serde_json::from_value(saved).expect("an older state");
+    let state = &story.saved.agents["one"];
+    assert_eq!((state.kept.len(), state.kept[0].receipt), (1, Receipt::Doubted));
+    story.kill_supervisor();
+    story.dies("one", Exit::Code(1));
+    story.wake();
+    story.pass_s(20);
+    assert_eq!(story.pane("one").taken, [format!("(possibly repeated) {LONG}")]);
 }
 
 /// A program in its turn, of which the supervisor has heard nothing yet; the one before knew that it gives receipts.

@@ -3,25 +3,52 @@
 //! They count as delivered: the input box has shown that the program has them. Their receipts come when the turn has
 //! ended (Claude Code 2.1.197) or at once (2.1.329); in neither case are they in the conversation before. A program that
 //! dies before that takes them with it, and its next start gets them again: marked, since it may have begun with them and
-//! died before it told.
+//! died before it told. One whose receipt does not come though its turn has ended is told, and not typed again: a person
+//! has taken it back, or nobody listened when it came.
 
 use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
 
 use super::action::Action;
 use super::event::EventKind;
 use super::live::shortened;
-use super::message::{Message, Progress, Purpose};
+use super::message::{Message, Purpose};
 use super::state::AgentState;
-use super::{Supervisor, Turn};
+use super::{Supervisor, Turn, with};
 
 /// The most messages that are remembered so; of more the oldest is forgotten.
 const KEPT_MAX: usize = 16;
 /// What is kept is submitted within this time after the turn's end, or a person has taken it back.
 const SUBMITTED_MAX: Duration = Duration::from_secs(10);
 
+/// A message that the program keeps.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Kept {
+    /// The message.
+    #[serde(flatten)]
+    pub message: Message,
+    /// Whether the program has told that it was submitted; older states do not say.
+    #[serde(default)]
+    pub receipt: Receipt,
+}
+
+/// What is known of the receipt of a message that is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Receipt {
+    /// It has not come.
+    Missing,
+    /// It has come in mid-turn: the message is in the conversation when the turn has ended.
+    Heard,
+    /// It has not come, or came while nobody listened.
+    #[default]
+    Doubted,
+}
+
 impl AgentState {
     /// Remembers a message that the program keeps for after its turn.
-    pub(super) fn keep(&mut self, message: Message) {
+    pub(super) fn keep(&mut self, message: Message, receipt: Receipt) {
         let is_lasting = match message.purpose {
             Purpose::Ping(_) | Purpose::Send => true,
             // These are of the moment, or of this start.
@@ -32,34 +59,31 @@ impl AgentState {
         if !is_lasting {
             return;
         }
-        self.kept.retain(|known| known.id != message.id);
+        self.kept.retain(|known| known.message.id != message.id);
         if self.kept.len() == KEPT_MAX {
             self.kept.remove(0);
         }
-        self.kept.push(message);
+        self.kept.push(Kept { message, receipt });
     }
 
-    /// Keeps a message whose receipt has come in mid-turn until the turn's end.
-    pub(super) fn keep_until_end(&mut self, mut message: Message) {
-        message.progress = Progress::Queued;
-        self.keep(message);
-    }
-
-    /// Takes what the program keeps for begun with: nobody listened, or it tells wrongly, and receipts may have come.
+    /// Takes note that receipts may have come unheard: nobody listened, or the program tells wrongly.
     pub(super) fn doubt_kept(&mut self) {
-        for message in &mut self.kept {
-            message.progress = Progress::Queued;
+        for kept in &mut self.kept {
+            kept.receipt = match kept.receipt {
+                Receipt::Missing | Receipt::Doubted => Receipt::Doubted,
+                Receipt::Heard => Receipt::Heard,
+            };
         }
     }
 
     /// Forgets what the program has begun with: another turn has begun, and its receipt came before.
     pub(super) fn begin_kept(&mut self) {
-        self.kept.retain(|message| message.progress != Progress::Queued);
+        self.kept.retain(|kept| kept.receipt != Receipt::Heard);
     }
 
     /// Queues again what the program took with it when it ended.
     pub(super) fn queue_kept(&mut self) {
-        for mut message in std::mem::take(&mut self.kept).into_iter().rev() {
+        for Kept { mut message, .. } in std::mem::take(&mut self.kept).into_iter().rev() {
             message.repeat();
             if self.queue.iter().all(|known| known.id != message.id) {
                 self.queue.insert(0, message);
@@ -80,14 +104,15 @@ impl Supervisor {
                 turn.due(due);
                 continue;
             }
-            let is_silent = |message: &Message| message.progress != Progress::Queued;
-            for message in std::mem::take(&mut state.kept).into_iter().filter(is_silent) {
-                let text = format!(
-                    "message {} was taken and has not been submitted since the turn ended: {}",
-                    message.id,
-                    shortened(&message.text)
-                );
-                turn.act(Action::Record(self.about(name, EventKind::Unconfirmed, &text, turn.now)));
+            for Kept { message, receipt } in std::mem::take(&mut state.kept) {
+                let why = match receipt {
+                    Receipt::Heard => continue,
+                    Receipt::Missing => "has not been submitted since the turn ended",
+                    Receipt::Doubted => "nobody has heard that it was submitted",
+                };
+                let text = format!("message {} was taken and {why}: {}", message.id, shortened(&message.text));
+                let event = self.about(name, EventKind::Unconfirmed, &text, turn.now);
+                turn.act(Action::Record(with(event, "message", message.id.to_string())));
             }
         }
     }

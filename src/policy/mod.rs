@@ -21,7 +21,7 @@ pub mod fleet;
 pub mod handoff;
 mod health;
 pub mod input_box;
-mod kept;
+pub mod kept;
 pub mod known_screen;
 pub mod launch;
 pub mod limit;

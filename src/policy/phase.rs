@@ -267,7 +267,7 @@ impl Supervisor {
                 }
             }
             agent.queue.retain(|message| !of_loop(&message.purpose));
-            agent.kept.retain(|message| !of_loop(&message.purpose));
+            agent.kept.retain(|kept| !of_loop(&kept.message.purpose));
         }
     }
 

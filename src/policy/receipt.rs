@@ -12,6 +12,7 @@ use super::delivery::{SHOW_MAX, pointer};
 use super::event::EventKind;
 use super::events::Heard;
 use super::input_box::{self, Likeness};
+use super::kept::{Kept, Receipt};
 use super::live::{AgentLive, Obstacle, shortened};
 use super::message::{Message, Outcome, Progress, Purpose, REPEATED};
 use super::now::Moment;
@@ -158,21 +159,22 @@ impl Supervisor {
         let is_due = |message: &Message| message.progress != Progress::Queued && is_of(message);
         let first = state.queue.first().filter(|message| is_due(message));
         let stands = first.is_some_and(|message| live.still_holds(message));
-        let kept = match state.kept.iter().position(is_due) {
-            None if first.is_none() || stands => state.kept.iter().position(is_of),
+        let is_missing = |kept: &Kept| kept.receipt == Receipt::Missing && is_of(&kept.message);
+        let kept = match state.kept.iter().position(is_missing) {
+            None if first.is_none() || stands => state.kept.iter().position(|kept| is_of(&kept.message)),
             due => due,
         };
         if let Some(place) = kept {
-            let message = state.kept.remove(place);
+            let Kept { message, .. } = state.kept.remove(place);
             if told_work || live.is_in_turn() {
-                state.keep_until_end(message);
+                state.keep(message, Receipt::Heard);
             }
             return;
         }
         let Some(message) = first.cloned() else { return };
         // What the stream tells is in the conversation already.
         if event.source != Source::OpencodeStream && (told_work || live.was_in_turn(&message)) {
-            state.keep_until_end(message);
+            state.keep(message, Receipt::Heard);
         }
         self.finish(name, Outcome::Confirmed, turn);
     }
@@ -220,12 +222,9 @@ impl Supervisor {
             return false;
         }
         if works {
+            let receipt = if live.heard.overruled { Receipt::Doubted } else { Receipt::Missing };
             let message = message.clone();
-            if live.heard.overruled {
-                state.keep_until_end(message);
-            } else {
-                state.keep(message);
-            }
+            state.keep(message, receipt);
             return false;
         }
         let due = since.mono + RECEIPT_MAX;

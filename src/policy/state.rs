@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::kept::Kept;
 use super::known_screen::Answers;
 use super::limit::Limit;
 use super::message::{Message, MessageId, Progress};
@@ -88,9 +89,9 @@ pub struct AgentState {
     pub fresh: bool,
     /// Messages that wait, the next one first.
     pub queue: Vec<Message>,
-    /// Messages that its program has taken and keeps for after its turn; their receipts are missing.
+    /// Messages that its program has taken and keeps for after its turn.
     #[serde(default)]
-    pub kept: Vec<Message>,
+    pub kept: Vec<Kept>,
     /// The run whose program tells of its prompts, as it has shown; none where a receipt did not come.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub receipts_run: Option<u64>,
@@ -375,7 +376,7 @@ impl AgentState {
         if let Some(last) = &mut self.last_exit {
             last.at = last.at.rebased(now);
         }
-        for message in self.queue.iter_mut().chain(&mut self.kept) {
+        for message in self.queue.iter_mut().chain(self.kept.iter_mut().map(|kept| &mut kept.message)) {
             message.queued = message.queued.rebased(now);
             if message.progress != Progress::Queued {
                 message.repeat();
