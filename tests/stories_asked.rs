@@ -205,7 +205,7 @@ fn a_rest_is_kept_once_it_has_lasted_also_where_the_time_to_do_so_was_missed() {
     story.now.mono = story.now.mono + missed;
     story.now.wall += missed;
     story.turn(vec![Observation::Deadline]);
-    let idle = story.saved.agents["worker"].idle.expect("kept");
+    let idle = story.saved.agents["worker"].idle.clone().expect("kept").since;
     let (mono, wall) = (story.now.mono.since(idle.mono), (story.now.wall - idle.wall).to_std().expect("past"));
     assert!(mono > Duration::from_secs(100) && mono == wall, "{mono:?} by the one clock, {wall:?} by the other");
     story.pass_s(10);

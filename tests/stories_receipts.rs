@@ -125,9 +125,13 @@ fn what_a_program_keeps_is_read_from_an_older_state() {
     for kept in saved["agents"]["one"]["kept"].as_array_mut().expect("messages") {
         kept.as_object_mut().expect("a message").remove("receipt").expect("what older states do not say");
     }
+    saved["agents"]["one"]["idle"] = serde_json::json!({
+        "mono": { "secs": 7, "nanos": 0 }, "wall": "2026-06-13T04:00:00Z"
+    });
     story.saved = serde_json::from_value(saved).expect("an older state");
     let state = &story.saved.agents["one"];
     assert_eq!((state.kept.len(), state.kept[0].receipt), (1, Receipt::Doubted));
+    assert_eq!(state.idle.as_ref().map(|rest| rest.since.mono.0.as_secs()), Some(7));
     story.kill_supervisor();
     story.dies("one", Exit::Code(1));
     story.wake();

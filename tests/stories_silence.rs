@@ -7,6 +7,7 @@ use std::time::Duration;
 use agent_orchestrator::policy::observation::{Exit, Observation, SessionSeen};
 use chrono::TimeDelta;
 use story::Story;
+use story::telling::writes_unseen;
 
 /// One agent that is watched for silence, and one that shares its account.
 const WATCHED: &str = r#"
@@ -104,7 +105,7 @@ fn who_was_just_told_something_is_not_stalled() {
 #[test]
 fn what_was_written_and_not_looked_at_yet_may_be_work() {
     let mut story = silent_for(200);
-    let silent = story.now.since(story.saved.agents["one"].idle.expect("a rest"));
+    let silent = story.now.since(story.saved.agents["one"].idle.clone().expect("a rest").since);
     story.pass(Duration::from_millis(299_900).saturating_sub(silent));
     "esc to interrupt".clone_into(&mut story.pane("one").above);
     story.output("one");
@@ -266,6 +267,37 @@ fn another_last_line_after_a_restart_is_no_silence() {
     };
     assert_eq!(after("the first is done"), 2, "silent through the restart");
     assert_eq!(after("the second is done"), 1, "it has worked while nobody looked");
+}
+
+#[test]
+fn who_wrote_while_nobody_supervised_was_not_silent_though_its_last_line_is_the_same() {
+    let mut story = silent_for(0);
+    shows(&mut story, "one", "Done.");
+    story.pass_s(200);
+    story.kill_supervisor();
+    story.pass_s(20);
+    writes_unseen(&mut story, "one");
+    story.pass_s(60);
+    story.wake();
+    story.pass_s(60);
+    assert_eq!(story.pane("one").run, 1, "it has worked, and said the same in the end");
+    story.pass_s(300);
+    assert_eq!(story.pane("one").run, 2, "from then on it is silent");
+}
+
+#[test]
+fn of_a_last_line_without_end_a_piece_is_kept() {
+    let mut story = silent_for(0);
+    let line = "word ".repeat(1000);
+    shows(&mut story, "one", line.trim_end());
+    story.pass_s(200);
+    let kept = story.saved.agents["one"].idle.clone().and_then(|rest| rest.line).expect("a line");
+    assert!(kept.len() <= 200 && line.starts_with(&kept), "{kept}");
+    story.kill_supervisor();
+    story.pass_s(80);
+    story.wake();
+    story.pass_s(60);
+    assert_eq!(story.pane("one").run, 2, "it is the same line");
 }
 
 #[test]

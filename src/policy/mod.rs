@@ -224,6 +224,7 @@ impl Supervisor {
                     live.unseen.get_or_insert(turn.now.mono);
                 }
             }
+            Observation::Wrote { agent, at } => self.wrote_last(agent, *at),
             Observation::Titled { agent, title } => self.titled(agent, title, turn),
             Observation::Told { agent, run, event } => self.told(agent, *run, event, turn),
             Observation::PostFailed { agent, message, why } => {

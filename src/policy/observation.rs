@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::agent_event::AgentEvent;
@@ -50,6 +51,13 @@ pub enum Observation {
     Output {
         /// Whose program.
         agent: String,
+    },
+    /// When the program wrote last, by tmux's word; told before the answer to the first `Find`.
+    Wrote {
+        /// Whose program.
+        agent: String,
+        /// To the second.
+        at: DateTime<Utc>,
     },
     /// The program set its terminal's title; told at most a few times a second.
     Titled {

@@ -149,7 +149,7 @@ impl Supervisor {
     /// Returns how long an agent has been at rest, as far as that is known.
     fn rested(&self, name: &str, now: Now) -> Option<Duration> {
         let rest = self.agents.get(name).and_then(|live| live.rest).map(|rest| now.mono.since(rest));
-        rest.or_else(|| Some(now.since(self.state.agents.get(name)?.idle?)))
+        rest.or_else(|| Some(now.since(self.state.agents.get(name)?.idle.as_ref()?.since)))
     }
 
     /// Says until when an agent is held, if it is.

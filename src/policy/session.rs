@@ -188,7 +188,7 @@ impl Supervisor {
         state.fresh = false;
         state.attention = None;
         state.old_banner = None;
-        (state.idle, state.idle_line) = (None, None);
+        state.idle = None;
         let of_run = |purpose: &Purpose| {
             matches!(purpose, Purpose::Kickoff { .. } | Purpose::Probe | Purpose::Resume | Purpose::Answer { .. })
         };

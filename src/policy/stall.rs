@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use regex::Regex;
+use serde::{Deserialize, Serialize};
 
+use super::activity::WORKING;
 use super::fleet::{Backend, Kind, Watch, Watchdog};
 use super::live::AgentLive;
 use super::now::{Moment, Mono, Now};
@@ -14,6 +16,8 @@ use super::{Supervisor, Turn};
 
 /// A rest is kept over restarts once it has lasted so long; what is shorter would be written again and again.
 const KEPT_REST: Duration = Duration::from_secs(30);
+/// So much of a last line is kept with it.
+const LINE_CHARS_MAX: usize = 200;
 
 static WAITING: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"^WAITING-UNTIL:\s*(\S+)").ok());
 
@@ -47,7 +51,38 @@ impl Waits {
     }
 }
 
+/// A rest as it is kept over restarts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rest {
+    /// Since when.
+    #[serde(flatten)]
+    pub since: Moment,
+    /// The last line that stood on the screen then, as far as [`LINE_CHARS_MAX`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<String>,
+}
+
+impl Rest {
+    /// Says whether this is another last line: the agent has worked while nobody looked.
+    fn is_belied_by(&self, line: Option<&String>) -> bool {
+        matches!((&self.line, line), (Some(before), Some(line)) if *before != cut(line))
+    }
+}
+
+fn cut(line: &str) -> String {
+    line.chars().take(LINE_CHARS_MAX).collect()
+}
+
 impl Supervisor {
+    /// Takes in when an agent's program wrote last: whoever wrote while nobody supervised may have worked, and ended with
+    /// the same words.
+    pub(super) fn wrote_last(&mut self, name: &str, at: DateTime<Utc>) {
+        let is_first = self.agents.get(name).is_some_and(|live| !live.found);
+        if let Some(state) = self.state.agents.get_mut(name).filter(|_| is_first) {
+            state.idle.take_if(|rest| at > rest.since.wall + WORKING);
+        }
+    }
+
     /// Takes in whether an agent works, at a look or because its output has ended.
     pub(super) fn note_rest(&mut self, name: &str, works: bool, since: Mono) {
         let (Some(state), Some(live)) = (self.state.agents.get_mut(name), self.agents.get_mut(name)) else { return };
@@ -58,12 +93,9 @@ impl Supervisor {
             state.idle = None;
         } else if live.rest.is_none() {
             live.busy = None;
-            // Another last line than before a restart: it has worked while nobody looked.
             let said = live.look.as_ref().and_then(|look| look.said.as_ref());
-            if said.is_some() && state.idle_line.is_some() && said != state.idle_line.as_ref() {
-                state.idle = None;
-            }
-            live.rest = Some(state.idle.map_or(since, |idle| idle.mono));
+            state.idle.take_if(|rest| rest.is_belied_by(said));
+            live.rest = Some(state.idle.as_ref().map_or(since, |rest| rest.since.mono));
         }
     }
 
@@ -169,8 +201,8 @@ impl Supervisor {
             return turn.due(rest + KEPT_REST);
         }
         let wall = turn.now.wall - chrono::TimeDelta::from_std(lasted).unwrap_or_default();
-        state.idle = Some(Moment { mono: rest, wall });
-        state.idle_line = said;
+        let line = said.map(|line| cut(&line));
+        state.idle = Some(Rest { since: Moment { mono: rest, wall }, line });
     }
 }
 

@@ -12,6 +12,7 @@ use super::message::{Message, MessageId, Progress};
 use super::notify::Notice;
 use super::now::{Moment, Now};
 use super::observation::Exit;
+use super::stall::Rest;
 use super::task::{Course, Order};
 
 pub use super::presence::{Over, Session};
@@ -104,12 +105,9 @@ pub struct AgentState {
     /// It cannot go on without a person.
     #[serde(default)]
     pub attention: Option<Attention>,
-    /// It has been at rest since then.
+    /// It rests.
     #[serde(default)]
-    pub idle: Option<Moment>,
-    /// The last line that it wrote before that.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub idle_line: Option<String>,
+    pub idle: Option<Rest>,
     /// When it ran first, ever.
     #[serde(default)]
     pub first_started: Option<Moment>,
@@ -314,7 +312,6 @@ impl AgentState {
             old_banner: None,
             attention: None,
             idle: None,
-            idle_line: None,
             first_started: None,
             last_wake: None,
             wake_ordered: None,

@@ -27,7 +27,7 @@ variants!(ACTIONS, action_name, Action:
     MarkComplete, RemoveFile, Answer, Record, Notify, Ready, Exit, Post);
 
 variants!(OBSERVATIONS, observation_name, Observation:
-    Config, ConfigBroken, PromptsChanged, Session, Prepared, Output, Titled, Looked, Pasted, Pressed, Head, OriginTrouble,
+    Config, ConfigBroken, PromptsChanged, Session, Prepared, Output, Wrote, Titled, Looked, Pasted, Pressed, Head, OriginTrouble,
     Pushed, File, Request, RequestGone, TextRead, Spool, Trouble, Deadline, Told, PostFailed);
 
 variants!(TOLD, told_name, Told:

@@ -3,6 +3,7 @@
 use agent_orchestrator::policy::action::{Conversation, Start};
 use agent_orchestrator::policy::message::MessageId;
 use agent_orchestrator::policy::observation::{Exit, Observation, SessionSeen};
+use chrono::{DateTime, Utc};
 
 use super::agenda::Event;
 use super::clock::SECOND;
@@ -37,6 +38,8 @@ pub struct Pane {
     arrives: u64,
     told: u64,
     output_told: u64,
+    /// When something was written last, as tmux knows it.
+    wrote: Option<DateTime<Utc>>,
     output_waits: bool,
     /// Its title as it was last told.
     titled: String,
@@ -151,6 +154,10 @@ impl World {
             (None, None) => SessionSeen::Absent,
         };
         pane.known = life;
+        let wrote = pane.wrote.filter(|_| matches!(seen, SessionSeen::Running { .. }));
+        if let Some(at) = wrote.and_then(|at| DateTime::from_timestamp(at.timestamp(), 0)) {
+            self.tell_of(agent, Observation::Wrote { agent: agent.to_owned(), at });
+        }
         self.tell_session(agent, seen);
     }
 
@@ -330,8 +337,9 @@ impl World {
     /// A program has written something.
     pub fn wrote(&mut self, agent: &str) {
         let at = self.clock.at;
-        let life = self.guard.life;
+        let (life, wall) = (self.guard.life, self.clock.now().wall);
         let pane = self.pane(agent);
+        pane.wrote = Some(wall);
         if pane.known != life || pane.unreachable.is_some() || pane.output_waits {
             return;
         }

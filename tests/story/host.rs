@@ -16,7 +16,11 @@ impl Story {
     pub(super) fn perform(&mut self, action: Action) -> Vec<Observation> {
         match action {
             Action::Find { agent } | Action::Start { agent, .. } if self.silent.contains(&agent) => Vec::new(),
-            Action::Find { agent } => vec![self.found(agent)],
+            Action::Find { agent } => {
+                let wrote = self.panes.get(&agent).filter(|pane| pane.alive).and_then(|pane| pane.wrote);
+                let wrote = wrote.map(|at| Observation::Wrote { agent: agent.clone(), at });
+                wrote.into_iter().chain([self.found(agent)]).collect()
+            }
             Action::Prepare { agent, start } => {
                 self.prepared.push((agent.clone(), start.clone()));
                 self.extra_texts.insert(agent.clone(), start.extra_text.clone());

@@ -50,6 +50,8 @@ pub struct Pane {
     pub tells: bool,
     /// Its screen cannot be read.
     pub unreadable: bool,
+    /// When it wrote something last, as tmux knows it; nothing is told of one that never did.
+    pub wrote: Option<DateTime<Utc>>,
     /// What was typed meanwhile, a newline for each submit key.
     pub unread: String,
 }
@@ -359,6 +361,7 @@ impl Story {
 
     /// A program writes something.
     pub fn output(&mut self, agent: &str) {
+        self.pane(agent).wrote = Some(self.now.wall);
         self.turn(vec![Observation::Output { agent: agent.to_owned() }]);
     }
 

@@ -71,6 +71,11 @@ pub fn in_a_turn() -> Story {
     story
 }
 
+/// A program writes something while no supervisor is there to be told.
+pub fn writes_unseen(story: &mut Story, agent: &str) {
+    story.pane(agent).wrote = Some(story.now.wall);
+}
+
 pub fn shows(story: &mut Story, agent: &str, text: &str) {
     text.clone_into(&mut story.pane(agent).above);
     story.output(agent);

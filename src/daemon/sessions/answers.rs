@@ -171,9 +171,13 @@ impl Agent {
             Goal::Again { told, .. } => told && !row.dead,
         };
         if tell {
+            if let Some(at) = row.wrote.filter(|_| goal == Goal::Find) {
+                context.told.push(Observation::Wrote { agent: self.name().to_owned(), at });
+            }
             self.tell(SessionSeen::Running { run: there }, context);
         } else if matches!(goal, Goal::Again { .. }) && !row.dead {
-            // What it wrote meanwhile was told to no client.
+            // What it wrote meanwhile was told to no client. Output counts as work, so that the agent is left in peace for a
+            // few seconds and looked at; to miss some would leave what it says unread.
             self.wrote(context);
         }
         let end = if row.dead { None } else { pidfd_of(row) };

@@ -1,5 +1,6 @@
 //! What tmux tells of the panes of a session.
 
+use chrono::{DateTime, Utc};
 use nix::sys::signal::Signal;
 
 use crate::policy::observation::Exit;
@@ -7,7 +8,7 @@ use crate::protocol::tmux::{PaneId, Reply};
 
 /// Asks for all panes of the client's session; see [`rows`].
 pub const PANES: &str = "list-panes -s -F '#{pane_id},#{@agent_orchestrator_pane},#{pane_pid},#{pane_dead},\
-    #{pane_dead_status},#{pane_dead_signal},#{@agent_orchestrator_run},#{pid}'";
+    #{pane_dead_status},#{pane_dead_signal},#{@agent_orchestrator_run},#{pid},#{window_activity}'";
 
 /// One pane.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +27,8 @@ pub struct Row {
     pub run: Option<u64>,
     /// The tmux server's process.
     pub server: i32,
+    /// When something was written in its window last, to the second.
+    pub wrote: Option<DateTime<Utc>>,
 }
 
 /// Understands the answer to [`PANES`]; a refusal and lines of another form give nothing.
@@ -35,7 +38,7 @@ pub fn rows(reply: &Reply) -> Vec<Row> {
 
 fn row(line: &str) -> Option<Row> {
     let fields: Vec<_> = line.split(',').collect();
-    let [pane, agents, pid, dead, status, signal, run, server] = fields.as_slice() else { return None };
+    let [pane, agents, pid, dead, status, signal, run, server, wrote] = fields.as_slice() else { return None };
     Some(Row {
         pane: PaneId::parse(pane)?,
         is_agents: pane == agents,
@@ -44,6 +47,7 @@ fn row(line: &str) -> Option<Row> {
         exit: status.parse().ok().map(Exit::Code).or_else(|| signal_number(signal).map(Exit::Signal)),
         run: run.parse().ok(),
         server: server.parse().ok()?,
+        wrote: wrote.parse().ok().and_then(|seconds| DateTime::from_timestamp(seconds, 0)),
     })
 }
 
@@ -59,16 +63,27 @@ mod tests {
 
     #[test]
     fn tmux_rows_are_understood() {
-        let running =
-            Row { pane: PaneId(0), is_agents: true, pid: 9244, dead: false, exit: None, run: Some(7), server: 9243 };
-        assert_eq!(row("%0,%0,9244,0,,,7,9243"), Some(running.clone()));
+        let running = Row {
+            pane: PaneId(0),
+            is_agents: true,
+            pid: 9244,
+            dead: false,
+            exit: None,
+            run: Some(7),
+            server: 9243,
+            wrote: DateTime::from_timestamp(1_790_000_000, 0),
+        };
+        assert_eq!(row("%0,%0,9244,0,,,7,9243,1790000000"), Some(running.clone()));
         let dead = Row { dead: true, exit: Some(Exit::Code(3)), ..running.clone() };
-        assert_eq!(row("%0,%0,9244,1,3,,7,9243"), Some(dead));
+        assert_eq!(row("%0,%0,9244,1,3,,7,9243,1790000000"), Some(dead));
         let killed = Row { dead: true, exit: Some(Exit::Signal(9)), ..running.clone() };
         for signal in ["9", "KILL", "SIGKILL"] {
-            assert_eq!(row(&format!("%0,%0,9244,1,,{signal},7,9243")), Some(killed.clone()));
+            assert_eq!(row(&format!("%0,%0,9244,1,,{signal},7,9243,1790000000")), Some(killed.clone()));
         }
-        assert_eq!(row("%3,,9244,0,,,,9243"), Some(Row { pane: PaneId(3), is_agents: false, run: None, ..running }));
+        assert_eq!(
+            row("%3,,9244,0,,,,9243,"),
+            Some(Row { pane: PaneId(3), is_agents: false, run: None, wrote: None, ..running })
+        );
         assert_eq!(row("can't find session: x"), None);
     }
 }
