@@ -211,6 +211,7 @@ fn only_looks(request: &Request) -> bool {
         | Request::Restart { .. }
         | Request::Send { .. }
         | Request::Wake { .. }
+        | Request::Probe { .. }
         | Request::Run { .. }
         | Request::PhaseSet { .. } => false,
     }

@@ -29,6 +29,7 @@ pub mod names;
 pub mod out;
 pub mod overrides;
 pub mod phase;
+pub mod probe;
 pub mod restart;
 pub mod run;
 pub mod selftest;
@@ -105,6 +106,9 @@ enum Verb {
     /// Type an agent's wake text into it as soon as it is idle
     #[command(after_help = wake::HELP)]
     Wake(wake::Arguments),
+    /// Ask an agent of a held account at once to go on
+    #[command(after_help = probe::HELP)]
+    Probe(probe::Arguments),
     /// Run a task unless it works already
     #[command(after_help = run::HELP)]
     Run(run::Arguments),
@@ -193,6 +197,7 @@ fn is_of_the_fleet(verb: &Verb) -> bool {
         | Verb::Attach(_)
         | Verb::Send(_)
         | Verb::Wake(_)
+        | Verb::Probe(_)
         | Verb::Run(_)
         | Verb::Phase(_)
         | Verb::Trust(_) => true,
@@ -230,6 +235,7 @@ fn run(verb: Verb, config: &Path) -> Outcome {
         Verb::Attach(arguments) => attach::run(config, &arguments),
         Verb::Send(arguments) => send::run(config, arguments),
         Verb::Wake(arguments) => wake::run(config, arguments),
+        Verb::Probe(arguments) => probe::run(config, arguments),
         Verb::Run(arguments) => run::run(config, arguments),
         Verb::Phase(arguments) => phase::run(config, arguments),
         Verb::Check(arguments) => check::run(config, &arguments),

@@ -18,6 +18,7 @@ Exit codes:
   1  it does not
   2  unknown name
   3  no supervisor runs
+  6  it is held by a usage limit, and was left alone: its new start would have to wait
 
 Examples:
   agent-orchestrator restart builder

@@ -71,7 +71,9 @@ pub fn ask(config: &Path, request: &Request) -> Reply {
             Offline::open(config, Purpose::Order).and_then(|offline| offline.order(request))
         }
         Request::Wake { .. } | Request::Run { .. } | Request::Send { queue: true, .. } => leave(config, request),
-        Request::Up { .. } | Request::Restart { .. } | Request::Send { queue: false, .. } => Ok(no_supervisor()),
+        Request::Up { .. } | Request::Restart { .. } | Request::Probe { .. } | Request::Send { queue: false, .. } => {
+            Ok(no_supervisor())
+        }
     };
     answer.unwrap_or_else(|error| failed(&error))
 }

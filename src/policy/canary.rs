@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use super::action::Action;
+use super::answer::failed;
 use super::event::{Event, EventKind};
 use super::limit::{ANSWER_PROOF, Hold, Limit, PROBE_TEXT, WARN_PROBES};
 use super::message::{Message, Purpose};
 use super::now::{Moment, Now};
+use super::request::{Reason, Reply};
 use super::state::Session;
 use super::{Supervisor, Turn, with};
 
@@ -82,6 +84,55 @@ impl Supervisor {
         running.first().map(|(_, name)| *name).or(dead).map(str::to_owned)
     }
 
+    /// Asks this agent of a held account now: a person knows better than the banner. Only work opens the account.
+    pub(super) fn probe_now(&mut self, name: &str, turn: &mut Turn) -> Reply {
+        if self.fleet.agent(name).is_none() {
+            return self.no_such(name);
+        }
+        let Some(at) = self.state.limits.iter().position(|limit| self.is_of(name, limit)) else {
+            return failed(Reason::Failed, format!("no usage limit holds `{name}`"), None);
+        };
+        let account = self.state.limits[at].account.clone();
+        if let Hold::Probing { canary, .. } = &self.state.limits[at].hold {
+            return Reply::Done {
+                lines: vec![format!("account {account} is being probed: {canary} is asked to go on")],
+            };
+        }
+        let limit = &mut self.state.limits[at];
+        let asked_before = limit.asked_busy.remove(name);
+        let passed_over = std::mem::take(&mut limit.passed_over);
+        let others = self.fleet.agents.iter().map(|agent| agent.name.clone()).filter(|other| other != name).collect();
+        let only = Limit { passed_over: others, ..self.state.limits[at].clone() };
+        if self.next_canary(&only, turn.now).is_some() {
+            self.probe(at, name, turn);
+            return Reply::Done {
+                lines: vec![format!("{name} is asked to go on; if it works, account {account} is open")],
+            };
+        }
+        let limit = &mut self.state.limits[at];
+        limit.passed_over = passed_over;
+        if asked_before {
+            limit.asked_busy.insert(name.to_owned());
+        }
+        let hint = Some(
+            "`explain` shows what is in the way: a person is needed, a draft stands, or it was stopped".to_owned(),
+        );
+        failed(Reason::Failed, format!("`{name}` cannot be asked now"), hint)
+    }
+
+    /// Returns the answer to a restart that would end the agent and not start it before its account is open.
+    pub(super) fn cannot_start_anew(&self, name: &str) -> Option<Reply> {
+        let limit = self.limit_of(name).filter(|_| !self.is_canary(name))?;
+        let lives = self.state.agents.get(name).is_some_and(|state| state.session.lived());
+        let error =
+            format!("account `{}` of `{name}` is held by a usage limit: it could not be started again", limit.account);
+        let hint = format!(
+            "`probe {name}` asks it now to go on, and opens the account if it works; `down {name}` and `up {name}` end it \
+             and start it when the account is open"
+        );
+        lives.then(|| failed(Reason::Held, error, Some(hint)))
+    }
+
     fn probe(&mut self, at: usize, canary: &str, turn: &mut Turn) {
         let runs = self.state.agents.get(canary).is_some_and(|state| matches!(state.session, Session::Running { .. }));
         if runs && let Some(state) = self.state.agents.get_mut(canary) {
@@ -148,11 +199,9 @@ impl Supervisor {
     /// Tells that the newest probe was in vain, once loudly.
     pub(super) fn tell_refusal(&self, canary: &str, at: usize, turn: &mut Turn) {
         let limit = &self.state.limits[at];
-        let mut text = format!("account {} is still held", limit.account);
         let is_loud = limit.probes == WARN_PROBES;
-        if is_loud {
-            text.push_str(&format!(" after {WARN_PROBES} probes; probes go on at the flat cadence"));
-        }
+        let loudly = format!(" after {WARN_PROBES} probes; probes go on at the flat cadence");
+        let text = format!("account {} is still held{}", limit.account, if is_loud { &loudly } else { "" });
         let kind = if is_loud { EventKind::LimitPersists } else { EventKind::LimitProbe };
         turn.act(Action::Record(self.about_limit(canary, (kind, &text), limit, turn.now)));
     }

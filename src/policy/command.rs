@@ -31,6 +31,7 @@ impl Supervisor {
             Request::Restart { name, overrides } => self.restart(id, name, overrides, turn.now),
             Request::Send { name, text, wait, queue } => self.send(id, (name, text), (*wait, *queue), turn.now),
             Request::Wake { name } => self.wake(Some(id), name, turn.now),
+            Request::Probe { name } => Some(self.probe_now(name, turn)),
             Request::Run { name, fresh, text } => self.run(Some(id), name, (*fresh, text.as_deref())),
             Request::PhaseShow { in_loop } => Some(self.phase_show(in_loop.as_deref())),
             Request::PhaseSet { in_loop, to, restart } => Some(self.phase_set(in_loop.as_deref(), to, *restart, turn)),
@@ -180,6 +181,9 @@ impl Supervisor {
         now: Now,
     ) -> Option<Reply> {
         if let Err(reply) = self.may_start(name).and_then(|()| self.may_override(overrides)) {
+            return Some(reply);
+        }
+        if let Some(reply) = self.cannot_start_anew(name) {
             return Some(reply);
         }
         let (Some(state), Some(live)) = (self.state.agents.get_mut(name), self.agents.get_mut(name)) else {

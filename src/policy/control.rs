@@ -20,7 +20,11 @@ pub enum Right {
 pub fn right(request: &Request) -> Right {
     match request {
         Request::Status | Request::Explain { .. } | Request::PhaseShow { .. } => Right::Observe,
-        Request::Send { .. } | Request::Wake { .. } | Request::Run { .. } | Request::Restart { .. } => Right::Operate,
+        Request::Send { .. }
+        | Request::Wake { .. }
+        | Request::Probe { .. }
+        | Request::Run { .. }
+        | Request::Restart { .. } => Right::Operate,
         Request::Up { .. } | Request::Down { .. } | Request::PhaseSet { .. } => Right::Person,
     }
 }

@@ -70,6 +70,11 @@ pub enum Request {
         /// Its name.
         name: String,
     },
+    /// Ask an agent of a held account at once to go on; answered when that is on its way, or why it is not.
+    Probe {
+        /// Its name.
+        name: String,
+    },
     /// Run a task unless it works already; answered when it runs, when it was left alone, or why neither.
     Run {
         /// Its name.

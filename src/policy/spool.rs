@@ -30,6 +30,7 @@ pub fn check(fleet: &Fleet, request: &Request) -> Result<(), Reply> {
         | Request::Up { .. }
         | Request::Down { .. }
         | Request::Restart { .. }
+        | Request::Probe { .. }
         | Request::PhaseShow { .. }
         | Request::PhaseSet { .. } => {
             Err(failed(Reason::Usage, "this cannot wait for the next supervisor".to_owned(), None))
@@ -52,6 +53,7 @@ pub fn check_with(fleet: &Fleet, state: &State, request: &Request) -> Result<(),
         | Request::Up { .. }
         | Request::Down { .. }
         | Request::Restart { .. }
+        | Request::Probe { .. }
         | Request::PhaseShow { .. }
         | Request::PhaseSet { .. } => Ok(()),
     }
@@ -68,6 +70,7 @@ pub fn verb(request: &Request) -> String {
         Request::Up { names, .. } => format!("up {}", names.join(" ")).trim_end().to_owned(),
         Request::Down { names } => format!("down {}", names.join(" ")).trim_end().to_owned(),
         Request::Restart { name, .. } => format!("restart {name}"),
+        Request::Probe { name } => format!("probe {name}"),
         Request::PhaseShow { .. } => "phase show".to_owned(),
         Request::PhaseSet { .. } => "phase set".to_owned(),
     }
@@ -82,6 +85,7 @@ fn name_in(request: &Request) -> Option<&str> {
         | Request::Up { .. }
         | Request::Down { .. }
         | Request::Restart { .. }
+        | Request::Probe { .. }
         | Request::PhaseShow { .. }
         | Request::PhaseSet { .. } => None,
     }
@@ -126,6 +130,7 @@ impl Supervisor {
             | Request::Up { .. }
             | Request::Down { .. }
             | Request::Restart { .. }
+            | Request::Probe { .. }
             | Request::PhaseShow { .. }
             | Request::PhaseSet { .. } => unreachable!("`check` refuses these"),
         });

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use agent_orchestrator::policy::request::Request;
 
 use super::agenda::{Event, Over};
-use super::clock::{MINUTE, SECOND};
+use super::clock::{HOUR, MINUTE, SECOND};
 use super::program::Input;
 use super::world::World;
 
@@ -33,7 +33,10 @@ impl World {
         if self.guard.supervisor.is_none() {
             self.agenda.add(self.clock.at + SECOND, Event::Supervise { held: false });
         }
-        self.agenda.add(self.clock.at + MINUTE, Event::Over(Over::StartAll));
+        // What is held is not started anew; by the second time nothing is.
+        for after in [MINUTE, HOUR] {
+            self.agenda.add(self.clock.at + after, Event::Over(Over::StartAll));
+        }
     }
 
     fn mend(&mut self, agent: &str) {

@@ -27,11 +27,12 @@ pub enum Said {
     PhaseRecord,
     Status,
     Wake,
+    Probe,
     Run,
     RunFresh,
 }
 
-pub const SAID: [Said; 16] = [
+pub const SAID: [Said; 17] = [
     Said::Up,
     Said::UpAll,
     Said::Down,
@@ -46,6 +47,7 @@ pub const SAID: [Said; 16] = [
     Said::PhaseRecord,
     Said::Status,
     Said::Wake,
+    Said::Probe,
     Said::Run,
     Said::RunFresh,
 ];
@@ -77,6 +79,7 @@ impl World {
             }
             Said::Status => Request::Explain { name },
             Said::Wake => Request::Wake { name },
+            Said::Probe => Request::Probe { name },
             Said::Run | Said::RunFresh => {
                 let fresh = said == Said::RunFresh;
                 Request::Run { name: "report".to_owned(), fresh, text: (whom.is_multiple_of(2)).then_some(text) }

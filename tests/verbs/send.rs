@@ -151,6 +151,13 @@ fn a_held_agent_gets_nothing_until_its_limit_ends() {
     let error = fleet.run(&["send", "one", "--wait", "1", "hello"]).bad(6);
     assert!(error.contains("hint: the message was taken back"), "{error}");
     assert_eq!(received(&fleet), ["/say usage limit reached"]);
+    let pid = fleet.pane_pid("one");
+    let error = fleet.run(&["restart", "one"]).bad(6);
+    assert!(error.contains("hint: `probe one` asks it now to go on"), "{error}");
+    assert_eq!(fleet.pane_pid("one"), pid);
+    let asked = fleet.run(&["probe", "one"]).good();
+    assert_eq!(asked, "one is asked to go on; if it works, account metered is open\n");
+    fleet.until_screen("one", "please go on where you stopped");
 }
 
 #[test]

@@ -145,6 +145,7 @@ impl Sessions {
             Request::Down { .. }
             | Request::Status
             | Request::Wake { .. }
+            | Request::Probe { .. }
             | Request::Explain { .. }
             | Request::Send { .. }
             | Request::PhaseShow { .. }

@@ -1,0 +1,106 @@
+//! What a person can do about a held account: what is refused, and how a false hold is lifted.
+
+mod story;
+
+use std::collections::BTreeMap;
+
+use agent_orchestrator::policy::request::{Reason, Reply, Request};
+use story::Story;
+use story::telling::{BUSY, PAIR, shows};
+
+/// Three agents of one account, ready.
+fn three() -> Story {
+    let mut story = Story::new(&format!("{PAIR}[[agent]]\nname = \"third\"\nprompt = \"x\"\n"));
+    story.pass_s(5);
+    story
+}
+
+/// An agent shows that its account is held.
+fn is_refused(story: &mut Story, agent: &str) {
+    shows(story, agent, "You've hit your session limit · resets 6am");
+    story.pass_s(5);
+}
+
+/// An agent works for a while and says so.
+fn works(story: &mut Story, agent: &str, seconds: u64) {
+    for _ in 0..seconds {
+        shows(story, agent, BUSY);
+        story.pass_s(1);
+    }
+}
+
+fn restart(story: &mut Story, name: &str) -> u64 {
+    story.ask(Request::Restart { name: name.to_owned(), overrides: BTreeMap::new() })
+}
+
+#[test]
+fn a_restart_that_could_not_start_again_is_refused_before_it_ends_anything() {
+    let mut story = three();
+    is_refused(&mut story, "one");
+    let asked = restart(&mut story, "two");
+    story.pass_s(5);
+    let Reply::Failed { reason: Reason::Held, error, hint: Some(hint) } = &story.replies[&asked] else {
+        panic!("{:?}", story.replies[&asked])
+    };
+    assert_eq!(error, "account `box` of `two` is held by a usage limit: it could not be started again");
+    assert!(hint.contains("`probe two`") && hint.contains("`down two`"), "{hint}");
+    assert!(story.pane("two").alive && story.pane("two").run == 1);
+    let free = restart(&mut story, "third");
+    story.pass_s(5);
+    assert!(matches!(story.replies[&free], Reply::Failed { reason: Reason::Held, .. }), "the whole account is held");
+}
+
+#[test]
+fn who_knows_that_a_hold_is_false_has_an_agent_asked_and_its_work_opens_the_account() {
+    let mut story = three();
+    let early = story.ask(Request::Probe { name: "two".to_owned() });
+    assert!(matches!(story.replies[&early], Reply::Failed { reason: Reason::Failed, .. }), "nothing is held");
+    is_refused(&mut story, "one");
+    let asked = story.ask(Request::Probe { name: "two".to_owned() });
+    let expected = "two is asked to go on; if it works, account box is open";
+    assert!(matches!(&story.replies[&asked], Reply::Done { lines } if lines == &[expected]));
+    story.pass_s(2);
+    assert_eq!(story.pane("two").taken.len(), 1);
+    assert_eq!(story.saved.limits.len(), 1, "a word opens nothing");
+    works(&mut story, "two", 12);
+    assert!(story.saved.limits.is_empty(), "work does");
+    story.pass_s(30);
+    assert!(story.pane("one").taken[0].contains("you can work again"));
+}
+
+#[test]
+fn a_probe_that_a_person_asks_for_and_that_is_refused_leaves_the_account_held() {
+    let mut story = three();
+    is_refused(&mut story, "one");
+    story.pane("one").input = "a person's words".to_owned();
+    story.output("one");
+    story.pass_s(2);
+    let drafted = story.ask(Request::Probe { name: "one".to_owned() });
+    assert!(matches!(&story.replies[&drafted], Reply::Failed { error, .. } if error == "`one` cannot be asked now"));
+    story.ask(Request::Probe { name: "two".to_owned() });
+    let again = story.ask(Request::Probe { name: "one".to_owned() });
+    let says = "account box is being probed: two is asked to go on";
+    assert!(matches!(&story.replies[&again], Reply::Done { lines } if lines == &[says]));
+    story.pass_s(2);
+    is_refused(&mut story, "two");
+    story.pass_s(300);
+    assert_eq!(story.saved.limits.len(), 1);
+    assert!(story.panes.values().all(|pane| pane.run == 1));
+}
+
+#[test]
+fn a_stopped_agent_of_a_held_account_is_started_by_up_and_probe() {
+    let mut story = three();
+    is_refused(&mut story, "one");
+    for name in ["one", "two", "third"] {
+        story.ask(Request::Down { names: vec![name.to_owned()] });
+    }
+    story.pass_s(5);
+    story.ask(Request::Up { names: vec!["two".to_owned()], overrides: BTreeMap::new() });
+    story.pass_s(60);
+    assert!(!story.panes.contains_key("two"), "it waits for its account");
+    story.ask(Request::Probe { name: "two".to_owned() });
+    story.pass_s(5);
+    assert_eq!(story.pane("two").run, 2, "it is the one that is asked");
+    assert!(!story.panes.contains_key("one"));
+}
