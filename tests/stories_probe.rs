@@ -4,9 +4,10 @@ mod story;
 
 use std::collections::BTreeMap;
 
+use agent_orchestrator::policy::agent_event::{Refusal, Told};
 use agent_orchestrator::policy::request::{Reason, Reply, Request};
 use story::Story;
-use story::telling::{BUSY, PAIR, shows};
+use story::telling::{BUSY, PAIR, idle, pair, refused, shows};
 
 /// Three agents of one account, ready.
 fn three() -> Story {
@@ -103,4 +104,51 @@ fn a_stopped_agent_of_a_held_account_is_started_by_up_and_probe() {
     story.pass_s(5);
     assert_eq!(story.pane("two").run, 2, "it is the one that is asked");
     assert!(!story.panes.contains_key("one"));
+}
+
+/// An account that was just asked by `one`, whose program tells of itself and has told that it takes the probe.
+fn asked(told: &[Told]) -> Story {
+    let mut story = pair();
+    story.tell("one", refused(Refusal::Limit, "You've hit your session limit · resets 6am"));
+    story.pass_s(10);
+    story.tell("one", idle());
+    story.pane("one").tells = false;
+    story.ask(Request::Probe { name: "one".to_owned() });
+    story.pass_s(1);
+    assert_eq!(story.pane("one").taken.len(), 1);
+    for told in told {
+        story.tell("one", told.clone());
+    }
+    story
+}
+
+#[test]
+fn a_canary_that_tells_the_end_of_its_turn_opens_the_account_and_one_that_was_refused_for_another_reason_does_not() {
+    let mut story = asked(&[Told::Working, idle()]);
+    story.pass_s(10);
+    assert!(story.saved.limits.is_empty(), "{}", story.told());
+    for kind in [Refusal::Overload, Refusal::Auth, Refusal::Context, Refusal::Other] {
+        let mut story = asked(&[Told::Working, refused(kind, "it did not work")]);
+        story.pass_s(10);
+        assert_eq!(story.saved.limits.len(), 1, "{kind:?} says nothing of the limit");
+    }
+}
+
+#[test]
+fn a_canary_whose_words_are_belied_by_its_screen_has_not_answered() {
+    let mut story = asked(&[Told::Working, refused(Refusal::Limit, "You've hit your session limit · resets 6am")]);
+    // An older word comes late.
+    story.tell("one", Told::Working);
+    story.pass_s(120);
+    assert_eq!(story.saved.limits.len(), 1, "{}", story.told());
+}
+
+#[test]
+fn a_canary_that_told_of_its_turns_and_tells_nothing_of_this_one_is_asked_anew() {
+    let mut story = asked(&[]);
+    story.pass_s(7);
+    assert_eq!(story.saved.limits.len(), 1, "a refusal may have been lost");
+    story.pass_s(20);
+    assert_eq!(story.pane("one").taken.len(), 2, "{}", story.told());
+    assert!(story.saved.limits.is_empty(), "it is mute: its rest is all that there is to be seen");
 }

@@ -18,6 +18,23 @@ fn readings(story: &Story) -> Vec<String> {
     says(story, "one", &["screen"])
 }
 
+#[test]
+fn without_a_box_a_question_that_is_told_stands_until_something_else_is() {
+    let boxless = PAIR.replace("input_re = '^>(?: (?P<text>.*))?$'\n", "");
+    assert_ne!(boxless, PAIR);
+    let mut story = Story::new(&boxless);
+    story.pass_s(10);
+    story.tell("one", Told::Permission { what: "may it run `make`?".to_owned() });
+    let sent = story.send("one", LONG, 120);
+    story.output("one");
+    story.pass_s(60);
+    assert_eq!(story.pane("one").taken, [""; 0], "it would answer the question");
+    story.tell("one", idle());
+    story.pass_s(5);
+    assert_eq!(story.pane("one").taken, [LONG]);
+    assert!(story.replies.contains_key(&sent));
+}
+
 fn allowance(window: &str, used_percent: u8, resets_at: &str) -> Told {
     Told::Allowance { window: window.to_owned(), used_percent, resets_at: resets_at.parse().ok() }
 }

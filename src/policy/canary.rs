@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::action::Action;
+use super::agent_event::Told;
 use super::answer::failed;
 use super::event::{Event, EventKind};
 use super::limit::{ANSWER_PROOF, Hold, Limit, PROBE_TEXT, WARN_PROBES};
@@ -216,14 +217,20 @@ impl Supervisor {
     }
 
     /// Says whether this supervisor has heard all that the canary told since it was asked: of a refusal that leaves nothing
-    /// on the screen nobody else knows, and it is asked anew.
-    pub(super) fn has_listened_to_canary(&self, at: usize, name: &str) -> bool {
+    /// on the screen nobody else knows, and it is asked anew. A program that has told of its turns and tells nothing of this
+    /// one counts as mute from then on.
+    pub(super) fn has_listened_to_canary(&mut self, at: usize, name: &str) -> bool {
         let tells = self.backend_of(name).is_some_and(|backend| backend.events.is_some());
-        let listened = self.agents.get(name).and_then(|live| live.found_at);
-        match &self.state.limits[at].hold {
-            Hold::Probing { since, .. } => !tells || listened.is_some_and(|listened| listened <= since.mono),
-            Hold::Named { .. } | Hold::Flat { .. } => false,
+        let Hold::Probing { since, .. } = self.state.limits[at].hold else { return false };
+        let (Some(state), Some(live)) = (self.state.agents.get_mut(name), self.agents.get_mut(name)) else {
+            return false;
+        };
+        if live.heard.owes_receipt(since) && live.heard.ended().is_none_or(|ended| ended < since.mono) {
+            live.heard.be_mute();
+            state.receipts_run = None;
+            return false;
         }
+        !tells || live.found_at.is_some_and(|listened| listened <= since.mono)
     }
 
     /// Says whether no probe is on its way to the agent any more.
@@ -232,11 +239,13 @@ impl Supervisor {
         self.state.agents.get(name).is_some_and(|state| !state.queue.iter().any(is_probe))
     }
 
-    /// Says whether the newest look shows that the service has refused: a limit, old or new, or for another reason, which
-    /// tells nothing of the limit.
+    /// Says whether the service has refused, as the newest look shows or the program told last: a limit, old or new, or for
+    /// another reason, which tells nothing of the limit.
     pub(super) fn shows_refusal(&self, name: &str) -> bool {
-        let look = self.agents.get(name).and_then(|live| live.look.as_ref());
-        look.is_some_and(|look| look.readings.iter().any(|reading| reading.meaning.is_refusal()))
+        let Some(live) = self.agents.get(name) else { return false };
+        let is_told = live.heard.in_force().is_some_and(|doing| matches!(doing.told, Told::Refused { .. }));
+        is_told
+            || live.look.as_ref().is_some_and(|look| look.readings.iter().any(|reading| reading.meaning.is_refusal()))
     }
 
     /// Takes note that nothing proves the arrival of a probe.

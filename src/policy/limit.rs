@@ -365,9 +365,11 @@ impl Supervisor {
     /// Takes in that an agent shows neither work nor a banner.
     fn rests(&mut self, name: &str, turn: &mut Turn) {
         let told = self.was_asked(name);
+        // Whose words the screen belies may have been refused without a trace.
+        let overruled = self.agents.get(name).is_some_and(|live| live.heard.overruled);
         let answered = |limit: &Limit| {
             matches!(&limit.hold, Hold::Probing { canary, since }
-                if canary == name && told && !limit.probe_lost && turn.now.since(*since) >= ANSWER_PROOF)
+                if canary == name && told && !overruled && !limit.probe_lost && turn.now.since(*since) >= ANSWER_PROOF)
         };
         let answered = self.state.limits.iter().position(answered);
         if let Some(at) = answered.filter(|_| !self.shows_refusal(name)) {

@@ -53,8 +53,14 @@ impl AgentLive {
 }
 
 impl Heard {
+    /// Expects no more receipts: one did not come.
+    pub(super) fn be_mute(&mut self) {
+        self.gives_receipts = None;
+        self.is_mute = true;
+    }
+
     /// Says whether a prompt that was submitted then is told; one of before nobody listened to may have been.
-    fn owes_receipt(&self, submitted: Moment) -> bool {
+    pub(super) fn owes_receipt(&self, submitted: Moment) -> bool {
         self.gives_receipts.is_some_and(|since| since <= submitted.mono)
     }
 }
@@ -232,8 +238,7 @@ impl Supervisor {
             turn.due(due);
             return true;
         }
-        live.heard.gives_receipts = None;
-        live.heard.is_mute = true;
+        live.heard.be_mute();
         state.receipts_run = None;
         if message.text.starts_with(REPEATED) {
             return false;

@@ -102,7 +102,8 @@ impl World {
             }
             Slip::NoWork if !works => self.tells(&agent, vec![Told::Working]),
             Slip::NoEnd if works => self.tells(&agent, vec![Told::Idle { ended: true }]),
-            // Where the screen has no box, nothing belies it.
+            // Where the screen has no box nothing belies it, and it is believed until something else is told: messages
+            // would wait for as long as the model pleases.
             Slip::NoQuestion if program.style != Style::Blind => self.tells_question(&agent),
             Slip::WrongKind => mouth.wrong_kind = Some(wrong_kind(much)),
             Slip::Closed => mouth.closed = true,

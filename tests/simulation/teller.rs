@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use agent_orchestrator::policy::agent_event::{AgentEvent, Refusal, Source, Told};
 use agent_orchestrator::policy::message::MessageId;
 use agent_orchestrator::policy::observation::Observation;
+use chrono::TimeDelta;
 
 use super::agenda::Event;
 use super::clock::{MINUTE, SECOND};
@@ -17,6 +18,9 @@ use super::world::World;
 pub const EARLIER_MAX: usize = 8;
 /// Who writes on while the supervisor takes it for idle does so for so many seconds at most.
 const SEEN_WORKING: u32 = 300;
+
+/// A word that is older when it comes may say what is not so any more.
+const STALE: TimeDelta = TimeDelta::seconds(10);
 
 /// Whose way of telling it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -218,6 +222,11 @@ impl World {
             }
             self.disturb(agent);
             return;
+        }
+        // A word that comes late is believed as if it were of now.
+        let now = self.clock.now().wall;
+        if events.iter().any(|event| now - event.time > STALE) {
+            self.disturb(agent);
         }
         for event in events {
             if self.program(agent).is_some_and(|program| program.run == run) {
