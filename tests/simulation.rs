@@ -50,6 +50,8 @@ mod runs;
 mod setup;
 #[path = "simulation/slips.rs"]
 mod slips;
+#[path = "simulation/steps.rs"]
+mod steps;
 #[path = "simulation/teller.rs"]
 mod teller;
 #[path = "simulation/words.rs"]

@@ -93,7 +93,7 @@ impl World {
             .and_then(|()| oracle.delivery.judge(seen, after, self))
             .and_then(|()| oracle.telling.judge(seen, after, self))
             .and_then(|()| oracle.phases.judge(seen, after, self))
-            .and_then(|()| oracle.coverage.judge(seen));
+            .and_then(|()| oracle.coverage.judge(seen, self));
         self.oracle = oracle;
         // Its screen is believed until it tells something again.
         for event in seen.events(EventKind::Drift) {

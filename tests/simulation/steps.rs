@@ -1,0 +1,314 @@
+//! Which steps sessions, limits and messages have taken, which they have to take in a whole run, and which they may.
+
+use std::collections::BTreeSet;
+
+use agent_orchestrator::policy::event::EventKind;
+use agent_orchestrator::policy::kept::Receipt;
+use agent_orchestrator::policy::limit::{Hold, Limit};
+use agent_orchestrator::policy::message::{Message, Progress};
+use agent_orchestrator::policy::state::{AgentState, Over, Session, State};
+
+use super::oracle::{Step, Verdict, broken, is_held};
+use super::world::World;
+
+type Pair = (&'static str, &'static str);
+
+fn session_name(session: &Session) -> &'static str {
+    match session {
+        Session::Absent => "absent",
+        Session::Preparing { over: Over::Nothing } => "preparing",
+        Session::Preparing { over: Over::Dead { .. } } => "preparing over dead",
+        Session::Preparing { over: Over::Live } => "preparing over live",
+        Session::Stopping { then_start: false } => "stopping",
+        Session::Stopping { then_start: true } => "stopping to start",
+        Session::Starting => "starting",
+        Session::Running { ready: false } => "running",
+        Session::Running { ready: true } => "ready",
+        Session::Dead { .. } => "dead",
+        Session::Unknown { .. } => "unknown",
+    }
+}
+
+/// What one turn may make of a session and has to make of one in the days of a whole run, and below what it may make of
+/// one and hardly ever does.
+const SESSIONS: &[Pair] = &[
+    ("absent", "preparing"),
+    ("absent", "unknown"),
+    ("dead", "absent"),
+    ("dead", "preparing over dead"),
+    ("dead", "stopping"),
+    ("dead", "unknown"),
+    ("preparing", "absent"),
+    ("preparing", "starting"),
+    ("preparing over dead", "dead"),
+    ("preparing over dead", "preparing"),
+    ("preparing over dead", "stopping to start"),
+    ("preparing over live", "ready"),
+    ("preparing over live", "running"),
+    ("preparing over live", "stopping to start"),
+    ("ready", "dead"),
+    ("ready", "preparing over dead"),
+    ("ready", "preparing over live"),
+    ("ready", "stopping"),
+    ("ready", "unknown"),
+    ("running", "dead"),
+    ("running", "preparing over live"),
+    ("running", "ready"),
+    ("running", "stopping"),
+    ("running", "unknown"),
+    ("starting", "dead"),
+    ("starting", "preparing"),
+    ("starting", "preparing over dead"),
+    ("starting", "preparing over live"),
+    ("starting", "ready"),
+    ("starting", "running"),
+    ("starting", "stopping"),
+    ("stopping", "absent"),
+    ("stopping", "preparing"),
+    ("stopping to start", "absent"),
+    ("stopping to start", "preparing"),
+    ("stopping to start", "starting"),
+    ("unknown", "absent"),
+    ("unknown", "dead"),
+    ("unknown", "ready"),
+];
+
+const SESSIONS_RARE: &[Pair] = &[
+    ("stopping to start", "stopping"),
+    ("unknown", "preparing over live"),
+    ("unknown", "preparing over dead"),
+    ("dead", "preparing"),
+    ("absent", "starting"),
+    ("dead", "starting"),
+    ("preparing", "unknown"),
+    ("preparing over dead", "absent"),
+    ("preparing over dead", "unknown"),
+    ("preparing over live", "absent"),
+    ("preparing over live", "dead"),
+    ("preparing over live", "preparing over dead"),
+    ("preparing over live", "stopping"),
+    ("preparing over live", "unknown"),
+    ("ready", "absent"),
+    ("ready", "preparing"),
+    ("running", "absent"),
+    ("running", "preparing over dead"),
+    ("starting", "absent"),
+    ("starting", "unknown"),
+    ("stopping", "starting"),
+    ("stopping", "stopping to start"),
+    ("stopping", "unknown"),
+    ("stopping to start", "dead"),
+    ("stopping to start", "unknown"),
+    ("unknown", "preparing"),
+    ("unknown", "running"),
+    ("unknown", "stopping"),
+];
+
+/// The same of the limit of an account, or of a model of it.
+const LIMITS: &[Pair] = &[
+    ("held for a while", "held until a named time"),
+    ("held for a while", "open"),
+    ("held for a while", "probed"),
+    ("held until a named time", "held for a while"),
+    ("held until a named time", "open"),
+    ("held until a named time", "probed"),
+    ("open", "held for a while"),
+    ("open", "held until a named time"),
+    ("probed", "held for a while"),
+    ("probed", "held until a named time"),
+    ("probed", "open"),
+];
+
+const LIMITS_RARE: &[Pair] = &[];
+
+/// The same of a message.
+const MESSAGES: &[Pair] = &[
+    ("handed over", "delivered"),
+    ("held back", "gone"),
+    ("held back", "handed over"),
+    ("held back", "pasting"),
+    ("held back", "waiting"),
+    ("held back", "withdrawn"),
+    ("kept", "gone"),
+    ("kept", "kept, receipt doubted"),
+    ("kept", "kept, receipt heard"),
+    ("kept", "waiting, marked"),
+    ("kept, receipt doubted", "gone"),
+    ("kept, receipt doubted", "waiting, marked"),
+    ("kept, receipt heard", "gone"),
+    ("kept, receipt heard", "waiting, marked"),
+    ("new", "held back"),
+    ("new", "pasting"),
+    ("new", "waiting"),
+    ("pasting", "typed"),
+    ("submitted", "delivered"),
+    ("submitted", "kept"),
+    ("submitted", "kept, receipt heard"),
+    ("submitted", "pasting"),
+    ("submitted", "unconfirmed"),
+    ("submitted", "waiting, marked"),
+    ("typed", "gone"),
+    ("typed", "submitted"),
+    ("waiting", "gone"),
+    ("waiting", "handed over"),
+    ("waiting", "held back"),
+    ("waiting", "pasting"),
+    ("waiting", "withdrawn"),
+    ("waiting, marked", "pasting"),
+];
+
+const MESSAGES_RARE: &[Pair] = &[
+    ("handed over", "gone"),
+    ("handed over", "held back"),
+    ("handed over", "pasting"),
+    ("handed over", "waiting"),
+    ("handed over", "waiting, marked"),
+    ("held back", "waiting, marked"),
+    ("kept", "held back"),
+    ("kept", "unconfirmed"),
+    ("kept, receipt doubted", "held back"),
+    ("kept, receipt doubted", "kept, receipt heard"),
+    ("kept, receipt doubted", "unconfirmed"),
+    ("kept, receipt heard", "held back"),
+    ("pasting", "gone"),
+    ("pasting", "held back"),
+    ("pasting", "waiting"),
+    ("pasting", "waiting, marked"),
+    ("submitted", "gone"),
+    ("submitted", "held back"),
+    ("submitted", "kept, receipt doubted"),
+    ("submitted", "withdrawn"),
+    ("typed", "pasting"),
+    ("typed", "waiting"),
+    ("waiting, marked", "gone"),
+    ("waiting, marked", "handed over"),
+    ("waiting, marked", "held back"),
+    ("waiting, marked", "withdrawn"),
+];
+
+/// The steps that have been taken.
+#[derive(Debug, Default)]
+pub struct Steps {
+    sessions: BTreeSet<Pair>,
+    limits: BTreeSet<Pair>,
+    messages: BTreeSet<Pair>,
+}
+
+impl Steps {
+    pub fn judge(&mut self, seen: &Step, world: &World) -> Verdict {
+        for (name, after) in &seen.after.agents {
+            let Some(before) = seen.before.agents.get(name) else { continue };
+            let step = (session_name(&before.session), session_name(&after.session));
+            if is_new(&mut self.sessions, step) && !SESSIONS.contains(&step) && !SESSIONS_RARE.contains(&step) {
+                return broken("sessions take known steps only", format!("{name}: {} → {}", step.0, step.1));
+            }
+            self.judge_messages(name, (before, after), seen, world)?;
+        }
+        for limit in seen.before.limits.iter().chain(&seen.after.limits) {
+            let step = (hold_name(seen.before, limit), hold_name(seen.after, limit));
+            if is_new(&mut self.limits, step) && !LIMITS.contains(&step) && !LIMITS_RARE.contains(&step) {
+                return broken("limits take known steps only", format!("{limit:?}: {} → {}", step.0, step.1));
+            }
+        }
+        Ok(())
+    }
+
+    fn judge_messages(
+        &mut self,
+        name: &str,
+        (before, after): (&AgentState, &AgentState),
+        seen: &Step,
+        world: &World,
+    ) -> Verdict {
+        let was_held = is_held(seen.before, &world.fleet, name);
+        let held = is_held(seen.after, &world.fleet, name);
+        let ids: BTreeSet<_> = [before, after]
+            .iter()
+            .flat_map(|agent| agent.queue.iter().chain(agent.kept.iter().map(|kept| &kept.message)))
+            .map(|message| message.id)
+            .collect();
+        for id in ids {
+            let place = |agent: &AgentState, held: bool| {
+                let queued = agent.queue.iter().find(|message| message.id == id);
+                let kept = agent.kept.iter().find(|kept| kept.message.id == id);
+                queued.map(|message| progress_name(message, held)).or(kept.map(|kept| receipt_name(kept.receipt)))
+            };
+            let from = place(before, was_held).unwrap_or("new");
+            let to = place(after, held).unwrap_or_else(|| end_name(seen, name, &id.to_string()));
+            let step = (from, to);
+            if is_new(&mut self.messages, step) && !MESSAGES.contains(&step) && !MESSAGES_RARE.contains(&step) {
+                return broken("messages take known steps only", format!("{name}: {id}: {} → {}", step.0, step.1));
+            }
+        }
+        Ok(())
+    }
+
+    pub fn add(&mut self, other: &Self) {
+        self.sessions.extend(&other.sessions);
+        self.limits.extend(&other.limits);
+        self.messages.extend(&other.messages);
+    }
+
+    /// Names the steps that have to be taken and have not been.
+    pub fn missing(&self) -> Vec<String> {
+        let of = |what: &str, all: &[Pair], taken: &BTreeSet<Pair>| -> Vec<String> {
+            let missing = all.iter().filter(|step| !taken.contains(*step));
+            missing.map(|(from, to)| format!("{what}: {from} → {to}")).collect()
+        };
+        [
+            of("session", SESSIONS, &self.sessions),
+            of("limit", LIMITS, &self.limits),
+            of("message", MESSAGES, &self.messages),
+        ]
+        .concat()
+    }
+}
+
+/// Says whether this is a step that was not taken before.
+fn is_new(taken: &mut BTreeSet<Pair>, step: Pair) -> bool {
+    step.0 != step.1 && taken.insert(step)
+}
+
+/// Names what a state says of a limit's account and model.
+fn hold_name(state: &State, limit: &Limit) -> &'static str {
+    let is_same = |other: &&Limit| other.account == limit.account && other.model == limit.model;
+    match state.limits.iter().find(is_same).map(|limit| &limit.hold) {
+        None => "open",
+        Some(Hold::Named { .. }) => "held until a named time",
+        Some(Hold::Flat { .. }) => "held for a while",
+        Some(Hold::Probing { .. }) => "probed",
+    }
+}
+
+/// Names how far a queued message is; one that waits in a hold is held back.
+fn progress_name(message: &Message, held: bool) -> &'static str {
+    match message.progress {
+        Progress::Queued if held => "held back",
+        Progress::Queued if message.is_repeated() => "waiting, marked",
+        Progress::Queued => "waiting",
+        Progress::Pasting { .. } => "pasting",
+        Progress::Typed { .. } => "typed",
+        Progress::Posted { .. } => "handed over",
+        Progress::Submitted { .. } => "submitted",
+    }
+}
+
+fn receipt_name(receipt: Receipt) -> &'static str {
+    match receipt {
+        Receipt::Missing => "kept",
+        Receipt::Heard => "kept, receipt heard",
+        Receipt::Doubted => "kept, receipt doubted",
+    }
+}
+
+/// Names how a message ended that is in no queue any more.
+fn end_name(seen: &Step, name: &str, id: &str) -> &'static str {
+    let told = |kind| seen.events(kind).any(|event| event.more.get("message").is_some_and(|about| about == id));
+    let is_withdrawn = seen.events(EventKind::Withdrawn).any(|event| event.agent.as_deref() == Some(name));
+    match () {
+        () if told(EventKind::Delivered) => "delivered",
+        () if told(EventKind::Unconfirmed) => "unconfirmed",
+        () if is_withdrawn => "withdrawn",
+        () => "gone",
+    }
+}
