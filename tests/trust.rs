@@ -105,3 +105,44 @@ fn check_warns_of_programs_that_are_missing_or_of_another_version() {
     assert!(said.contains("is 9.9.9, and its screens are known from 2.1.197"), "{said}");
     assert!(said.contains("there is no program `no-such-codex`"), "{said}");
 }
+
+#[test]
+fn check_warns_of_ones_own_programs_that_are_missing_and_runs_none_of_them() {
+    let desk = Desk::new();
+    let head = "[defaults]\nsession_prefix = 'x-'\nlog_dir = 'logs'\n[notify]\ncommand = ['no-such-notifier', 'a b']\n";
+    let backends = [
+        ("plain", "bin = 'no-such-agent --flag'"),
+        ("derived", "preset = 'claude'\nbin = '/nope/claude'"),
+        ("template", "bin = 'no-such-template {kickoff}'\nprompt_delivery = 'exec'"),
+        ("file", "bin = '/etc/passwd'"),
+        ("local", "bin = './agent.sh'"),
+        ("home", "bin = '\"$HOME/work/agent.sh\" --go'"),
+        ("path", "bin = 'agent.sh'\nenv = { PATH = '/nowhere:WORK' }"),
+        ("brought", "bin = 'brought'\nprompt_delivery = 'ping'\npreamble = 'brought() { :; }'"),
+        ("unclear", "bin = '$(cat which) --go'"),
+    ];
+    let tables = backends.map(|(name, keys)| {
+        let agent = format!("[[agent]]\nname = '{name}'\nbackend = '{name}'\nprompt = 'x'\ndir = 'work'\n");
+        format!("[backend.{name}]\n{keys}\n{agent}")
+    });
+    let work = desk.at("work").display().to_string();
+    std::fs::write(desk.at("agents.toml"), format!("{head}{}", tables.concat()).replace("WORK", &work)).unwrap();
+    let own = desk.at("work/agent.sh");
+    std::fs::write(&own, "#!/bin/sh\ntouch ran\n").unwrap();
+    std::fs::set_permissions(&own, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let checked = desk.run(&["check"]);
+    let said = said(&checked);
+    assert!(checked.status.success(), "warnings only: {said}");
+    let warnings: Vec<&str> = said.lines().filter_map(|line| line.strip_prefix("warning: ")).collect();
+    assert_eq!(
+        warnings,
+        [
+            "`[notify]`: there is no program `no-such-notifier`",
+            "backend `derived`: there is no program `/nope/claude`",
+            "backend `file`: `/etc/passwd` is no program that can be run",
+            "backend `plain`: there is no program `no-such-agent`",
+            "backend `template`: there is no program `no-such-template`",
+        ]
+    );
+    assert!(!desk.at("work/ran").exists(), "none was run");
+}

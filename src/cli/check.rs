@@ -18,9 +18,9 @@ use crate::protocol::control::Reason;
 /// What stands below `check --help`.
 pub const HELP: &str = "\
 Finds all mistakes at once, each with file, line, column and what helps; also files that the config names and \
-that are not there. It warns of an agent's program that is missing, or of another series (2.1 of 2.1.197) than its \
-preset is known to fit; each is asked for its `--version`. It warns of a program that could tell of itself and is not \
-made to. It starts nothing else and needs no supervisor.
+that are not there. It warns of a program that is missing, an agent's or that of `[notify]`, as it looks from here, and \
+of one of another series (2.1 of 2.1.197) than its preset is known to fit: those are asked for their `--version`. It \
+warns of a program that could tell of itself and is not made to. It starts nothing else and needs no supervisor.
 
 Exit codes:
   0  no mistakes; warnings do not count
@@ -47,6 +47,9 @@ const GEMINI_HOOK: &str = "hook --from gemini";
 
 /// How a shell ends that finds no program (POSIX, "Exit Status for Commands").
 const NOT_FOUND: &str = "exit status: 127";
+
+/// How it ends that finds a file that cannot be run.
+const NOT_EXECUTABLE: &str = "exit status: 126";
 
 /// What `check` takes.
 #[derive(Debug, Clone, clap::Args)]
@@ -78,7 +81,7 @@ pub fn run(config: &Path, arguments: &Arguments) -> Outcome {
     mistakes.extend(needed.filter_map(|needed| wrong_with(needed, &parsed, &source)));
     // What is checked for another host has its programs there.
     if let Some(fleet) = parsed.fleet.as_ref().filter(|_| arguments.files_below.is_none()) {
-        mistakes.extend(proven::programs(fleet).iter().filter_map(|asked| proven::doubt(asked, &version(asked))));
+        mistakes.extend(proven::programs(fleet).iter().filter_map(|asked| proven::doubt(asked, &answer(asked))));
         mistakes.extend(telling::silences(fleet));
         let gemini = telling::by_gemini_hooks(fleet).into_iter();
         let unread = gemini.filter(|(_, backend)| !reads_hooks(config, fleet, backend));
@@ -102,14 +105,18 @@ pub fn run(config: &Path, arguments: &Arguments) -> Outcome {
     out::text(&summary(config, &kinds, loops, warnings))
 }
 
-/// Asks a program for its version.
-fn version(asked: &Asked) -> Answer {
+/// Asks a program for its version, or whether it is there.
+fn answer(asked: &Asked) -> Answer {
     let mut command = Command::new("/bin/sh");
-    command.arg("-c").arg(format!("{} --version", asked.bin)).envs(&asked.env);
-    match bounded::run(&mut command, VERSION_MAX) {
+    command.arg("-c").arg(&asked.question).envs(&asked.env);
+    if asked.dir.is_dir() {
+        command.current_dir(&asked.dir);
+    }
+    match bounded::run(&mut command, VERSION_MAX).map_err(|error| format!("{error:#}")) {
         Ok(said) => Answer::Said(said),
-        Err(error) if format!("{error:#}").starts_with(NOT_FOUND) => Answer::Missing,
-        Err(error) => Answer::Failed(text::clean(&format!("{error:#}"))),
+        Err(error) if error.starts_with(NOT_FOUND) => Answer::Missing,
+        Err(error) if error.starts_with(NOT_EXECUTABLE) => Answer::NoProgram,
+        Err(error) => Answer::Failed(text::clean(&error)),
     }
 }
 
