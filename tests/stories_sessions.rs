@@ -145,13 +145,19 @@ fn up_says_what_dies_at_once_and_does_not_wait_for_ever() {
         story.dies("worker", Exit::Code(127));
         story.pass_s(5);
     }
-    assert_eq!(story.state_of("worker"), "back-off: exit status 127, retry in 295 s, crash loop");
+    assert_eq!(story.state_of("worker"), "back-off: exit status 127, retry in 295 s, crash loop; last words");
     let id = story.up(&[]);
     let said = story.replies.get(&id).map(failed);
-    assert_eq!(said, Some((Reason::Failed, "worker died (exit status 127) and is started again in 295 s")));
+    assert_eq!(said, Some((Reason::Failed, "worker died (exit status 127: last words) and is started again in 295 s")));
 
     let id = story.up(&["worker"]);
-    assert!(matches!(story.replies.get(&id), Some(Reply::Done { .. })), "by name it is tried at once");
+    assert_eq!(story.replies.get(&id), None, "by name it is tried at once, and watched for a moment");
+    story.dies("worker", Exit::Code(127));
+    let said = story.replies.get(&id).map(failed);
+    assert_eq!(said, Some((Reason::Failed, "worker died (exit status 127: last words) and is started again in 300 s")));
+    let id = story.up(&["worker"]);
+    story.pass_s(1);
+    assert!(matches!(story.replies.get(&id), Some(Reply::Done { .. })), "{:?}", story.replies.get(&id));
 }
 
 #[test]

@@ -30,25 +30,25 @@ fn run_starts_a_task_leaves_a_busy_one_alone_and_replaces_an_idle_one() {
     expect_test::expect![[r"
         10.0 host: upgrader starts, run 1
         10.0 upgrader: started (run 1)
-        10.0 answer 1: done: upgrader runs (run 1)
+        10.2 answer 1: done: upgrader runs (run 1)
         10.2 upgrader: ready
         15.0 upgrader: upgrader works (run 1) and is left alone; the text was not given to it
         15.0 answer 2: done: upgrader works (run 1) and is left alone; the text was not given to it
         25.0 host: upgrader is ended
         25.0 host: upgrader starts, run 2
         25.0 upgrader: started (run 2)
-        25.0 answer 3: done: upgrader runs (run 2)
+        25.2 answer 3: done: upgrader runs (run 2)
         25.2 upgrader: ready
         30.0 host: upgrader is ended
         30.0 host: upgrader starts, run 3
         30.0 upgrader: started (run 3)
-        30.0 answer 4: done: upgrader runs (run 3)
+        30.2 answer 4: done: upgrader runs (run 3)
         30.2 upgrader: ready
         40.0 upgrader: finished (exit status 0)
         1040.0 host: upgrader is ended
         1040.0 host: upgrader starts, run 4
         1040.0 upgrader: started (run 4)
-        1040.0 answer 5: done: upgrader runs (run 4)
+        1040.2 answer 5: done: upgrader runs (run 4)
         1040.2 upgrader: ready
     "]]
     .assert_eq(&told_of(&mut story, "upgrader"));

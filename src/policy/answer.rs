@@ -1,13 +1,17 @@
 //! When who asked is answered: never before it has happened.
 
+use std::time::Duration;
+
 use super::action::Action;
 use super::fleet::{Agent, Kind};
 use super::live::{Obstacle, Waiter, WaitsFor};
 use super::message::{MessageId, Outcome};
-use super::now::Now;
 use super::request::{Reason, Reply};
-use super::state::Session;
+use super::state::{LastExit, Session};
 use super::{Supervisor, Turn};
+
+/// A program that ends so soon was not started, for who asked for that: a shell has found no program by then.
+const START_PROOF: Duration = Duration::from_millis(200);
 
 impl Supervisor {
     /// Answers who waits for this message.
@@ -55,7 +59,7 @@ impl Supervisor {
 
     fn outcome(&mut self, waiter: &Waiter, turn: &mut Turn) -> Option<Reply> {
         match &waiter.waits_for {
-            WaitsFor::Up(names) => self.up_outcome(names, turn.now),
+            WaitsFor::Up(names) => self.up_outcome(names, turn),
             WaitsFor::Down(names) => self.down_outcome(names),
             WaitsFor::Run(name) | WaitsFor::Wake(name) => {
                 (!self.state.agents.contains_key(name)).then(|| self.no_such(name))
@@ -80,7 +84,8 @@ impl Supervisor {
         }
     }
 
-    fn up_outcome(&self, names: &[(String, Option<u64>)], now: Now) -> Option<Reply> {
+    fn up_outcome(&self, names: &[(String, Option<u64>)], turn: &mut Turn) -> Option<Reply> {
+        let now = turn.now;
         let mut lines = Vec::new();
         let mut errors = Vec::new();
         for (name, than) in names {
@@ -88,6 +93,10 @@ impl Supervisor {
             let newer = than.is_none_or(|than| state.run > than);
             let waits_on = state.restart.is_some() && than.is_some();
             match &state.session {
+                Session::Running { .. } if newer && !waits_on && now.since(state.since) < START_PROOF => {
+                    turn.due(state.since.mono + START_PROOF);
+                    return None;
+                }
                 Session::Running { .. } if newer && !waits_on => lines.push(format!("{name} runs (run {})", state.run)),
                 Session::Absent | Session::Dead { .. } if self.limit_of(name).is_some() && !self.is_canary(name) => {
                     errors.push(format!("{name} waits: its account is held by a usage limit"));
@@ -100,7 +109,10 @@ impl Supervisor {
                 {
                     lines.push(format!("{name} has run (run {}) and finished: {exit}", state.run));
                 }
-                Session::Dead { exit } if !state.asked => errors.push(format!("{name} has ended: {exit}")),
+                Session::Dead { exit } if !state.asked => {
+                    let told = state.last_exit.as_ref().map_or_else(|| exit.to_string(), LastExit::told);
+                    errors.push(format!("{name} has ended: {told}"));
+                }
                 session @ (Session::Absent | Session::Dead { .. } | Session::Running { .. }) => {
                     let runs = matches!(session, Session::Running { .. });
                     let blocked = state.blocked.as_ref().filter(|blocked| !blocked.again || state.retry.is_some());
@@ -110,7 +122,7 @@ impl Supervisor {
                         (Some(blocked), _, _) => errors.push(format!("{name}: {}", blocked.why)),
                         (None, Some(last), Some(left)) => errors.push(format!(
                             "{name} died ({}) and is started again in {} s",
-                            last.exit,
+                            last.told(),
                             left.as_secs().max(1)
                         )),
                         (None, None, _) | (None, Some(_), None) => {

@@ -18,6 +18,8 @@ pub const HEALTHY: Duration = Duration::from_secs(600);
 pub const CRASH_LOOP_DEATHS: usize = 5;
 /// The longest wait before a restart, and the only one in a crash loop.
 pub const BACK_OFF_MAX: Duration = Duration::from_secs(300);
+/// What fails so soon after its start says why on its last line; later on that is any line of a conversation.
+const EARLY: Duration = Duration::from_secs(10);
 
 /// How a program ended, with what it left behind.
 #[derive(Debug, Clone)]
@@ -83,7 +85,9 @@ impl Supervisor {
         let could_not_resume = state.resumed && began.is_some_and(|began| turn.now.since(began) < RESUME_PROOF);
         state.fresh |= could_not_resume;
         let (exit, at) = (death.exit, turn.now.moment());
-        state.last_exit = Some(LastExit { exit, at, screen: death.screen.clone() });
+        let is_early = began.is_some_and(|began| turn.now.since(began) < EARLY);
+        let words = death.last_lines.last().filter(|_| is_early && matches!(exit, Exit::Code(1..))).cloned();
+        state.last_exit = Some(LastExit { exit, at, screen: death.screen.clone(), words });
         state.enter(Session::Dead { exit }, turn.now);
         let asked_anew = state.restart.take().is_some();
         let mut crash_loop = false;

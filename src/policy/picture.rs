@@ -10,7 +10,7 @@ use super::live::shortened;
 use super::message::{Message, Progress, Purpose};
 use super::now::Now;
 use super::reading::Reading;
-use super::state::{AgentState, PhaseStatus, Session};
+use super::state::{AgentState, LastExit, PhaseStatus, Session};
 use super::status::{AgentPicture, Explanation, LoopPicture, Picture, Source};
 use super::watch::shows_work;
 
@@ -166,7 +166,7 @@ impl Supervisor {
         now: Now,
     ) -> (&'static str, Option<String>) {
         let dead = matches!(state.session, Session::Dead { .. });
-        let exit = state.last_exit.as_ref().filter(|_| dead).map(|last| last.exit.to_string());
+        let exit = state.last_exit.as_ref().filter(|_| dead).map(LastExit::told);
         let Some(agent) = agent else { return ("stopped", Some("no longer in the config".to_owned())) };
         let task = matches!(agent.kind, Kind::Task(_));
         if !agent.enabled {
@@ -195,7 +195,9 @@ impl Supervisor {
                 // The table cuts at its end: what matters most comes first.
                 let last = state.last_exit.as_ref().map(|last| format!("{}, ", last.exit)).unwrap_or_default();
                 let crash = if state.crash_loop { ", crash loop" } else { "" };
-                ("back-off", Some(format!("{last}retry in {left} s{crash}")))
+                let words = state.last_exit.as_ref().and_then(|last| last.words.as_ref());
+                let words = words.map(|words| format!("; {words}")).unwrap_or_default();
+                ("back-off", Some(format!("{last}retry in {left} s{crash}{words}")))
             }
             (true, _) if self.hold => ("stopped", Some("the fleet is not up".to_owned())),
             (true, _) => ("waiting", Some("for its start".to_owned())),
@@ -289,7 +291,7 @@ impl Supervisor {
             sources.push(Source {
                 name: "last exit".to_owned(),
                 age_s: Some(now.since_ever(last.at).as_secs()),
-                says: format!("{}{}", last.exit, screen.unwrap_or_default()),
+                says: format!("{}{}", last.told(), screen.unwrap_or_default()),
             });
         }
         if let Some(limit) = self.limit_of(name) {

@@ -177,6 +177,17 @@ pub struct LastExit {
     pub at: Moment,
     /// Where its last screen is kept.
     pub screen: Option<PathBuf>,
+    /// The last line on it, of a program that failed at its start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub words: Option<String>,
+}
+
+impl LastExit {
+    /// Returns how it ended, and its last words where there are any.
+    pub fn told(&self) -> String {
+        let words = self.words.as_ref().map(|words| format!(": {words}")).unwrap_or_default();
+        format!("{}{words}", self.exit)
+    }
 }
 
 /// What is kept of a loop.

@@ -22,7 +22,7 @@ fn exit_status_and_last_screen_of_the_dead_are_kept_in_the_event_and_a_file() {
     assert_eq!((agent.recent_deaths, agent.last_exit.as_deref()), (1, Some("exit status 3")));
     fleet.until_event_that("started", Some("one"), |event| event.text == "started (run 2)");
     let explained = fleet.run(&["explain", "one"]).good();
-    assert!(explained.contains("exit status 3, last screen in "), "{explained}");
+    assert!(explained.contains(&format!(", last screen in {screen}")), "{explained}");
 }
 
 #[test]
@@ -75,9 +75,15 @@ fn a_service_is_restarted_and_a_task_is_not() {
 fn a_program_that_cannot_be_run_says_why_and_is_braked() {
     let fleet = super::TestFleet::new(&super::config(
         "[backend.none]\nbin = 'exec /nonexistent/program'\nprompt_delivery = 'exec'\n\
-         [[agent]]\nname = 'one'\nbackend = 'none'\nwatch = 'heal'\n",
+         [[agent]]\nname = 'one'\nbackend = 'none'\nwatch = 'heal'\n[[agent]]\nname = 'left'\nbackend = 'none'\n",
     ));
-    fleet.run(&["up"]);
+    for verb in [&["up"][..], &["up", "left"]] {
+        let error = fleet.run(verb).bad(1);
+        let ended = error.lines().find(|line| line.contains("left has ended: exit status 127: ")).unwrap_or(&error);
+        assert!(ended.ends_with("/nonexistent/program: not found"), "{verb:?}: {error}");
+    }
+    let table = fleet.run(&["status"]).good();
+    assert!(table.contains("exit status 127: /bin/sh: "), "{table}");
     let died = fleet.until_event("died", Some("one"));
     assert_eq!(died.text, "died (exit status 127)");
     assert!(died.more["last_lines"].to_string().contains("/nonexistent/program"), "{died:?}");
