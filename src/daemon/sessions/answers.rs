@@ -22,6 +22,9 @@ use crate::protocol::tmux::{Reply, quote};
 /// program's too.
 const DEATH_ROUNDS_MAX: u32 = 20;
 
+/// How often an empty last screen is captured again: tmux tells of an end before it has drawn what was written last.
+const BLANK_SCREENS_MAX: u32 = 3;
+
 /// How many lines of the scrollback are kept of a dead program.
 const SCROLLBACK_LINES: u32 = 200;
 
@@ -132,7 +135,7 @@ impl Agent {
                 }
             }
             (Life::Running(client, pane), _) => {
-                let dying = Dying { pane: pane.id, run: pane.run, rounds: 0, exit: Exit::Unknown };
+                let dying = Dying { pane: pane.id, run: pane.run, rounds: 0, blank: 0, exit: Exit::Unknown };
                 self.ask_death(client, dying, context);
             }
             (Life::Dying(client, dying), Some(row)) => self.death_seen(client, dying, row, context),
@@ -189,7 +192,7 @@ impl Agent {
                 self.client_failed(format!("{error:#}"), context);
             }
         } else {
-            let dying = Dying { pane: row.pane, run: there, rounds: 0, exit: Exit::Unknown };
+            let dying = Dying { pane: row.pane, run: there, rounds: 0, blank: 0, exit: Exit::Unknown };
             self.death_seen(client, dying, row, context);
         }
     }
@@ -240,6 +243,10 @@ impl Agent {
 
     fn last_screen_seen(&mut self, reply: &Reply, context: &mut Context) {
         if let Life::Dying(client, dying) = std::mem::replace(&mut self.life, Life::Absent) {
+            let is_blank = reply.ok && last_screen(&reply.lines).is_empty();
+            if is_blank && dying.blank < BLANK_SCREENS_MAX {
+                return self.ask_death(client, Dying { blank: dying.blank + 1, ..dying }, context);
+            }
             self.let_go(client, "its program has ended", context);
             let screen = reply.ok.then(|| reply.lines.clone());
             self.died(Ended { run: dying.run, exit: dying.exit, screen }, context);

@@ -286,7 +286,7 @@ impl Agent {
     pub(super) fn program_ended(&mut self, context: &mut Context) {
         match std::mem::replace(&mut self.life, Life::Absent) {
             Life::Running(client, pane) => {
-                let dying = Dying { pane: pane.id, run: pane.run, rounds: 0, exit: Exit::Unknown };
+                let dying = Dying { pane: pane.id, run: pane.run, rounds: 0, blank: 0, exit: Exit::Unknown };
                 self.ask_death(client, dying, context);
             }
             lost @ Life::Lost(_) => {

@@ -243,6 +243,8 @@ pub struct Dying {
     pub run: u64,
     /// How often tmux was asked how it ended.
     pub rounds: u32,
+    /// How often its last screen was empty.
+    pub blank: u32,
     /// How it ended, as far as is known.
     pub exit: crate::policy::observation::Exit,
 }
