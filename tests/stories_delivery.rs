@@ -179,6 +179,37 @@ fn a_dialog_that_comes_up_behind_the_paste_gets_no_key_and_a_box_that_wraps_does
 }
 
 #[test]
+fn a_program_that_reads_lines_is_pointed_to_a_long_text_though_it_has_a_box() {
+    let mut story = Story::new(ONE);
+    story.pass_s(5);
+    story.pane("worker").line_based = true;
+    let pointer =
+        |id: u32| format!("A message for you stands in /s/texts/worker-m{id}.txt: read it now and act on it.");
+    for (id, text) in [(1, "one\ntwo\nthree".to_owned()), (2, "word ".repeat(1000))] {
+        let answer = story.send("worker", &text, 30);
+        story.pass_s(5);
+        assert_eq!(story.pane("worker").taken.last(), Some(&pointer(id)));
+        assert!(matches!(story.replies[&answer], Reply::Done { .. }), "{:?}", story.replies[&answer]);
+        let file = format!("/s/texts/worker-m{id}.txt");
+        assert_eq!(story.disk[std::path::Path::new(&file)].trim_end(), text.trim_end());
+    }
+    story.pane("worker").swallows = 2;
+    story.send("worker", "four\nfive", 60);
+    story.pass_s(20);
+    assert_eq!(story.pane("worker").taken[2..], [pointer(3)], "what stands in the box is known as ours");
+
+    story.pane("worker").loses_pastes = 1;
+    let answer = story.send("worker", "six\nseven", 60);
+    story.pass_s(10);
+    story.pane("worker").line_based = false;
+    story.output("worker");
+    story.pass_s(30);
+    let repeated = "(possibly repeated) six\nseven";
+    assert_eq!(story.pane("worker").taken[3..], [repeated], "what can be taken whole by now is typed");
+    assert!(matches!(story.replies[&answer], Reply::Done { .. }));
+}
+
+#[test]
 fn a_restart_in_the_middle_of_another_is_answered_and_gets_a_start_of_its_own() {
     let mut story = Story::new(ONE);
     story.pass_s(1);

@@ -144,6 +144,7 @@ fn who_hangs_up_takes_nothing_back_that_may_stand_in_the_box() {
 fn without_a_box_to_read_a_text_is_typed_once_and_nothing_proves_that_it_came() {
     let mut story = Story::new(&WORKER.replace("backend = \"box\"", "backend = \"blind\""));
     story.pass_s(10);
+    story.pane(NAME).line_based = true;
     let longest = "x".repeat(1000);
     let sent = story.send(NAME, &longest, 60);
     story.pass_s(1);

@@ -30,6 +30,7 @@ phases = [
 fn a_text_of_many_lines_stands_in_a_file_that_the_agent_is_pointed_to() {
     let mut story = Story::new(PLAIN);
     story.pass_s(1);
+    story.pane("worker").line_based = true;
     story.send("worker", "one\ntwo", 30);
     story.pass_s(2);
     let file = "/s/texts/worker-m1.txt";

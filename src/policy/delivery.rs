@@ -3,7 +3,8 @@
 //! One message at a time per agent. The text is pasted once; the submit key is pressed again, a bounded number of
 //! times, until the input box shows that the text has gone. What cannot be typed now waits and says why.
 
-use std::path::Path;
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::action::Action;
@@ -40,8 +41,8 @@ pub(super) const QUIET: Duration = Duration::from_millis(700);
 const START_QUIET: Duration = Duration::from_millis(250);
 /// A look or paste that failed is tried again after this.
 const AGAIN: Duration = Duration::from_secs(1);
-/// The longest text that is typed into a program that is not known to take a paste as a whole: a terminal in
-/// line mode cuts at 4096 bytes.
+/// The longest text that is typed into a program that has not asked for bracketed pastes: a terminal in line mode cuts at
+/// 4096 bytes, and takes each line end for a submission.
 const TYPED_BYTES_MAX: usize = 1000;
 
 impl Supervisor {
@@ -87,9 +88,10 @@ impl Supervisor {
             (Ok(screen), Some(backend)) => judge(screen, backend, at),
         };
         if let (Ok(screen), Some(InputBox::Absent), Some(message)) = (screen, &look.input, typed)
-            && input_box::shows(screen, &message.text)
+            && let typed = typed_text(message, name, &self.places.texts)
+            && input_box::shows(screen, &typed)
         {
-            look.input = Some(InputBox::Holds(message.text.clone()));
+            look.input = Some(InputBox::Holds(typed.into_owned()));
         }
         if let Some(backend) = &backend {
             events::merge(&mut live.heard, &mut look, backend, turn.now);
@@ -271,8 +273,8 @@ impl Supervisor {
         }
         if !reads || fresh && free {
             live.typing = true;
-            live.look = None;
-            return self.paste(name, turn);
+            let takes_whole = live.look.take().is_some_and(|look| look.pastes);
+            return self.paste(name, takes_whole, turn);
         }
         if free {
             live.look = None;
@@ -284,20 +286,19 @@ impl Supervisor {
         self.look_when(name, quiet_at, turn);
     }
 
-    fn paste(&mut self, name: &str, turn: &mut Turn) {
+    fn paste(&mut self, name: &str, takes_whole: bool, turn: &mut Turn) {
         self.rests_anew(name, turn.now);
-        let whole = self.backend_of(name).is_some_and(|backend| backend.screen.input_re.is_some());
         let texts = self.places.texts.clone();
         let Some(message) = self.state.agents.get_mut(name).and_then(|state| state.queue.first_mut()) else { return };
         message.progress = Progress::Pasting { since: turn.now.moment() };
-        let id = message.id;
-        let mut text = message.text.clone();
-        if !whole && (text.contains('\n') || text.len() > TYPED_BYTES_MAX) {
-            let path = texts.join(format!("{name}-{id}.txt"));
-            turn.act(Action::WriteText { path: path.clone(), text });
-            text = pointer(&path);
+        message.aside = !takes_whole && (message.text.contains('\n') || message.text.len() > TYPED_BYTES_MAX);
+        let message = message.clone();
+        let text = typed_text(&message, name, &texts).into_owned();
+        if message.aside {
+            let path = text_file(&message, name, &texts);
+            turn.act(Action::WriteText { path, text: message.text });
         }
-        turn.act(Action::Paste { agent: name.to_owned(), message: id, text });
+        turn.act(Action::Paste { agent: name.to_owned(), message: message.id, text });
     }
 
     /// Submits a text when the input box shows it: a program that does not read its terminal has an empty box too.
@@ -358,8 +359,9 @@ impl Supervisor {
             return self.look_when(name, turn.now.mono, turn);
         };
         // A person's text is not submitted.
-        let text = self.state.agents.get(name).and_then(|state| state.queue.first()).map(|message| &message.text);
-        let is_ours = |held: &str| text.is_some_and(|text| input_box::compare(held, text) == Likeness::Ours);
+        let first = self.state.agents.get(name).and_then(|state| state.queue.first());
+        let text = first.map(|message| typed_text(message, name, &self.places.texts));
+        let is_ours = |held: &str| text.as_ref().is_some_and(|text| input_box::compare(held, text) == Likeness::Ours);
         let stands = matches!(&look.input, Some(InputBox::Holds(held)) if is_ours(held));
         let looked = look.at.mono;
         let step = if presses < PRESSES_QUICK { AGAIN * presses } else { self.fleet.watchdog.signal_interval };
@@ -404,6 +406,16 @@ impl Supervisor {
         }
         turn.act(Action::Press { agent: name.to_owned(), message: id, key });
     }
+}
+
+/// Returns what is typed of a message to `agent`.
+pub(super) fn typed_text<'a>(message: &'a Message, agent: &str, texts: &Path) -> Cow<'a, str> {
+    if message.aside { pointer(&text_file(message, agent, texts)).into() } else { message.text.as_str().into() }
+}
+
+/// Returns where a message to `agent` stands that is not typed itself.
+pub(super) fn text_file(message: &Message, agent: &str, texts: &Path) -> PathBuf {
+    texts.join(format!("{agent}-{}.txt", message.id))
 }
 
 /// Returns one line that tells an agent to read the message in `path`.

@@ -97,15 +97,15 @@ impl Supervisor {
 }
 
 impl AgentLive {
-    /// Remembers a message that the program has taken.
-    pub(super) fn note_taken(&mut self, message: &Message) {
+    /// Remembers a message that the program has taken, as it was typed.
+    pub(super) fn note_taken(&mut self, message: &Message, typed: &str) {
         if matches!(message.purpose, Purpose::Answer { .. }) {
             return;
         }
         if self.taken.len() == TAKEN_MAX {
             self.taken.pop_front();
         }
-        self.taken.push_back(message.text.clone());
+        self.taken.push_back(typed.to_owned());
     }
 
     /// Says whether this message was taken before, and is only submitted because it stood in the box again.

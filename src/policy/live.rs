@@ -110,6 +110,8 @@ pub(super) struct Look {
     pub waiting: Option<chrono::DateTime<chrono::Utc>>,
     /// Its last line of the agent's own words.
     pub said: Option<String>,
+    /// The program takes a pasted text as a whole.
+    pub pastes: bool,
 }
 
 /// Why a message waits.

@@ -23,6 +23,7 @@ pub(super) fn unread(at: Moment) -> Look {
         seen: Vec::new(),
         waiting: None,
         said: None,
+        pastes: false,
     }
 }
 
@@ -39,7 +40,7 @@ pub(super) fn judge(screen: &Screen, backend: &Backend, at: Moment) -> Look {
     let ready = !is_starting && rules.ready_re.as_ref().map_or(has_box, shows_row);
     let resumed = rules.resumed_re.as_ref().is_none_or(shows_row);
     let obstacle = obstacle(screen, backend, input.as_ref(), readings.first());
-    Look { at, obstacle, ready, resumed, input, seen: readings.clone(), readings, waiting, said }
+    Look { at, obstacle, ready, resumed, input, seen: readings.clone(), readings, waiting, said, pastes: screen.pastes }
 }
 
 /// Says what keeps a message from being typed; `reading` is the strongest one.

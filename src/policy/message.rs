@@ -22,8 +22,11 @@ pub struct Message {
     pub id: MessageId,
     /// Why it was written.
     pub purpose: Purpose,
-    /// What is typed.
+    /// What is said.
     pub text: String,
+    /// It stands in a file, and one line that points to it is typed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub aside: bool,
     /// When it was queued.
     pub queued: Moment,
     /// How far it has come.

@@ -46,7 +46,7 @@ impl Supervisor {
             return None;
         }
         let id = self.state.take_message_id();
-        let message = Message { id, purpose, text, queued: now.moment(), progress: Progress::Queued };
+        let message = Message { id, purpose, text, aside: false, queued: now.moment(), progress: Progress::Queued };
         let queue = &mut self.state.agents.get_mut(name)?.queue;
         // A wake waits until the agent is idle; nothing else has to wait behind it.
         let waits = |other: &Message| other.purpose == Purpose::Wake && other.progress == Progress::Queued;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::action::Action;
 use super::agent_event::{AgentEvent, PROMPT_BYTES_MAX, Source};
-use super::delivery::{SHOW_MAX, pointer};
+use super::delivery::{SHOW_MAX, pointer, text_file, typed_text};
 use super::event::EventKind;
 use super::events::Heard;
 use super::input_box::{self, Likeness};
@@ -43,10 +43,10 @@ impl AgentLive {
     }
 
     /// Says whether the box has shown a message since its submit key was pressed.
-    fn still_holds(&self, message: &Message) -> bool {
+    fn still_holds(&self, message: &Message, typed: &str) -> bool {
         let Progress::Submitted { since, .. } = message.progress else { return false };
         self.look.as_ref().is_some_and(|look| {
-            let holds = matches!(&look.input, Some(InputBox::Holds(held)) if input_box::is_ours(held, &message.text));
+            let holds = matches!(&look.input, Some(InputBox::Holds(held)) if input_box::is_ours(held, typed));
             look.at.mono > since.mono && holds
         })
     }
@@ -71,8 +71,10 @@ impl Supervisor {
         let Some(look) = self.agents.get(name).and_then(|live| live.look.clone()) else { return };
         let Some(state) = self.state.agents.get_mut(name) else { return };
         let Some(message) = state.queue.first_mut() else { return };
-        let ours = |held: &str| input_box::is_ours(held, &message.text);
-        let likeness = |held: &str| input_box::compare(held, &message.text);
+        let typed = typed_text(message, name, &self.places.texts).into_owned();
+        let plain = typed.strip_prefix(REPEATED).unwrap_or(&typed);
+        let ours = |held: &str| input_box::is_ours(held, &typed);
+        let likeness = |held: &str| input_box::compare(held, &typed);
         // A program that draws its box anew shows pieces of it for a moment, on a busy host for longer.
         let is_steady = |since: &Moment| turn.now.since(*since) >= SHOW_MAX;
         let output = self.agents.get(name).and_then(|live| live.output);
@@ -127,7 +129,7 @@ impl Supervisor {
             }
             // What was taken for lost stands there after all.
             (Progress::Queued, Some(InputBox::Holds(held)))
-                if message.is_repeated() && input_box::is_ours(held, message.plain_text()) =>
+                if message.is_repeated() && input_box::is_ours(held, plain) =>
             {
                 message.text = message.plain_text().to_owned();
                 message.progress = Progress::Typed { since: turn.now.moment(), shown: true };
@@ -164,7 +166,7 @@ impl Supervisor {
         let told_work = live.heard.works() == Some(true);
         let is_due = |message: &Message| message.progress != Progress::Queued && is_of(message);
         let first = state.queue.first().filter(|message| is_due(message));
-        let stands = first.is_some_and(|message| live.still_holds(message));
+        let stands = first.is_some_and(|message| live.still_holds(message, &typed_text(message, name, &texts)));
         let is_missing = |kept: &Kept| kept.receipt == Receipt::Missing && is_of(&kept.message);
         let kept = match state.kept.iter().position(is_missing) {
             None if first.is_none() || stands => state.kept.iter().position(|kept| is_of(&kept.message)),
@@ -203,10 +205,11 @@ impl Supervisor {
             self.probe_was_lost(name);
         }
         self.rests_anew(name, turn.now);
+        let typed = typed_text(&message, name, &self.places.texts);
         if let Some(live) = self.agents.get_mut(name) {
             live.heard.goes_on();
             if outcome == Outcome::Confirmed {
-                live.note_taken(&message);
+                live.note_taken(&message, &typed);
             }
         }
         let text = format!("message {} {word}: {}", message.id, shortened(&message.text));
@@ -276,7 +279,7 @@ fn begun(message: &Message) -> Moment {
 fn is_prompt(message: &Message, agent: &str, prompt: &str, texts: &Path) -> bool {
     let prompt = words(prompt);
     let text = words(&message.text);
-    let whole = prompt == text || prompt == words(&pointer(&texts.join(format!("{agent}-{}.txt", message.id))));
+    let whole = prompt == text || prompt == words(&pointer(&text_file(message, agent, texts)));
     let is_part = text.chars().count() >= PART_CHARS_MIN && prompt.contains(&text);
     // What is told of a long prompt is its beginning, which may end within a word.
     let is_cut = message.text.len() > PROMPT_BYTES_MAX && !prompt.is_empty() && text.starts_with(&prompt);
@@ -296,7 +299,14 @@ mod tests {
     fn message(text: &str) -> Message {
         let wall = "2026-06-13T04:00:00Z".parse().expect("a time");
         let queued = Moment { mono: Mono::default(), wall };
-        Message { id: MessageId(7), purpose: Purpose::Send, text: text.to_owned(), queued, progress: Progress::Queued }
+        Message {
+            id: MessageId(7),
+            purpose: Purpose::Send,
+            text: text.to_owned(),
+            aside: false,
+            queued,
+            progress: Progress::Queued,
+        }
     }
 
     #[test]

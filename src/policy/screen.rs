@@ -20,6 +20,8 @@ pub struct Screen {
     pub command: String,
     /// `#{pane_in_mode}`: a person scrolls or selects.
     pub in_mode: bool,
+    /// The program has asked for bracketed pastes: it takes a text as a whole.
+    pub pastes: bool,
 }
 
 /// What stands in the input box.
@@ -57,7 +59,7 @@ impl Screen {
         let (command, rest) = about.unwrap_or_default().split_once(" | ").unwrap_or_default();
         let title = rest.rsplit_once(" | ").map_or(rest, |(title, _)| title);
         let rows = rows.into_iter().map(str::to_owned).collect();
-        Self { rows, title: title.to_owned(), command: command.to_owned(), in_mode: false }
+        Self { rows, title: title.to_owned(), command: command.to_owned(), in_mode: false, pastes: false }
     }
 
     /// Returns the cells of each row, blanks at the end of a row removed: at most [`ROWS_MAX`] rows of

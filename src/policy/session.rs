@@ -212,6 +212,7 @@ impl Supervisor {
                 purpose: Purpose::Kickoff { run },
                 text,
                 queued: turn.now.moment(),
+                aside: false,
                 progress: Progress::Queued,
             };
             if let Some(state) = self.state.agents.get_mut(name) {

@@ -4,6 +4,7 @@ pub mod capture;
 pub mod control;
 pub mod event;
 pub mod launch;
+pub mod paste_mode;
 pub mod tmux;
 pub mod transcript;
 pub mod trust;

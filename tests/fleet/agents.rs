@@ -70,6 +70,15 @@ bin = 'exec cat'
 prompt_delivery = 'exec'
 ";
 
+/// A backend whose program has a prompt on a terminal in line mode, which cuts a line at 4095 bytes. What it reads is
+/// appended to `read.txt` in its folder.
+pub const PROMPT_BACKEND: &str = r#"
+[backend.prompt]
+bin = 'while printf "> "; IFS= read -r line; do printf "%s\n" "$line" >> read.txt; echo "you said: $line"; done'
+prompt_delivery = 'exec'
+input_re = '^> ?(?P<text>.*)$'
+"#;
+
 /// A backend whose program draws an input box and never reads what is typed.
 pub const DEAF_BACKEND: &str = r#"
 [backend.deaf]

@@ -243,7 +243,8 @@ impl Program {
             Style::Box | Style::Ping => self.box_rows(),
             Style::Blind | Style::Service => self.talk("esc to interrupt"),
         };
-        Screen { rows, title: self.title(), command: self.command.to_owned(), in_mode: self.scrolled }
+        let pastes = self.style == Style::Claude;
+        Screen { rows, title: self.title(), command: self.command.to_owned(), in_mode: self.scrolled, pastes }
     }
 
     pub fn title(&self) -> String {

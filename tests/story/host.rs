@@ -82,6 +82,9 @@ impl Story {
     fn paste(&mut self, agent: String, message: MessageId, text: &str) -> Vec<Observation> {
         let result = if self.paste_answers_fail { Err("no answer".to_owned()) } else { Ok(()) };
         let pasted = Observation::Pasted { agent: agent.clone(), message, result };
+        let cut =
+            self.panes.get(&agent).is_some_and(|pane| pane.line_based && (text.contains('\n') || text.len() > 4095));
+        assert!(!cut, "{agent} takes single lines only: {text}");
         match self.panes.get_mut(&agent) {
             Some(pane) if pane.hangs => {
                 pane.unread.push_str(text);
@@ -224,7 +227,7 @@ impl Story {
         let above = pane.above.lines().map(str::to_owned);
         let rows = [head, String::new()].into_iter().chain(above).chain([box_row]).collect();
         let command = if pane.command.is_empty() { "agent".to_owned() } else { pane.command.clone() };
-        let screen = Screen { rows, command, title: pane.title.clone(), in_mode: false };
+        let screen = Screen { rows, command, title: pane.title.clone(), in_mode: false, pastes: !pane.line_based };
         Observation::Looked { agent, screen: Ok(screen) }
     }
 

@@ -52,6 +52,8 @@ pub struct Pane {
     pub unreadable: bool,
     /// When it wrote something last, as tmux knows it; nothing is told of one that never did.
     pub wrote: Option<DateTime<Utc>>,
+    /// It has not asked for bracketed pastes: each line end submits.
+    pub line_based: bool,
     /// What was typed meanwhile, a newline for each submit key.
     pub unread: String,
 }

@@ -7,6 +7,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::fleet::TestFleet;
+use super::fleet::agents::PROMPT_BACKEND;
 use super::up;
 
 const BOXES: &str = "[[agent]]\nname = 'one'\nwatch = 'heal'\n";
@@ -60,6 +61,23 @@ fn many_lines_for_a_program_without_pastes_stand_in_a_file() {
     assert_eq!(std::fs::read_to_string(Path::new(path)).unwrap(), long);
     fleet.run(&["send", "lines", "one line"]).bad(7);
     fleet.until_screen("lines", "one line\none line");
+}
+
+#[test]
+fn a_prompt_on_a_terminal_in_line_mode_gets_one_line_for_a_long_text_and_it_is_delivered_once() {
+    let fleet = up(&format!("{PROMPT_BACKEND}[[agent]]\nname = 'lined'\nbackend = 'prompt'\n"));
+    for text in ["one\ntwo\nthree", &"word ".repeat(1000)] {
+        fleet.write("text", text);
+        fleet.run(&["send", "lined", "--file", "text"]).good();
+    }
+    fleet.run(&["send", "lined", "short"]).good();
+    let read = fleet.read("read.txt");
+    let lines: Vec<&str> = read.lines().collect();
+    assert!(matches!(lines.as_slice(), [one, two, "short"] if one != two), "{lines:?}");
+    for (line, start) in lines.into_iter().zip(["one\ntwo\nthree", "word word "]) {
+        let path = line.strip_prefix("A message for you stands in ").unwrap().split(": read it now").next().unwrap();
+        assert!(std::fs::read_to_string(Path::new(path)).unwrap().starts_with(start), "{line}");
+    }
 }
 
 #[test]

@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use nix::fcntl::OFlag;
 
-use super::{READY, fifo, read};
+use super::{READY, fifo, pastes_mark, read};
 use crate::daemon::child;
+use crate::protocol::paste_mode::PasteMode;
 
 /// The most bytes of a session's log; one older file of that size is kept beside it as `.1`.
 pub const LOG_BYTES_MAX: u64 = 16 << 20;
@@ -17,7 +18,8 @@ pub const LOG_BYTES_MAX: u64 = 16 << 20;
 /// How much is copied at once.
 const COPY_BYTES: usize = 64 << 10;
 
-/// Copies standard input to the session's log until its end, which comes with the pane.
+/// Copies standard input to the session's log until its end, which comes with the pane. A file tells whether the program
+/// takes a pasted text as a whole, which tmux tells from 3.7 on only.
 ///
 /// What cannot be written (a full disk) is dropped: the agent must not wait for its log.
 ///
@@ -41,10 +43,16 @@ pub fn log(launch_file: &Path) -> anyhow::Result<()> {
     }
     let mut input = io::stdin().lock();
     let mut piece = vec![0; COPY_BYTES];
+    let (mut pastes, mut marked) = (PasteMode::default(), false);
     loop {
         match input.read(&mut piece) {
             Ok(0) => return Ok(()),
             Ok(count) => {
+                let takes_whole = pastes.feed(&piece[..count]);
+                if takes_whole != marked {
+                    marked = takes_whole;
+                    note_pastes(&pastes_mark(launch_file), takes_whole);
+                }
                 if let Some(writer) = &mut writer {
                     let _ = writer.write(&piece[..count]);
                 }
@@ -53,6 +61,11 @@ pub fn log(launch_file: &Path) -> anyhow::Result<()> {
             Err(error) => return Err(error).context("cannot read the pane's output"),
         }
     }
+}
+
+/// Tells the supervisor how a text is to be typed; where that fails, long ones are read from a file.
+fn note_pastes(mark: &Path, takes_whole: bool) {
+    let _ = if takes_whole { File::create(mark).map(drop) } else { std::fs::remove_file(mark) };
 }
 
 /// A log file that is set aside when it is full.

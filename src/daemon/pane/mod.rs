@@ -55,7 +55,7 @@ pub fn session(launch_file: &Path, files: Option<u64>) -> anyhow::Result<Infalli
     let launch = read(launch_file)?;
     std::fs::create_dir_all(&launch.dir).with_context(|| format!("cannot make folder `{}`", launch.dir.display()))?;
     let fifo = fifo(launch_file);
-    for stale in [&fifo, &stopped_mark(launch_file)] {
+    for stale in [&fifo, &stopped_mark(launch_file), &pastes_mark(launch_file)] {
         if let Err(error) = std::fs::remove_file(stale)
             && error.kind() != std::io::ErrorKind::NotFound
         {
@@ -229,6 +229,11 @@ pub fn stopping(launch_file: &Path) -> anyhow::Result<()> {
 /// Returns where a stop by order is marked (`daemon::paths`).
 fn stopped_mark(launch_file: &Path) -> PathBuf {
     launch_file.with_extension("stopped")
+}
+
+/// Returns what is there while the program takes a pasted text as a whole.
+pub fn pastes_mark(launch_file: &Path) -> PathBuf {
+    launch_file.with_extension("pastes")
 }
 
 /// Returns the name of the supervisor's user, where the agent has another one: it owns the launch file's folder.

@@ -13,6 +13,7 @@ use super::descriptor::Watched;
 use super::life::{Dying, Ended, Goal, Life, Pane, Search};
 use super::row::{PANES, Row, rows};
 use super::stale::{self, CLIENTS};
+use crate::daemon::pane::pastes_mark;
 use crate::daemon::tree::Process;
 use crate::policy::observation::{Exit, Observation, SessionSeen};
 use crate::policy::screen::Screen;
@@ -62,6 +63,7 @@ impl Agent {
                     title: state.title,
                     command: state.command,
                     in_mode: state.in_mode,
+                    pastes: pastes_mark(&self.launch_file).exists(),
                 });
                 context.told.push(Observation::Looked { agent, screen });
             }
