@@ -157,6 +157,25 @@ fn send_says_why_it_did_not_arrive() {
 }
 
 #[test]
+fn send_says_what_took_the_time_where_nothing_is_in_the_way() {
+    let mut story = Story::new(ONE);
+    let starting = story.send("worker", "a", 0);
+    assert_eq!(failed(&story.replies[&starting]), (Reason::Busy, "`worker` is being started and takes no message yet"));
+    story.pass_s(60);
+    let no_time = story.send("worker", "b", 0);
+    let unseen = (Reason::Busy, "the screen of `worker` was not seen in that time");
+    assert_eq!(failed(&story.replies[&no_time]), unseen);
+    story.pane("worker").swallows = u32::MAX;
+    story.ask(Request::Send { name: "worker".to_owned(), text: "c".to_owned(), wait: Duration::ZERO, queue: true });
+    story.pass_s(5);
+    let behind = story.send("worker", "d", 2);
+    story.pass_s(3);
+    let (reason, error) = failed(&story.replies[&behind]);
+    assert_eq!(reason, Reason::Busy);
+    assert_eq!(error, "`worker` had other messages before this one");
+}
+
+#[test]
 fn a_dialog_that_comes_up_behind_the_paste_gets_no_key_and_a_box_that_wraps_does() {
     let mut story = Story::new(ONE);
     story.pass_s(5);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::action::Action;
 use super::fleet::{Agent, Kind};
 use super::live::{Obstacle, Waiter, WaitsFor};
-use super::message::{MessageId, Outcome};
+use super::message::{MessageId, Outcome, Progress};
 use super::request::{Reason, Reply};
 use super::state::{LastExit, Session};
 use super::{Supervisor, Turn};
@@ -186,8 +186,12 @@ impl Supervisor {
     }
 
     fn too_late(&mut self, agent: &str, message: MessageId, turn: &mut Turn) -> Reply {
-        let obstacle =
-            self.agents.get(agent).and_then(|live| live.look.as_ref()).and_then(|look| look.obstacle.clone());
+        let first = self.state.agents.get(agent).and_then(|state| state.queue.first());
+        // What stands in the box may be another message of ours.
+        let is_behind = first.is_some_and(|first| first.id != message && first.progress != Progress::Queued);
+        let look = self.agents.get(agent).and_then(|live| live.look.as_ref()).filter(|_| !is_behind);
+        let obstacle = look.and_then(|look| look.obstacle.clone());
+        let delay = self.delay_words(agent, message);
         if !self.withdraw(agent, message, turn) {
             return unproven(agent, message);
         }
@@ -208,7 +212,25 @@ impl Supervisor {
             Some(obstacle @ (Obstacle::Starting | Obstacle::Busy | Obstacle::Unreadable(_))) => {
                 failed(Reason::Busy, obstacle.to_string(), taken_back)
             }
-            None => failed(Reason::Busy, format!("`{agent}` had other messages before this one"), taken_back),
+            None => failed(Reason::Busy, delay, taken_back),
+        }
+    }
+
+    /// Says what took the time of a message that nothing on the screen kept back.
+    fn delay_words(&self, agent: &str, message: MessageId) -> String {
+        let state = self.state.agents.get(agent);
+        let first = state.and_then(|state| state.queue.first());
+        if first.is_some_and(|first| first.id != message) {
+            return format!("`{agent}` had other messages before this one");
+        }
+        if state.is_some_and(|state| state.session != (Session::Running { ready: true })) {
+            return format!("`{agent}` is being started and takes no message yet");
+        }
+        let look = self.agents.get(agent).and_then(|live| live.look.as_ref());
+        if first.zip(look).is_some_and(|(first, look)| look.at.mono >= first.queued.mono) {
+            format!("nothing is in the way in `{agent}`, and there was no time to type it")
+        } else {
+            format!("the screen of `{agent}` was not seen in that time")
         }
     }
 }
