@@ -55,6 +55,7 @@ fn picture() -> Picture {
         config_error: None,
         holds: Vec::new(),
         config_warnings: Vec::new(),
+        notify_trouble: None,
         loops: vec![in_loop("")],
         agents: vec![agent("builder", "working", 3), agent("adversary", "idle", 240)],
     }
@@ -75,7 +76,7 @@ fn a_small_fleet_is_one_short_table() {
         builder    loop  claude   opus   working  3s   -
         adversary  loop  claude   opus   idle     4m   -
     "]]
-    .assert_eq(&status::render(&picture(), Paint::Plain));
+    .assert_eq(&status::render(&picture(), status::WIDTH, Paint::Plain));
 }
 
 #[test]
@@ -88,7 +89,7 @@ fn long_fields_are_cut_and_the_table_fits_100_columns() {
     wide.detail = Some("role prompt `/srv/proj/prompts/builder.md` is missing, nothing was stopped for it".to_owned());
     wide.pending = 12;
     shown.agents.push(wide);
-    let table = status::render(&shown, Paint::Plain);
+    let table = status::render(&shown, status::WIDTH, Paint::Plain);
     assert_eq!(longest_line(&table), status::WIDTH);
     expect![[r"
         supervisor: pid 123 (ad hoc)
@@ -108,6 +109,7 @@ fn troubles_stand_above_the_table_and_why_behind_each_agent() {
     let mut shown = picture();
     shown.config_error = Some("unknown key `modle`\n --> agents.toml:7:1".to_owned());
     shown.config_warnings = vec!["agent `upgrader`: a schedule needs a timer".to_owned()];
+    shown.notify_trouble = Some("notify command `tell` failed (exit status: 7)".to_owned());
     shown.loops[0].trouble = Some("the origin cannot be reached since 3m".to_owned());
     let mut gone = in_loop("web");
     (gone.position, gone.state) = (0, "unknown".to_owned());
@@ -126,6 +128,7 @@ fn troubles_stand_above_the_table_and_why_behind_each_agent() {
         config error: unknown key `modle` (the last good one is in force)
            --> agents.toml:7:1
         config warning: agent `upgrader`: a schedule needs a timer
+        notify command `tell` failed (exit status: 7)
         phase: p1 [1/2] plan=plans/p1.md (in progress, 3m)
           trouble: the origin cannot be reached since 3m
         phase web: p1 [?/2] plan=plans/p1.md (unknown, 3m)
@@ -136,7 +139,12 @@ fn troubles_stand_above_the_table_and_why_behind_each_agent() {
         assistant     loop  claude   opus   back-off   5s   -     again in 4s, 2 deaths in 10m, exit status…
         orchestrator  loop  claude   opus   attention  1d   -     wants [31mpermission now
     "]]
-    .assert_eq(&status::render(&shown, Paint::Plain));
+    .assert_eq(&status::render(&shown, status::WIDTH, Paint::Plain));
+    let whole = status::render(&shown, usize::MAX, Paint::Plain);
+    assert!(
+        whole.contains("again in 4s, 2 deaths in 10m, exit status 1\n"),
+        "what reads a pipe gets it whole: {whole}"
+    );
 }
 
 #[test]
@@ -148,15 +156,15 @@ fn without_a_supervisor_it_says_where_the_state_comes_from() {
         config: /srv/proj/agents.toml
         no agents are configured
     "]]
-    .assert_eq(&status::render(&shown, Paint::Plain));
+    .assert_eq(&status::render(&shown, status::WIDTH, Paint::Plain));
 }
 
 #[test]
 fn colours_change_no_width_and_plain_text_has_none() {
-    let coloured = status::render(&picture(), Paint::Colour);
+    let coloured = status::render(&picture(), status::WIDTH, Paint::Colour);
     assert!(coloured.contains("\x1b[32mworking\x1b[0m"), "{coloured}");
     let codes = regex::Regex::new("\x1b\\[[0-9]+m").unwrap();
-    assert_eq!(codes.replace_all(&coloured, ""), status::render(&picture(), Paint::Plain));
+    assert_eq!(codes.replace_all(&coloured, ""), status::render(&picture(), status::WIDTH, Paint::Plain));
     assert_eq!(Paint::Plain.tone(Tone::Bad, "dead"), "dead");
 }
 

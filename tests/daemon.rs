@@ -351,6 +351,8 @@ fn a_broken_edit_is_told_to_the_operators_command_and_a_command_that_fails_is_to
         assert!(Instant::now() < until, "the failure is not told: {}", events());
         fleet.picture();
     }
+    let trouble = fleet.picture().notify_trouble.expect("status tells it");
+    assert!(trouble.starts_with("notify command `/bin/sh` failed (exit status: 7)"), "{trouble}");
     kill(pid_of(supervisor.id()), Signal::SIGTERM).expect("sent");
     ended(supervisor);
 }

@@ -104,7 +104,7 @@ fn a_refusal_with_a_reset_time_holds_the_account() {
     let mut story = pair();
     story.tell("one", refused(Refusal::Limit, "You've hit your session limit · resets 6am"));
     assert_eq!(story.saved.limits.len(), 1, "at once, whatever the screen shows");
-    let held = "limited: account box, next probe Sat 06:00:45: You've hit your session limit · resets 6am";
+    let held = "limited: account box, next probe Sat 06:00:45 UTC: You've hit your session limit · resets 6am";
     assert_eq!((story.state_of("one"), story.state_of("two")), (held.to_owned(), held.to_owned()));
     story.pass_s(2 * 3600 + 40);
     let (one, two) = (story.pane("one").taken.len(), story.pane("two").taken.len());
@@ -127,7 +127,7 @@ fn a_canary_that_is_refused_again_goes_on_by_the_fresh_time() {
     story.tell("one", refused(Refusal::Limit, "You've hit your session limit · resets 6:00am"));
     story.pass_s(10);
     assert_eq!(story.saved.limits[0].probes, 1);
-    assert!(story.state_of("one").contains("next probe Sat 06:00:45"), "{}", story.state_of("one"));
+    assert!(story.state_of("one").contains("next probe Sat 06:00:45 UTC"), "{}", story.state_of("one"));
 }
 
 /// opencode tells a refusal and the end of its turn in one breath.
@@ -172,7 +172,7 @@ fn a_limit_without_a_time_takes_it_from_the_used_up_allowance() {
     story.tell("one", Told::Allowance { window: "seven_day".into(), used_percent: 60, resets_at: None });
     assert!(story.saved.limits.is_empty(), "an allowance alone holds nobody");
     story.tell("one", refused(Refusal::Limit, "You've hit your limit"));
-    assert!(story.state_of("one").contains("next probe Sat 04:50:45"), "{}", story.state_of("one"));
+    assert!(story.state_of("one").contains("next probe Sat 04:50:45 UTC"), "{}", story.state_of("one"));
 }
 
 #[test]

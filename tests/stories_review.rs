@@ -352,6 +352,7 @@ fn answers_are_sentences() {
     let answer = story.phase_set("p2");
     assert!(matches!(&story.replies[&answer], Reply::Done { lines } if lines == &["phase is now p2"]));
     story.pass_s(5);
+    story.pane("builder").line_based = true;
     queue(&mut story, "builder", &"long ".repeat(1000));
     story.pass_s(5);
     let taken = story.pane("builder").taken.clone();

@@ -78,7 +78,7 @@ fn the_time_in_a_refusal_counts_before_that_of_an_allowance() {
     let mut story = pair();
     story.tell("one", allowance("five_hour", 100, "2026-06-13T04:50:00Z"));
     story.tell("one", refused(Refusal::Limit, "You've hit your session limit · resets 6am"));
-    assert!(story.state_of("one").contains("next probe Sat 06:00:45"), "{}", story.state_of("one"));
+    assert!(story.state_of("one").contains("next probe Sat 06:00:45 UTC"), "{}", story.state_of("one"));
 }
 
 #[test]

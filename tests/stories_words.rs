@@ -72,8 +72,8 @@ fn status_says_what_an_agent_waits_for() {
     expect_test::expect![[r"
         builder starting: not ready yet
         builder back-off: signal 9, retry in 1 s
-        builder limited: waits for its start: account box, next probe Sat 09:00:45: You've hit your usage limit · resets 9am
-        orchestrator limited: account box, next probe Sat 09:00:45: You've hit your usage limit · resets 9am
+        builder limited: waits for its start: account box, next probe Sat 09:00:45 UTC: You've hit your usage limit · resets 9am
+        orchestrator limited: account box, next probe Sat 09:00:45 UTC: You've hit your usage limit · resets 9am
     "]].assert_eq(&told);
 }
 
@@ -152,6 +152,25 @@ fn a_bare_up_does_not_shorten_the_pause_after_deaths_and_up_by_name_does() {
     assert_eq!(story.pane("builder").run, run + 1);
 }
 
+/// Returns what explain says that it has from a source.
+fn says(story: &Story, name: &str, source: &str) -> String {
+    let explanation = story.supervisor.as_ref().and_then(|supervisor| supervisor.explain(name, story.now));
+    let sources = explanation.expect("an agent").sources;
+    sources.into_iter().find(|each| each.name == source).map(|each| each.says).unwrap_or_default()
+}
+
+#[test]
+fn a_message_can_be_typed_as_long_as_the_account_is_open() {
+    let mut story = fleet();
+    story.pass_s(60);
+    assert_eq!(says(&story, "orchestrator", "typing"), "a message can be typed");
+    story.pane("orchestrator").above = "You've hit your usage limit · resets 9am".to_owned();
+    story.output("orchestrator");
+    story.pass_s(5);
+    assert!(story.state_of("orchestrator").starts_with("limited: "), "{}", story.state_of("orchestrator"));
+    assert_eq!(says(&story, "orchestrator", "typing"), "nothing is in the way, but account box is held");
+}
+
 /// Returns what explain says of the next start.
 fn next(story: &Story, name: &str) -> Vec<String> {
     let explanation = story.supervisor.as_ref().and_then(|supervisor| supervisor.explain(name, story.now));
@@ -172,7 +191,7 @@ fn status_counts_recent_deaths_and_says_when_the_next_start_is_tried() {
     }
     assert_eq!((deaths(&story), next(&story, "assistant").len()), (Some(3), 0));
     story.dies("assistant", Exit::Code(1));
-    assert_eq!(next(&story, "assistant").len(), 1);
+    assert_eq!(next(&story, "assistant"), ["a start is tried in 4 s; `up assistant` tries it at once"]);
     story.kill_supervisor();
     story.wake_held();
     story.pass_s(300);
@@ -234,7 +253,7 @@ fn status_says_until_when_an_agent_waits_and_where_a_loop_stands() {
         picture.loops.iter().map(|at| format!("{:?} {} of {} {:?}", at.phase, at.position, at.phases.len(), at.plan));
     let told = format!("{waits}{}{}", words(&story, &["builder"]), loops.collect::<String>());
     expect_test::expect![[r#"
-        builder waiting: until Sat 04:20:00
+        builder waiting: until Sat 04:20:00 UTC
         builder idle
         Some("p2") 2 of 2 Some("plan-2.md")"#]]
     .assert_eq(&told);
@@ -246,7 +265,12 @@ fn a_program_of_which_nobody_can_read_a_screen_works_while_it_writes() {
     story.pass_s(60);
     story.output("worker");
     let writes = story.state_of("worker");
+    assert_eq!(
+        says(&story, "worker", "output"),
+        "its program writes to the terminal, which is work where no rule tells (decides)"
+    );
     story.pass_s(60);
+    assert_eq!(says(&story, "worker", "output"), "its program wrote to the terminal");
     let explanation = story.supervisor.as_ref().and_then(|supervisor| supervisor.explain("worker", story.now));
     let sources = explanation.expect("an agent").sources;
     let rest = sources.into_iter().find(|source| source.name == "silence").and_then(|source| source.age_s);

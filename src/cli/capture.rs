@@ -64,7 +64,7 @@ pub fn run(config: &Path, arguments: &Capture, json: bool) -> Outcome {
     let mut now = clock::now(clock::host_zone());
     now.wall = arguments.at.unwrap_or(now.wall);
     let report = capture::report(&read(file)?, arguments.title.as_deref(), (name, backend), now);
-    if json { out::json(&report) } else { out::text(&render(&report, now.zone, out::paint())) }
+    if json { out::json(&report) } else { out::text(&render(&report, now.zone, status::width(), out::paint())) }
 }
 
 type Backends = BTreeMap<String, Result<config::Backend, String>>;
@@ -96,7 +96,7 @@ fn read(file: &Path) -> Outcome<String> {
 }
 
 /// Renders a report for people.
-pub fn render(report: &Report, zone: Tz, paint: Paint) -> String {
+pub fn render(report: &Report, zone: Tz, width: usize, paint: Paint) -> String {
     let Report { backend, title, meaning, input, ready, obstacle, readings, waiting, limited, resets } = report;
     let local = |time: &DateTime<Utc>| time.with_timezone(&zone).format("%a %Y-%m-%d %H:%M:%S %Z").to_string();
     let reads = meaning.map_or("nothing that a rule knows", |meaning| meaning.word());
@@ -127,10 +127,7 @@ pub fn render(report: &Report, zone: Tz, paint: Paint) -> String {
         return head;
     }
     let rows: Vec<_> = readings.iter().map(row).collect();
-    format!(
-        "{head}\nwhat the rules found, the first decides:\n{}",
-        table::render(&COLUMNS, &rows, status::WIDTH, paint)
-    )
+    format!("{head}\nwhat the rules found, the first decides:\n{}", table::render(&COLUMNS, &rows, width, paint))
 }
 
 fn row(finding: &Finding) -> [Cell; 6] {

@@ -103,7 +103,10 @@ fn heading(agent: &AgentPicture, paint: Paint) -> Vec<String> {
     let state = paint.tone(status::tone(state), &text::clean(state));
     let detail = detail.as_ref().map(|detail| format!(" ({})", text::clean(detail))).unwrap_or_default();
     let mut lines = vec![
-        format!("{name}: {state}{detail}, for {}", text::age(*age_s)),
+        format!(
+            "{name}: {state}{detail}, {}",
+            if *age_s == 0 { "just now".to_owned() } else { format!("for {}", text::age(*age_s)) }
+        ),
         format!("  {kind}, backend {backend}, model {model}, watch {watch}, session {session}"),
     ];
     if agent.recent_deaths > 0 {

@@ -23,7 +23,7 @@ Examples:
   agent-orchestrator status
   agent-orchestrator status --json | jq -r '.agents[] | select(.state == \"attention\").name'";
 
-/// The width that the table fits, characters.
+/// The width that tables fit on a terminal, characters.
 pub const WIDTH: usize = 100;
 
 const COLUMNS: [Column; 8] = [
@@ -51,7 +51,12 @@ pub struct Arguments {
 /// When neither a supervisor nor the disk can be asked.
 pub fn run(config: &Path, arguments: Arguments) -> Outcome {
     let picture = picture(config)?;
-    if arguments.json { out::json(&picture) } else { out::text(&render(&picture, out::paint())) }
+    if arguments.json { out::json(&picture) } else { out::text(&render(&picture, width(), out::paint())) }
+}
+
+/// Returns the width of tables: what reads a pipe gets them whole.
+pub fn width() -> usize {
+    if out::is_terminal() { WIDTH } else { usize::MAX }
 }
 
 /// Returns the supervisor's picture, without one that of disk and tmux.
@@ -67,8 +72,8 @@ pub fn picture(config: &Path) -> Outcome<Picture> {
     }
 }
 
-/// Renders a picture for people.
-pub fn render(picture: &Picture, paint: Paint) -> String {
+/// Renders a picture for people, its table in at most `width` characters.
+pub fn render(picture: &Picture, width: usize, paint: Paint) -> String {
     let mut lines = header(picture, paint);
     lines.extend(picture.loops.iter().flat_map(|each| loop_lines(each, paint)));
     let head = text::joined(lines);
@@ -76,7 +81,7 @@ pub fn render(picture: &Picture, paint: Paint) -> String {
         return head + "no agents are configured\n";
     }
     let rows: Vec<_> = picture.agents.iter().map(row).collect();
-    format!("{head}\n{}", table::render(&COLUMNS, &rows, WIDTH, paint))
+    format!("{head}\n{}", table::render(&COLUMNS, &rows, width, paint))
 }
 
 fn header(picture: &Picture, paint: Paint) -> Vec<String> {
@@ -95,6 +100,9 @@ fn header(picture: &Picture, paint: Paint) -> Vec<String> {
     }
     for warning in &picture.config_warnings {
         lines.push(paint.tone(Tone::Passing, &format!("config warning: {}", text::clean(warning))));
+    }
+    if let Some(trouble) = &picture.notify_trouble {
+        lines.push(paint.tone(Tone::Bad, &text::clean(trouble)));
     }
     lines
 }

@@ -154,6 +154,7 @@ mod tests {
             config_error: None,
             holds: Vec::new(),
             config_warnings: Vec::new(),
+            notify_trouble: None,
             loops: Vec::new(),
             agents: Vec::new(),
         };

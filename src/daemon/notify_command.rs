@@ -60,7 +60,8 @@ pub struct NotifyCommand {
     queue: VecDeque<Event>,
     running: BTreeMap<u64, Running>,
     last_number: u64,
-    failing: bool,
+    /// What was last told of its failures.
+    trouble: Option<String>,
 }
 
 /// One run of the command.
@@ -94,7 +95,7 @@ impl NotifyCommand {
             queue: VecDeque::new(),
             running: BTreeMap::new(),
             last_number: 0,
-            failing: false,
+            trouble: None,
         }
     }
 
@@ -102,7 +103,7 @@ impl NotifyCommand {
     pub fn configure(&mut self, command: Option<&[String]>, dir: &Path) {
         let command = command.unwrap_or_default();
         if self.command != command {
-            self.failing = false;
+            self.trouble = None;
             command.clone_into(&mut self.command);
         }
         dir.clone_into(&mut self.dir);
@@ -122,6 +123,11 @@ impl NotifyCommand {
         }
         self.queue.push_back(event);
         self.start_next(seen);
+    }
+
+    /// Returns why it was not told something, if it has not succeeded since.
+    pub fn trouble(&self) -> Option<&str> {
+        self.trouble.as_deref()
     }
 
     /// Returns whether nothing runs and nothing waits.
@@ -234,7 +240,7 @@ impl NotifyCommand {
             (Stage::Killed, _) => {
                 self.failed(&format!("did not end within {} s{said}", COMMAND_MAX.as_secs()), seen);
             }
-            (Stage::InTime { .. }, Ok(status)) if status.success() => self.failing = false,
+            (Stage::InTime { .. }, Ok(status)) if status.success() => self.trouble = None,
             (Stage::InTime { .. }, Ok(status)) => self.failed(&format!("failed ({status}){said}"), seen),
             (Stage::InTime { .. }, Err(error)) => self.failed(&format!("cannot be waited for: {error}"), seen),
         }
@@ -243,9 +249,11 @@ impl NotifyCommand {
 
     /// Tells a failure, once until the command succeeds again.
     fn failed(&mut self, how: &str, seen: &mut Vec<Observation>) {
-        if !std::mem::replace(&mut self.failing, true) {
+        if self.trouble.is_none() {
             let program = self.command.first().map(String::as_str).unwrap_or_default();
-            seen.push(Observation::Trouble { what: format!("notify command `{program}` {how}") });
+            let what = format!("notify command `{program}` {how}");
+            self.trouble = Some(what.clone());
+            seen.push(Observation::Trouble { what });
         }
     }
 }

@@ -189,7 +189,7 @@ impl Parts {
             }
             Action::RemoveFile { path } => try_to(remove_file(&path), seen),
             Action::Answer { id, reply } => {
-                let reply = completed(reply, &self.paths);
+                let reply = completed(reply, &self.paths, self.notify_command.trouble());
                 self.listener.answer(id, &reply);
             }
             Action::Record(event) => {
@@ -205,7 +205,7 @@ impl Parts {
 }
 
 /// Fills in what only the daemon knows of a picture.
-fn completed(reply: Reply, paths: &Paths) -> Reply {
+fn completed(reply: Reply, paths: &Paths, notify_trouble: Option<&str>) -> Reply {
     match reply {
         Reply::Status { mut picture } => {
             picture.supervised = true;
@@ -213,6 +213,7 @@ fn completed(reply: Reply, paths: &Paths) -> Reply {
             picture.mode = paths.manager.to_string();
             picture.config = paths.config.display().to_string();
             picture.log_dir = paths.logs.display().to_string();
+            picture.notify_trouble = notify_trouble.map(str::to_owned);
             Reply::Status { picture }
         }
         Reply::Done { .. } | Reply::Failed { .. } | Reply::Explanation { .. } => reply,

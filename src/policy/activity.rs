@@ -32,6 +32,14 @@ impl Supervisor {
         }
     }
 
+    /// Says whether what the agent wrote is all that shows it at work.
+    pub(super) fn works_by_output(&self, name: &str, now: Now) -> bool {
+        let live = self.agents.get(name);
+        let is_told = live.is_some_and(|live| live.heard.works() == Some(true));
+        let is_shown = live.and_then(|live| live.look.as_ref()).is_some_and(|look| shows_work(&look.readings));
+        self.is_working(name, now) && !is_told && !is_shown
+    }
+
     /// Says what a running agent does; a program that was just found or started is not taken for idle.
     pub(super) fn activity(&self, name: &str, now: Now) -> Activity {
         let (Some(state), Some(live)) = (self.state.agents.get(name), self.agents.get(name)) else {

@@ -429,7 +429,7 @@ fn first_line(text: &str) -> String {
     line.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Returns a time for people, in the host's zone.
+/// Returns a time for people, in the host's zone, which it names.
 pub(super) fn local(at: DateTime<Utc>, now: Now) -> String {
-    at.with_timezone(&now.zone).format("%a %H:%M:%S").to_string()
+    at.with_timezone(&now.zone).format("%a %H:%M:%S %Z").to_string()
 }

@@ -19,7 +19,7 @@ type Words = (&'static str, Option<Duration>, Option<String>);
 
 impl Supervisor {
     /// Returns what `status` shows; who answers fills in what only the daemon knows
-    /// (`supervised`, `supervisor_pid`, `mode`, `config`, `log_dir`).
+    /// (`supervised`, `supervisor_pid`, `mode`, `config`, `log_dir`, `notify_trouble`).
     pub fn picture(&self, now: Now) -> Picture {
         let configured = self.fleet.agents.iter().filter_map(|agent| {
             self.state.agents.get(&agent.name).map(|state| self.agent_picture(Some(agent), &agent.name, state, now))
@@ -36,6 +36,7 @@ impl Supervisor {
             config_error: self.config_error.clone(),
             holds: self.state.limits.iter().map(|limit| hold_words(limit, now)).collect(),
             config_warnings: self.config_warnings.clone(),
+            notify_trouble: None,
             loops: self.fleet.loops.iter().filter_map(|a_loop| self.loop_picture(a_loop, now)).collect(),
             agents: configured.chain(left_over).collect(),
         }
@@ -55,7 +56,7 @@ impl Supervisor {
         let trouble = state
             .trouble
             .as_ref()
-            .map(|trouble| format!("{} (for {} s)", trouble.why, now.since_ever(trouble.since).as_secs()));
+            .map(|trouble| format!("{}{}", trouble.why, lasted_words(now.since_ever(trouble.since))));
         Some(LoopPicture {
             name: a_loop.name.clone(),
             phase: state.phase.clone(),
@@ -257,11 +258,21 @@ impl Supervisor {
         sources.push(Source {
             name: "output".to_owned(),
             age_s: output.map(|output| now.mono.since(output).as_secs()),
-            says: if output.is_some() { "its program wrote to the terminal" } else { "nothing since it was found" }
-                .to_owned(),
+            says: match output {
+                Some(_) if self.works_by_output(name, now) => {
+                    "its program writes to the terminal, which is work where no rule tells (decides)"
+                }
+                Some(_) => "its program wrote to the terminal",
+                None => "nothing since it was found",
+            }
+            .to_owned(),
         });
         if let Some(look) = live.and_then(|live| live.look.as_ref()) {
-            let says = look.obstacle.as_ref().map_or("a message can be typed".to_owned(), ToString::to_string);
+            let free = match self.limit_of(name).filter(|_| self.is_held(name, now)) {
+                Some(limit) => format!("nothing is in the way, but account {} is held", limit.account),
+                None => "a message can be typed".to_owned(),
+            };
+            let says = look.obstacle.as_ref().map_or(free, ToString::to_string);
             let age_s = Some(now.since(look.at).as_secs());
             sources.push(Source { name: "typing".to_owned(), age_s, says });
             let reading_source = |reading: &Reading, says: String| {
@@ -341,7 +352,8 @@ impl Supervisor {
     fn next_lines(&self, name: &str, state: &AgentState, now: Now) -> Vec<String> {
         let mut lines = Vec::new();
         if let Some(retry) = state.retry.filter(|retry| state.asked && retry.mono > now.mono) {
-            lines.push(format!("a start is tried in {} s", retry.mono.since(now.mono).as_secs()));
+            let left = retry.mono.since(now.mono).as_secs();
+            lines.push(format!("a start is tried in {left} s; `up {name}` tries it at once"));
         }
         if let Some(limit) = self.limit_of(name) {
             lines.push(match limit.due(now) {
@@ -372,6 +384,14 @@ impl Supervisor {
             lines.push(format!("the screen is looked at when output ends, and every {cadence} s"));
         }
         lines
+    }
+}
+
+/// Says how long something has lasted, where that is long enough to be said.
+fn lasted_words(lasted: Duration) -> String {
+    match lasted.as_secs() {
+        0 => String::new(),
+        seconds => format!(" (for {seconds} s)"),
     }
 }
 

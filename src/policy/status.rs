@@ -25,6 +25,9 @@ pub struct Picture {
     pub holds: Vec<String>,
     /// Mistakes in the config that did not stop it.
     pub config_warnings: Vec<String>,
+    /// Why the operator's command was not told; `None` when it has succeeded since.
+    #[serde(default)]
+    pub notify_trouble: Option<String>,
     /// In the order of the config.
     pub loops: Vec<LoopPicture>,
     /// Agents, then services, in the order of the config; last, sessions that the config no longer names.
