@@ -107,6 +107,27 @@ fn check_warns_of_programs_that_are_missing_or_of_another_version() {
 }
 
 #[test]
+fn check_warns_of_clones_that_are_missing_or_no_repositories() {
+    let desk = Desk::new();
+    let warnings = |desk: &Desk| -> Vec<String> {
+        let checked = desk.run(&["--config", "new/agents.toml", "check"]);
+        let said = said(&checked).replace(desk.root.path().to_str().unwrap(), "");
+        assert!(checked.status.success(), "warnings only: {said}");
+        let lines = said.lines().filter_map(|line| line.strip_prefix("warning: "));
+        lines.filter(|line| !line.starts_with("backend ")).map(str::to_owned).collect()
+    };
+    assert!(desk.run(&["init", "new"]).status.success());
+    let repository = "watched repository `/new` is in no git repository";
+    let missing = ["builder", "adversary"].map(|name| format!("clone `/new/clones/{name}` is missing"));
+    assert_eq!(warnings(&desk), [repository, &missing[0], &missing[1]]);
+    std::fs::create_dir_all(desk.at("new/clones/builder")).unwrap();
+    std::fs::create_dir_all(desk.at("new/clones/adversary/.git")).unwrap();
+    assert_eq!(warnings(&desk), [repository, "clone `/new/clones/builder` is in no git repository"]);
+    std::fs::create_dir_all(desk.at("new/.git")).unwrap();
+    assert_eq!(warnings(&desk), Vec::<String>::new());
+}
+
+#[test]
 fn check_warns_of_ones_own_programs_that_are_missing_and_runs_none_of_them() {
     let desk = Desk::new();
     let head = "[defaults]\nsession_prefix = 'x-'\nlog_dir = 'logs'\n[notify]\ncommand = ['no-such-notifier', 'a b']\n";

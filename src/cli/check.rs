@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::stop::{Failure, Outcome};
 use super::{bounded, fleet_file, out, text};
 use crate::config::proven::{self, Answer, Asked};
-use crate::config::{self, Backend, FileUse, Fleet, Mistake, Needed, Parsed, Severity, telling};
+use crate::config::{self, Backend, Fleet, Mistake, Needed, Parsed, Severity, telling};
 use crate::daemon::paths::{Paths, is_roots_alone};
 use crate::protocol::control::Reason;
 
@@ -134,9 +134,13 @@ fn reads_hooks(config: &Path, fleet: &Fleet, backend: &Backend) -> bool {
 fn wrong_with(needed: &Needed, parsed: &Parsed, source: &str) -> Option<Mistake> {
     let there = |path: &&PathBuf| !matches!(path.symlink_metadata(), Err(error) if error.kind() == ErrorKind::NotFound);
     let Some(path) = needed.candidates.iter().find(there) else { return Some(config::missing(needed, source)) };
-    if needed.file_use == FileUse::Folder {
-        let is_folder = path.is_dir();
-        return (!is_folder).then(|| config::unreadable(needed, source, path, "it is no folder"));
+    let (is_folder, is_repository) = needed.file_use.is_folder();
+    if is_folder && !path.is_dir() {
+        return Some(config::unreadable(needed, source, path, "it is no folder"));
+    }
+    if is_folder {
+        let is_in_one = path.ancestors().any(|folder| folder.join(".git").exists());
+        return (is_repository && !is_in_one).then(|| config::no_repository(needed, source, path));
     }
     match read(path) {
         Ok(content) => config::check_content(needed, &content, parsed.fleet.as_ref()?, source),

@@ -64,11 +64,12 @@ pub fn agent<'a>(
     let account = own_account.or_else(|| around.backends.accounts.get(&backend_name).cloned());
     let wake = wake(&reader, around, &kind, &name.value, files);
     let faults = reader.faults();
+    let folder_use = if matches!(kind, Kind::Loop { .. }) { FileUse::Clone } else { FileUse::Folder };
     let value = Agent {
         enabled: reader.flag("enabled").unwrap_or(true),
         watch: watch(&reader),
         model: reader.filled("model").map(|found| found.value),
-        dir: folder(&reader, &around.base, &name.value, files),
+        dir: folder(&reader, &around.base, (folder_use, &name.value), files),
         resume: reader.flag("resume").unwrap_or(false),
         resume_prompt: reader.filled("resume_prompt").map_or_else(|| RESUME_PROMPT.to_owned(), |found| found.value),
         account: account.unwrap_or_else(|| backend_name.clone()),
@@ -108,7 +109,7 @@ pub fn service<'a>(layer: Layer<'a>, base: &Base<'_>, notes: &'a Notes, files: &
         backend_name: String::new(),
         backend: Err("a service has no backend".to_owned()),
         model: None,
-        dir: folder(&reader, base, &name.value, files),
+        dir: folder(&reader, base, (FileUse::Folder, &name.value), files),
         resume: false,
         resume_prompt: String::new(),
         account: String::new(),
@@ -265,11 +266,16 @@ fn is_file_stem(role: &str) -> bool {
 }
 
 /// Reads `dir`; that it is there is looked for where the text names it.
-fn folder(reader: &Reader<'_>, base: &Base<'_>, agent: &str, files: &mut Vec<Needed>) -> PathBuf {
+fn folder(
+    reader: &Reader<'_>,
+    base: &Base<'_>,
+    (file_use, agent): (FileUse, &str),
+    files: &mut Vec<Needed>,
+) -> PathBuf {
     let Some(found) = reader.text("dir") else { return base.path(&here()) };
     let path = base.path(&found);
     let place = Found { value: (), span: found.span, path: found.path };
-    files.push(Needed::new(FileUse::Folder, vec![path.clone()], place).of(agent));
+    files.push(Needed::new(file_use, vec![path.clone()], place).of(agent));
     path
 }
 

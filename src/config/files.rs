@@ -23,9 +23,22 @@ pub enum FileUse {
     Plan,
     /// The folder that an agent works in; it may be made later.
     Folder,
+    /// The folder of a loop agent: a clone of its own.
+    Clone,
+    /// The clone whose origin a loop watches.
+    Repository,
 }
 
 impl FileUse {
+    /// Says whether it is a folder, and whether that lies in a git repository.
+    pub fn is_folder(self) -> (bool, bool) {
+        match self {
+            Self::Folder => (true, false),
+            Self::Clone | Self::Repository => (true, true),
+            Self::Prompt | Self::Role | Self::Template | Self::WakePrompt | Self::Plan => (false, false),
+        }
+    }
+
     /// Returns the word for people.
     pub fn word(self) -> &'static str {
         match self {
@@ -35,6 +48,8 @@ impl FileUse {
             Self::WakePrompt => "wake prompt",
             Self::Plan => "plan",
             Self::Folder => "working folder",
+            Self::Clone => "clone",
+            Self::Repository => "watched repository",
         }
     }
 }
@@ -75,15 +90,30 @@ pub fn missing(needed: &Needed, text: &str) -> Mistake {
     let word = needed.file_use.word();
     let all: Vec<String> = needed.candidates.iter().map(|path| format!("`{}`", path.display())).collect();
     let (message, hint) = match all.as_slice() {
-        [one] => {
-            let is_made = needed.file_use == FileUse::Folder;
-            let hint = is_made.then(|| "it is made, empty, when the agent is started".to_owned());
-            (format!("{word} {one} is missing"), hint)
-        }
+        [one] => (format!("{word} {one} is missing"), folder_hint(needed, false)),
         several => (format!("{word} is missing"), Some(format!("looked for {}", several.join(", ")))),
     };
-    let severity = if needed.file_use == FileUse::Folder { Severity::Warning } else { Severity::Error };
+    let severity = if needed.file_use.is_folder().0 { Severity::Warning } else { Severity::Error };
     Mistake::new(severity, &needed.key, message).at(needed.span.clone()).hint(hint).located(text)
+}
+
+/// Returns what helps with a folder that is missing, or there and in no git repository.
+fn folder_hint(needed: &Needed, is_there: bool) -> Option<String> {
+    let path = needed.candidates.first()?.display();
+    let made = if is_there { "" } else { "; otherwise it is made, empty, when the agent is started" };
+    match needed.file_use {
+        FileUse::Folder => Some("it is made, empty, when the agent is started".to_owned()),
+        FileUse::Clone => Some(format!("a loop agent has a clone of its own: `git clone ORIGIN {path}`{made}")),
+        FileUse::Repository => Some("a push to its origin is what hands work over: make it a clone of that".to_owned()),
+        FileUse::Prompt | FileUse::Role | FileUse::Template | FileUse::WakePrompt | FileUse::Plan => None,
+    }
+}
+
+/// Returns the warning that a folder is there and in no git repository.
+pub fn no_repository(needed: &Needed, text: &str, path: &std::path::Path) -> Mistake {
+    let message = format!("{} `{}` is in no git repository", needed.file_use.word(), path.display());
+    let mistake = Mistake::new(Severity::Warning, &needed.key, message).at(needed.span.clone());
+    mistake.hint(folder_hint(needed, true)).located(text)
 }
 
 /// Returns the mistake that a file is there and cannot be read.

@@ -198,6 +198,9 @@ fn read_on_complete(reader: &Reader<'_>, base: &Base<'_>) -> (Option<OnComplete>
 }
 
 fn note_files(reader: &Reader<'_>, base: &Base<'_>, value: &Loop, files: &mut Vec<Needed>) {
+    if let Some(place) = reader.table("handoff", "handoff").and_then(|handoff| handoff.value_place("repo")) {
+        files.push(Needed::new(FileUse::Repository, vec![value.repo.clone()], place));
+    }
     if let (Some(path), Some(place)) = (&value.kickoff_template, reader.place("kickoff_template")) {
         files.push(Needed::new(FileUse::Template, vec![path.clone()], place));
     }

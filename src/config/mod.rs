@@ -28,7 +28,7 @@ use std::path::PathBuf;
 pub use crate::policy::fleet::{Agent as FleetAgent, Backend, Fleet};
 pub use backend::known_hint;
 pub use check::typed_texts;
-pub use files::{FileUse, Needed, check_content, files_needed, missing, unreadable};
+pub use files::{FileUse, Needed, check_content, files_needed, missing, no_repository, unreadable};
 pub use keys::{Form, KEYS, Key, reference_markdown};
 pub use mistake::{Entry, Mistake, Severity, entries};
 pub use render::render;

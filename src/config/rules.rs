@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::mistake::Mistake;
+use super::mistake::{Mistake, Severity};
 use super::pattern;
 use super::reader::{Found, Reader};
 use crate::policy::fleet::Pattern;
@@ -49,6 +49,7 @@ pub fn read(reader: &Reader<'_>, preset: Option<&Arc<Rules>>, text: &str) -> Rea
         return Read { screen: base, places: BTreeMap::new() };
     }
     let pattern = |key: &str| compiled(&own, key, Some(text));
+    note_blind_box(&own);
     let legacy = Legacy {
         active_re: pattern("active_re"),
         limit_re: pattern("limit_re"),
@@ -72,6 +73,18 @@ pub fn read(reader: &Reader<'_>, preset: Option<&Arc<Rules>>, text: &str) -> Rea
         rules,
     };
     Read { screen: Arc::new(screen), places }
+}
+
+/// Notes an `input_re` that takes the whole row and says nothing of what is typed in it: its box would always be empty.
+fn note_blind_box(reader: &Reader<'_>) {
+    let Some(found) = reader.filled("input_re") else { return };
+    let groups = regex::Regex::new(&found.value).map_or(1, |re| re.captures_len() - 1);
+    if groups == 0 && (found.value.ends_with('$') || found.value.contains(".*") || found.value.contains(".+")) {
+        let message =
+            "`input_re` has no group `text` and matches the whole row: the box looks empty, whatever is typed";
+        let mistake = Mistake::new(Severity::Warning, &found.path, message).at(found.span);
+        reader.note(mistake.hint("for example '^> ?(?P<text>.*)$'".to_owned()));
+    }
 }
 
 /// Reads a preset, whose patterns are compiled when they are needed.

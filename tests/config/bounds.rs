@@ -34,7 +34,8 @@ fn the_files_that_must_be_there_are_listed() {
         kickoff template loop[0].kickoff_template /srv/fleet/prompts/kickoff.md
         plan loop[0].phases[0].plan /srv/fleet/plans/1.md /srv/fleet/clone/plans/1.md /srv/fleet/clone/docs/plans/1.md
         plan loop[0].phases[1].plan /srv/fleet/plans/2.md /srv/fleet/clone/plans/2.md /srv/fleet/clone/docs/plans/2.md
-        working folder agent[0].dir /home/op/builder
+        watched repository loop[0].handoff.repo /srv/fleet/clone
+        clone agent[0].dir /home/op/builder
         role prompt agent[0].role /srv/fleet/roles/builder.md
         role prompt agent[1].role /srv/fleet/roles/adversary.md
         wake prompt agent[2].wake.prompt_file /srv/fleet/prompts/wake.md

@@ -256,3 +256,20 @@ fn what_the_supervisor_types_is_no_limit_to_any_preset() {
         }
     }
 }
+
+#[test]
+fn an_input_box_of_which_nothing_could_be_read_is_told() {
+    says(
+        "[backend.mine]\nbin = \"x\"\ninput_re = '^> .*$'\n[backend.fine]\nbin = \"x\"\ninput_re = '^> '\n\
+         [backend.too]\nbin = \"x\"\ninput_re = '^> (.*)$'\n",
+        &expect![[r#"
+            warning: `input_re` has no group `text` and matches the whole row: the box looks empty, whatever is typed
+             --> agents.toml:7:12
+              |
+            7 | input_re = '^> .*$'
+              |            ^^^^^^^^
+            hint: for example '^> ?(?P<text>.*)$'
+            == loads
+        "#]],
+    );
+}
