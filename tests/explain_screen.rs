@@ -241,7 +241,7 @@ fn what_cannot_be_explained_says_so() {
         Some(1) error: screen `-` has more than 8388608 bytes
     "]]
     .assert_eq(&explain(&["-"], &vec![b'x'; (8 << 20) + 1]));
-    assert!(explain(&["-"], &[0xff, 0x1b, b'[', 0, b'\n', 0xc3]).starts_with("Some(0) claude: nothing"));
+    assert!(explain(&["-"], &[0xff, 0x1b, b'[', b'\n', 0xc3]).starts_with("Some(0) claude: nothing"));
     assert_eq!(run(folder.path(), &["explain", "one", "--screen", "x", "--backend", "claude"], b"").1, Some(2));
     assert_eq!(run(folder.path(), &["explain", "--screen", "x"], b"").1, Some(2));
     assert_eq!(run(folder.path(), &["explain", "--backend", "claude"], b"").1, Some(2));
@@ -255,4 +255,22 @@ fn every_preset_reads_its_screens_without_a_config() {
     assert_eq!((presets, code), (vec!["claude", "codex", "gemini", "opencode"], Some(0)), "{printed}");
     assert!(printed.lines().all(|line| line.ends_with(" rules: read as they should be")), "{printed}");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "it leaves nothing");
+}
+
+#[test]
+fn what_is_no_capture_is_refused_and_both_ways_to_ask_are_named() {
+    let folder = TempDir::new().unwrap();
+    let explain = |arguments: &[&str], input: &[u8]| run(folder.path(), &[&["explain"], arguments].concat(), input);
+    let screen = ["--backend", "claude", "--screen", "-"];
+    let hint = "hint: `tmux capture-pane -e -p` prints one\n";
+    assert_eq!(explain(&screen, b""), (format!("error: screen `-` is empty\n{hint}"), Some(1)));
+    assert_eq!(explain(&screen, b"\x7fELF\0\0"), (format!("error: screen `-` is no text\n{hint}"), Some(1)));
+    for arguments in [&[][..], &["--backend", "claude"], &["--screen", "x"], &["one", "--title", "x"]] {
+        let (said, code) = explain(arguments, b"");
+        let both =
+            said.contains("explain <NAME> [--json]\n") && said.contains("explain --backend <NAME> --screen <FILE>");
+        assert!(both && code == Some(2), "{arguments:?}: {said}");
+    }
+    let (said, _) = explain(&["--backend", "claude"], b"");
+    assert!(!said.contains("  <NAME>\n"), "a name would be refused: {said}");
 }

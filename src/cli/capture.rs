@@ -63,7 +63,12 @@ pub fn run(config: &Path, arguments: &Capture, json: bool) -> Outcome {
     };
     let mut now = clock::now(clock::host_zone());
     now.wall = arguments.at.unwrap_or(now.wall);
-    let report = capture::report(&read(file)?, arguments.title.as_deref(), (name, backend), now);
+    let text = read(file)?;
+    if let Some(why) = no_capture(&text) {
+        let failure = Failure::new(Reason::Failed, format!("screen `{}` {why}", file.display()));
+        return Err(failure.hint("`tmux capture-pane -e -p` prints one").into());
+    }
+    let report = capture::report(&text, arguments.title.as_deref(), (name, backend), now);
     if json { out::json(&report) } else { out::text(&render(&report, now.zone, status::width(), out::paint())) }
 }
 
@@ -93,6 +98,11 @@ fn read(file: &Path) -> Outcome<String> {
         return Err(Failure::new(Reason::Failed, error).into());
     }
     Ok(String::from_utf8_lossy(&capture).into_owned())
+}
+
+/// Says why a text is no captured pane, if it is none: an empty screen has its line ends.
+fn no_capture(text: &str) -> Option<&'static str> {
+    if text.contains('\0') { Some("is no text") } else { text.is_empty().then_some("is empty") }
 }
 
 /// Renders a report for people.

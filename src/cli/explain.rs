@@ -23,7 +23,7 @@ neither a supervisor nor a config; with one it knows the backends and rules of t
 
 Exit codes:
   0  shown
-  1  nothing can be known
+  1  nothing can be known, or the file is no capture
   2  unknown name
 
 Examples:
@@ -41,9 +41,14 @@ const COLUMNS: [Column; 3] = [
 
 /// What `explain` takes.
 #[derive(Debug, clap::Args)]
+#[command(override_usage = "agent-orchestrator explain <NAME> [--json]
+       agent-orchestrator explain --backend <NAME> --screen <FILE> [--title <TITLE>] [--at <TIME>] [--json]")]
 pub struct Arguments {
     /// Agent or service
-    #[arg(required_unless_present = "screen", conflicts_with = "screen")]
+    #[arg(
+        required_unless_present_any = ["screen", "backend", "title", "at"],
+        conflicts_with_all = ["screen", "backend", "title", "at"]
+    )]
     name: Option<String>,
     #[command(flatten)]
     capture: capture::Capture,

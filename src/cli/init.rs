@@ -62,7 +62,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
     }
     let at = folder.display();
     out::text(&format!(
-        "wrote {} files to `{at}`\nnext: read `{}`, then `agent-orchestrator up` there\n",
+        "wrote {} files to `{at}`\nnext: read the head of `{}`, which leads to `agent-orchestrator up`\n",
         files.len(),
         folder.join(fleet_file::DEFAULT).display()
     ))

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Context;
 
 use super::client::{self, Patience};
-use super::stop::{Failure, Outcome};
+use super::stop::{Failure, Outcome, Stop};
 use crate::protocol::control::{Reason, Request};
 
 /// What stands below `send --help`.
@@ -75,12 +75,22 @@ pub fn run(config: &Path, arguments: Arguments) -> Outcome {
     if queue {
         client::must_know(config, &names)?;
     } else {
-        client::must_supervise(config, &names)?;
+        client::must_supervise(config, &names).map_err(with_queue_hint)?;
     }
     let [name] = names;
     let wait = Duration::from_secs(wait);
     let patience = if queue { Patience::Short } else { Patience::Until(wait + Duration::from_secs(CONFIRM_S_MAX)) };
     client::order(config, &Request::Send { name, text, wait, queue }, patience)
+}
+
+/// Adds what helps where no supervisor runs.
+fn with_queue_hint(stop: Stop) -> Stop {
+    match stop {
+        Stop::Failed(failure) if failure.code == Reason::NoSupervisor.exit_code() => {
+            failure.hint("`send --queue` keeps the message for the next one").into()
+        }
+        other @ (Stop::Failed(_) | Stop::Told(_) | Stop::ReaderGone) => other,
+    }
 }
 
 /// Returns `text` without the line ends at its end, if it can be sent.

@@ -214,7 +214,7 @@ fn a_fleet_without_agents_is_no_error() {
 fn init_writes_a_fleet_that_passes_check_and_overwrites_nothing() {
     let fleet = TestFleet::bare();
     let said = fleet.run(&["init", "my fleet"]).good();
-    assert!(said.contains("next: read `my fleet/agents.toml`"), "{said}");
+    assert!(said.contains("next: read the head of `my fleet/agents.toml`"), "{said}");
     let checked = fleet.run(&["--config", "my fleet/agents.toml", "check"]);
     assert_eq!((checked.code, checked.out.contains("no mistakes")), (0, true), "{checked:?}");
     let before = fleet.read("my fleet/agents.toml");

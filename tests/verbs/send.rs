@@ -248,7 +248,8 @@ fn what_cannot_be_sent_is_refused() {
     let error = fleet.run(&["send", "one", "hello"]).bad(3);
     assert_eq!(
         error,
-        "error: no supervisor runs for `agents.toml`\nhint: `agent-orchestrator up`, without names, starts one\n"
+        "error: no supervisor runs for `agents.toml`\nhint: `agent-orchestrator up`, without names, starts one\n\
+         hint: `send --queue` keeps the message for the next one\n"
     );
     assert!(received(&fleet).is_empty());
 }
