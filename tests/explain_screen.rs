@@ -268,7 +268,7 @@ fn what_is_no_capture_is_refused_and_both_ways_to_ask_are_named() {
     for arguments in [&[][..], &["--backend", "claude"], &["--screen", "x"], &["one", "--title", "x"]] {
         let (said, code) = explain(arguments, b"");
         let both =
-            said.contains("explain <NAME> [--json]\n") && said.contains("explain --backend <NAME> --screen <FILE>");
+            said.contains("explain [OPTIONS] <NAME>\n") && said.contains("explain --backend <NAME> --screen <FILE>");
         assert!(both && code == Some(2), "{arguments:?}: {said}");
     }
     let (said, _) = explain(&["--backend", "claude"], b"");

@@ -41,7 +41,7 @@ const COLUMNS: [Column; 3] = [
 
 /// What `explain` takes.
 #[derive(Debug, clap::Args)]
-#[command(override_usage = "agent-orchestrator explain <NAME> [--json]
+#[command(override_usage = "agent-orchestrator explain [OPTIONS] <NAME>
        agent-orchestrator explain --backend <NAME> --screen <FILE> [--title <TITLE>] [--at <TIME>] [--json]")]
 pub struct Arguments {
     /// Agent or service
