@@ -9,6 +9,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use agent_orchestrator::config;
+use agent_orchestrator::protocol::{Event, EventKind};
 use regex::Regex;
 
 /// What the part with measurements says while there are none.
@@ -132,7 +133,7 @@ fn the_example_is_short_and_check_accepts_it() {
     let init = program(&["init"], folder.path());
     assert!(init.status.success(), "{init:?}");
     fs::write(folder.path().join("agents.toml"), example).unwrap();
-    for clone in ["clones/builder", "clones/adversary"] {
+    for clone in ["clones/builder/.git", "clones/adversary/.git"] {
         fs::create_dir_all(folder.path().join(clone)).unwrap();
     }
     let claude = folder.path().join("claude");
@@ -142,6 +143,58 @@ fn the_example_is_short_and_check_accepts_it() {
     let check = command(&["check"], folder.path()).env("PATH", path).output().unwrap();
     let said = String::from_utf8_lossy(&check.stdout).into_owned();
     assert_eq!((check.status.code(), said.as_str()), (Some(0), "agents.toml: 2 agents, 1 loop, no mistakes\n"));
+}
+
+#[test]
+fn the_backend_of_ones_own_is_accepted_and_lets_go_of_an_old_banner() {
+    let readme = read("README.md");
+    let mine = readme.split("```toml\n").find(|part| part.starts_with("[backend.mine]")).unwrap();
+    let mine = mine.split("```").next().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("mine-agent"), "").unwrap();
+    fs::set_permissions(folder.path().join("mine-agent"), PermissionsExt::from_mode(0o755)).unwrap();
+    let head =
+        "[defaults]\nsession_prefix = 'x-'\nlog_dir = 'logs'\n[[agent]]\nname = 'a'\nbackend = 'mine'\nprompt = 'x'\n";
+    fs::write(folder.path().join("agents.toml"), format!("{head}{mine}")).unwrap();
+    let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap());
+    let check = command(&["check"], folder.path()).env("PATH", path).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&check.stdout), "agents.toml: 1 agent, no mistakes\n");
+    let banner = "> go\nquota exceeded until 3pm\n> ";
+    for (screen, meaning) in [
+        (banner.to_owned(), "limited, by rule quota"),
+        (format!("{banner}go on\nthinking hard\n"), "working, by rule thinking"),
+        (format!("{banner}go on\nthinking hard\ndone\n> "), "nothing that a rule knows"),
+    ] {
+        fs::write(folder.path().join("screen"), &screen).unwrap();
+        let explained = program(&["explain", "--backend", "mine", "--screen", "screen"], folder.path());
+        let said = String::from_utf8_lossy(&explained.stdout).into_owned();
+        assert!(said.starts_with(&format!("mine: {meaning}\n")), "{screen}: {said}");
+    }
+}
+
+#[test]
+fn what_the_operators_command_gets_is_all_told() {
+    let readme = read("README.md");
+    let every: Event = serde_json::from_value(serde_json::json!({
+        "time": "2026-06-13T04:00:00Z", "event": "limit-held", "level": "warning", "agent": "a", "loop": "l",
+        "phase": "p", "text": "t", "more": { "left_out": 1 },
+    }))
+    .unwrap();
+    let every = serde_json::to_value(every).unwrap();
+    let fields: BTreeSet<&str> = every.as_object().unwrap().keys().map(String::as_str).collect();
+    let rows = table(&readme, "| field | what it says |");
+    let told: BTreeSet<&str> =
+        rows.iter().flat_map(|row| row[0].split(", ")).map(|word| word.trim_matches('`')).collect();
+    assert_eq!(told, fields);
+    let list = readme.split("The kinds that are told: ").nth(1).unwrap().split('.').next().unwrap();
+    let told: BTreeSet<String> = list.split('`').skip(1).step_by(2).map(str::to_owned).collect();
+    let source = read("src/policy/event.rs");
+    let variants = source.split("pub enum EventKind {").nth(1).unwrap().split("\n}").next().unwrap();
+    let capital = Regex::new("([a-z])([A-Z])").unwrap();
+    let names = variants.lines().filter_map(|line| line.trim().strip_suffix(','));
+    let names = names.map(|name| capital.replace_all(name, "$1-$2").to_lowercase());
+    let is_told = |name: &String| serde_json::from_value::<EventKind>(name.as_str().into()).unwrap().is_told();
+    assert_eq!(told, names.filter(is_told).collect());
 }
 
 #[test]
