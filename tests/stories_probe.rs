@@ -152,3 +152,18 @@ fn a_canary_that_told_of_its_turns_and_tells_nothing_of_this_one_is_asked_anew()
     assert_eq!(story.pane("one").taken.len(), 2, "{}", story.told());
     assert!(story.saved.limits.is_empty(), "it is mute: its rest is all that there is to be seen");
 }
+
+#[test]
+fn a_retry_that_is_told_and_not_shown_any_more_keeps_nobody_waiting_for_ever() {
+    let mut story = pair();
+    story.tell("one", Told::Retrying { limit: true, text: "usage limit, retrying".to_owned() });
+    story.pass_s(20);
+    assert_eq!(story.saved.limits.len(), 1);
+    assert!(!story.told().contains("disagree"));
+    story.pass_s(20);
+    let told = story.told();
+    assert!(told.contains("disagree for 30 s"), "{told}");
+    story.ask(Request::Probe { name: "one".to_owned() });
+    story.pass_s(10);
+    assert_eq!(story.pane("one").taken.len(), 1, "it can be asked again");
+}

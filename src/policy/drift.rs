@@ -64,7 +64,8 @@ fn disagreement(live: &mut AgentLive, now: Now, turn: &mut Turn) -> Option<Mono>
     let quiet_at = live.output.map_or(at, |output| output + WORKING).max(at);
     let shows = look.seen.first().map(|reading| reading.meaning);
     match told {
-        Told::Working => {
+        // A retry that has ended without a word would keep the agent waiting for ever.
+        Told::Working | Told::Retrying { .. } => {
             let rests = matches!(shows, None | Some(Meaning::Idle)) && look.input != Some(InputBox::Absent);
             if rests && quiet_at > now.mono {
                 turn.due(quiet_at);
@@ -81,7 +82,6 @@ fn disagreement(live: &mut AgentLive, now: Now, turn: &mut Turn) -> Option<Mono>
         }
         Told::Permission { .. }
         | Told::Refused { .. }
-        | Told::Retrying { .. }
         | Told::SessionStart { .. }
         | Told::SessionEnd { .. }
         | Told::Conversation { .. }

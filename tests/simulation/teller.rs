@@ -302,8 +302,8 @@ fn lines(events: &[AgentEvent]) -> String {
     events.iter().map(|event| event.told.line()).collect::<Vec<_>>().join(", ")
 }
 
-/// Chooses a kind of refusal.
+/// Chooses a kind of refusal; who says that its conversation is broken is believed, and gets a new one.
 pub fn wrong_kind(much: u64) -> Refusal {
-    let kinds = [Refusal::Limit, Refusal::Overload, Refusal::Auth, Refusal::Fatal, Refusal::Context, Refusal::Other];
-    kinds[usize::try_from(much % 6).unwrap_or(0)]
+    let kinds = [Refusal::Limit, Refusal::Overload, Refusal::Auth, Refusal::Context, Refusal::Other];
+    kinds[usize::try_from(much % 5).unwrap_or(0)]
 }
