@@ -35,6 +35,18 @@ fn without_a_box_a_question_that_is_told_stands_until_something_else_is() {
     assert!(story.replies.contains_key(&sent));
 }
 
+#[test]
+fn a_screen_that_no_rule_knows_is_told_though_the_context_is_full() {
+    let mut story = pair();
+    story.tell("one", Told::Context { used_percent: 95 });
+    story.pane("one").dialog = true;
+    story.output("one");
+    story.pass_s(70);
+    assert!(story.told().contains("needs a person: a screen that no rule knows"));
+    story.pass_s(400);
+    assert_eq!(story.pane("one").run, 1, "nobody erases what a person is asked");
+}
+
 fn allowance(window: &str, used_percent: u8, resets_at: &str) -> Told {
     Told::Allowance { window: window.to_owned(), used_percent, resets_at: resets_at.parse().ok() }
 }

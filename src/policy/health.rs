@@ -87,7 +87,9 @@ impl Supervisor {
             self.state.agents.get(name).is_some_and(|state| matches!(state.session, Session::Running { ready: true }));
         let Some(live) = self.agents.get_mut(name) else { return };
         let boxless = live.look.as_ref().is_some_and(|look| look.input == Some(InputBox::Absent));
-        if ready && boxless && readings.is_empty() {
+        // How full the context is says nothing of what covers the box.
+        let is_unread = readings.iter().all(|reading| reading.meaning == Meaning::Context);
+        if ready && boxless && is_unread {
             live.strange.get_or_insert(turn.now.mono);
         } else {
             live.strange = None;
