@@ -50,7 +50,7 @@ pub enum Answer {
 /// Returns the programs of the operator's command and of the backends that agents of the fleet use. One whose version is
 /// known to fit is asked for it; any other is not run.
 pub fn programs(fleet: &Fleet) -> Vec<Asked> {
-    let notify = fleet.notify.iter().filter_map(|command| notifier(command.first()?, fleet));
+    let notify = fleet.notify.iter().filter_map(|command| Some(notifier(command.first()?, fleet)));
     let backends = fleet.backends.iter().filter_map(|(name, backend)| {
         let user = fleet.agents.iter().find(|agent| agent.enabled && agent.backend_name == *name)?;
         asked(name, backend.as_ref().ok()?, user.dir.clone())
@@ -79,8 +79,8 @@ fn asked(name: &str, backend: &Backend, dir: PathBuf) -> Option<Asked> {
     })
 }
 
-fn notifier(program: &str, fleet: &Fleet) -> Option<Asked> {
-    Some(Asked {
+fn notifier(program: &str, fleet: &Fleet) -> Asked {
+    Asked {
         whose: "`[notify]`".to_owned(),
         key: "notify.command".to_owned(),
         bin: program.to_owned(),
@@ -89,7 +89,7 @@ fn notifier(program: &str, fleet: &Fleet) -> Option<Asked> {
         dir: fleet.project_dir.clone(),
         proven: None,
         hint: "install it; `command` lists the program and then each of its arguments",
-    })
+    }
 }
 
 /// Returns shell text that ends as a shell does that would run `word`: 127 where there is none, 126 where it cannot be run.

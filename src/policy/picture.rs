@@ -267,35 +267,7 @@ impl Supervisor {
             }
             .to_owned(),
         });
-        if let Some(look) = live.and_then(|live| live.look.as_ref()) {
-            let free = match self.limit_of(name).filter(|_| self.is_held(name, now)) {
-                Some(limit) => format!("nothing is in the way, but account {} is held", limit.account),
-                None => "a message can be typed".to_owned(),
-            };
-            let says = look.obstacle.as_ref().map_or(free, ToString::to_string);
-            let age_s = Some(now.since(look.at).as_secs());
-            sources.push(Source { name: "typing".to_owned(), age_s, says });
-            let reading_source = |reading: &Reading, says: String| {
-                let titled = live.and_then(|live| live.titled_since(reading)).map(|since| now.since(since).as_secs());
-                let name = if titled.is_some() { "title" } else { "screen" };
-                Source { name: name.to_owned(), age_s: titled.or(age_s), says }
-            };
-            sources.extend(look.readings.iter().enumerate().map(|(place, reading)| {
-                let weight = if place == 0 { "decides" } else { "weaker" };
-                let says = format!(
-                    "{} by rule {} ({weight}): {}",
-                    reading.meaning.word(),
-                    reading.rule,
-                    shortened(&reading.text)
-                );
-                reading_source(reading, says)
-            }));
-            let overruled = look.seen.iter().filter(|reading| !look.readings.contains(reading));
-            sources.extend(overruled.map(|reading| {
-                let says = format!("{} by rule {} (overruled by its events)", reading.meaning.word(), reading.rule);
-                reading_source(reading, says)
-            }));
-        }
+        sources.extend(self.look_sources(name, now));
         sources.extend(self.heard_sources(name, now));
         if let Some(last) = &state.last_exit {
             let screen = last.screen.as_ref().map(|path| format!(", last screen in {}", path.display()));
@@ -317,6 +289,36 @@ impl Supervisor {
             let says = format!("run {} got the kickoff of phase {phase}", state.run);
             sources.push(Source { name: "kickoff".to_owned(), age_s: None, says });
         }
+        sources
+    }
+
+    /// Returns what the newest look showed.
+    fn look_sources(&self, name: &str, now: Now) -> Vec<Source> {
+        let Some(live) = self.agents.get(name) else { return Vec::new() };
+        let Some(look) = &live.look else { return Vec::new() };
+        let free = match self.limit_of(name).filter(|_| self.is_held(name, now)) {
+            Some(limit) => format!("nothing is in the way, but account {} is held", limit.account),
+            None => "a message can be typed".to_owned(),
+        };
+        let says = look.obstacle.as_ref().map_or(free, ToString::to_string);
+        let age_s = Some(now.since(look.at).as_secs());
+        let mut sources = vec![Source { name: "typing".to_owned(), age_s, says }];
+        let reading_source = |reading: &Reading, says: String| {
+            let titled = live.titled_since(reading).map(|since| now.since(since).as_secs());
+            let name = if titled.is_some() { "title" } else { "screen" };
+            Source { name: name.to_owned(), age_s: titled.or(age_s), says }
+        };
+        sources.extend(look.readings.iter().enumerate().map(|(place, reading)| {
+            let weight = if place == 0 { "decides" } else { "weaker" };
+            let says =
+                format!("{} by rule {} ({weight}): {}", reading.meaning.word(), reading.rule, shortened(&reading.text));
+            reading_source(reading, says)
+        }));
+        let overruled = look.seen.iter().filter(|reading| !look.readings.contains(reading));
+        sources.extend(overruled.map(|reading| {
+            let says = format!("{} by rule {} (overruled by its events)", reading.meaning.word(), reading.rule);
+            reading_source(reading, says)
+        }));
         sources
     }
 

@@ -8,9 +8,9 @@ use agent_orchestrator::policy::message::MessageId;
 use agent_orchestrator::policy::observation::{Blob, Commit, Exit, Observation, Pushed, SessionSeen, Spooled};
 use agent_orchestrator::policy::screen::Screen;
 
-use agent_orchestrator::policy::request::Request;
+use agent_orchestrator::policy::request::{Reply, Request};
 
-use super::{Pane, Story, brief};
+use super::{Pane, Story};
 
 impl Story {
     pub(super) fn perform(&mut self, action: Action) -> Vec<Observation> {
@@ -282,5 +282,14 @@ impl Story {
                 .collect(),
         };
         Observation::Pushed { in_loop, result: Ok(pushed) }
+    }
+}
+
+fn brief(reply: &Reply) -> String {
+    match reply {
+        Reply::Done { lines } => format!("done: {}", lines.join("; ")),
+        Reply::Failed { reason, error, .. } => format!("failed ({}): {error}", reason.exit_code()),
+        Reply::Status { .. } => "status".to_owned(),
+        Reply::Explanation { .. } => "explanation".to_owned(),
     }
 }

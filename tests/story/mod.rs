@@ -429,15 +429,6 @@ impl Story {
     }
 }
 
-fn brief(reply: &Reply) -> String {
-    match reply {
-        Reply::Done { lines } => format!("done: {}", lines.join("; ")),
-        Reply::Failed { reason, error, .. } => format!("failed ({}): {error}", reason.exit_code()),
-        Reply::Status { .. } => "status".to_owned(),
-        Reply::Explanation { .. } => "explanation".to_owned(),
-    }
-}
-
 pub fn run(name: &str, fresh: bool, text: Option<&str>) -> Request {
     Request::Run { name: name.to_owned(), fresh, text: text.map(str::to_owned) }
 }
