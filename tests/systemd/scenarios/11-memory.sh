@@ -1,7 +1,7 @@
 # An agent that eats memory is ended alone: its limit is its own, its terminal stays, and the fleet does not notice.
 . "$(dirname "$0")/lib.sh"
 if ! grep -qw memory /sys/fs/cgroup/cgroup.controllers; then
-    not_here "no memory limits without the kernel's memory controller; CI_QEMU=1 boots a kernel that has it"
+    not_here "no memory limits without the kernel's memory controller; AO_QEMU=1 boots a kernel that has it"
 fi
 cat >/scenarios/extra <<'CONFIG'
 [[agent]]
