@@ -93,6 +93,8 @@ impl Supervisor {
             let newer = than.is_none_or(|than| state.run > than);
             let waits_on = state.restart.is_some() && than.is_some();
             match &state.session {
+                // It ran when the last supervisor saw it.
+                Session::Running { .. } if self.agents.get(name).is_some_and(|live| !live.found) => return None,
                 Session::Running { .. } if newer && !waits_on && now.since(state.since) < START_PROOF => {
                     turn.due(state.since.mono + START_PROOF);
                     return None;
