@@ -1,6 +1,9 @@
 //! The README says what the program does: its generated parts, its example and its names are checked here.
 #![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "runs the program; a test may panic")]
 
+#[path = "simulation/rules.rs"]
+mod rules;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
@@ -104,6 +107,28 @@ fn the_generated_parts_are_what_the_program_says() {
     let results = root().join(RESULTS);
     let measured = if results.exists() { read(RESULTS) } else { NOT_MEASURED.to_owned() };
     expect_part("measurements", &measured);
+    expect_part("simulation", &simulation());
+}
+
+/// Returns the rules of the simulation, and which of them finds which planted mistake.
+fn simulation() -> String {
+    let rules = rules::rules();
+    let words: Vec<String> = rules.iter().cloned().collect();
+    let mut text = format!("The {} rules: {}.\n\n", rules.len(), words.join("; "));
+    let mut mistakes: Vec<_> =
+        fs::read_dir(root().join("tests/simulation/mistakes")).unwrap().map(Result::unwrap).collect();
+    mistakes.sort_by_key(fs::DirEntry::file_name);
+    writeln!(text, "| one of {} planted mistakes | is found by the rule | seed |\n| --- | --- | --- |", mistakes.len())
+        .unwrap();
+    let form = Regex::new(r"^Found by seed (\d+): (.+)\.\n").unwrap();
+    for mistake in mistakes {
+        let name = mistake.path().file_stem().unwrap().to_string_lossy().into_owned();
+        let patch = fs::read_to_string(mistake.path()).unwrap();
+        let found = form.captures(&patch).unwrap_or_else(|| panic!("`{name}` does not say which rule finds it"));
+        assert!(rules.contains(&found[2]), "`{name}` is to break `{}`, which is no rule", &found[2]);
+        writeln!(text, "| `{name}` | {} | {} |", &found[2], &found[1]).unwrap();
+    }
+    text
 }
 
 #[test]

@@ -44,6 +44,8 @@ mod program;
 mod random;
 #[path = "simulation/repo.rs"]
 mod repo;
+#[path = "simulation/rules.rs"]
+mod rules;
 #[path = "simulation/runs.rs"]
 mod runs;
 #[path = "simulation/setup.rs"]
@@ -79,7 +81,7 @@ fn rules_hold_whatever_happens() {
     let goes_on = number("SIMULATION_GOES_ON").is_some();
     let shrinks = number("SIMULATION_UNSHRUNK").is_none();
     let tally = runs::run_all(seeds.clone(), goes_on);
-    eprintln!("{tally}, seeds {} to {}", seeds.start, seeds.end - 1);
+    eprintln!("{tally}, seeds {} to {}, {} rules", seeds.start, seeds.end - 1, rules::rules().len());
     let told: Vec<String> = if goes_on {
         tally.broken.iter().map(|(seed, rule)| format!("seed {seed}: {rule}")).collect()
     } else {

@@ -172,7 +172,7 @@ impl World {
             Some(there) if there == run => SessionSeen::Running { run },
             Some(_) if pane.late_start => failed("another run is there already"),
             Some(there) => {
-                self.fail("two programs of one session", || format!("{agent}: run {run} over run {there}"));
+                self.fail("no two programs of one session", || format!("{agent}: run {run} over run {there}"));
                 return;
             }
             None if pane.corpse.is_some() => failed("the session of another run is there already"),
