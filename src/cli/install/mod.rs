@@ -1,5 +1,6 @@
 //! `install`: puts the program and its unit files where systemd finds them.
 
+mod polkit;
 pub mod systemd;
 
 use std::fs::File;
@@ -100,6 +101,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
         let folders = top.join("lib/tmpfiles.d/agent-orchestrator.conf");
         systemd::run("systemd-tmpfiles", &["--create", &folders.to_string_lossy()])?;
         systemd::run("systemctl", &["daemon-reload"])?;
+        lines.extend(polkit::hint(prefix));
         lines.push("next: write /etc/agent-orchestrator/agents.toml, then".to_owned());
         lines.push("  agent-orchestrator units && systemctl enable --now agent-orchestrator".to_owned());
     }

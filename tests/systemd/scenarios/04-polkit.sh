@@ -46,4 +46,18 @@ if at_least "$polkit" 124 && at_least "${bus:-1.16}" 1.16; then
 else
     cannot "polkit $polkit with dbus $bus does not tell units apart: agents of the same user may restart each other"
 fi
+# The module installs nothing.
+if [[ ${SCENARIO_UNITS:-} != module ]]; then
+    mkdir "$scratch/bin"
+    # installed VERSION: what an install says where polkit is of that version.
+    installed() {
+        printf '#!/bin/sh\necho pkaction version %s\n' "$1" >"$scratch/bin/pkaction"
+        chmod 755 "$scratch/bin/pkaction"
+        PATH="$scratch/bin:$PATH" agent-orchestrator install
+    }
+    promise "where polkit reads the rule, an install says nothing of it" not grep hint: /scenarios/install.log
+    promise "an older one does not, and it says what helps" \
+        grep -x 'hint: .*(this is pkaction version 124).*50-agent-orchestrator.rules.*/etc/polkit-1/rules.d' <(installed 124)
+    promise "nor does one of long ago" grep 'hint: .*(this is pkaction version 0.106)' <(installed 0.106)
+fi
 done_with
