@@ -368,6 +368,7 @@ fn what_was_asked_while_down_is_taken_once_although_the_supervisor_is_killed_in_
         0 no supervisor runs: `send assistant --queue` is kept, and done as soon as one starts
         3 error: no supervisor runs for `FOLDER/agents.toml`
         hint: `agent-orchestrator up`, without names, starts one
+        hint: `send --queue` keeps the message for the next one
         2 error: there is no agent or service `orchestrater`
         hint: did you mean `orchestrator`?
         hint: known: orchestrator, assistant, upgrader

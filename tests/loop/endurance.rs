@@ -190,7 +190,8 @@ fn deaths_are_answered_as_configured_and_agents_outlive_the_supervisor() {
     let supervisor = lab.fleet.supervisor();
     kill_and_wait(supervisor);
     kill_and_wait(pid);
-    lab.fleet.run(&["up"]).good();
+    let said = lab.fleet.run(&["up"]).bad(1);
+    assert!(said.starts_with("error: healed died (signal 9) and is started again in "), "{said}");
     lab.until_start("healed", 4);
     lab.fleet.run(&["up", "downed"]).good();
     lab.until_start("downed", 2);

@@ -56,8 +56,10 @@ fn an_origin_that_is_away_is_shown_with_since_when_and_comes_back() {
     std::fs::rename(&origin, &away).unwrap();
     let told = lab.fleet.until_event("origin-trouble", None);
     assert!(told.text.contains("origin.git` does not exist"), "{told:?}");
-    let trouble = lab.in_loop("").trouble.unwrap();
-    assert!(trouble.contains("does not exist (for ") && trouble.ends_with(" s)"), "{trouble}");
+    lab.fleet.until_status("since when", |_| {
+        let trouble = lab.in_loop("").trouble.unwrap();
+        trouble.contains("does not exist (for ") && trouble.ends_with(" s)")
+    });
     // It stays told, with the same beginning, over a restart.
     lab.fleet.kill_supervisor();
     lab.fleet.run(&["up"]).good();
