@@ -237,3 +237,25 @@ fn a_program_that_is_to_show_its_conversation_first_is_told_then_to_go_on() {
     story.pass_s(40);
     assert_eq!(story.pane("worker").taken.len(), 1, "what never shows it is told in the end");
 }
+
+#[test]
+fn a_refused_login_in_a_resumed_conversation_is_of_before_until_the_program_was_told_something() {
+    let keys = "supports_resume = true\nnew_id_flag = \"--id {id}\"\nresumed_re = '^said: '\nsubmit_key";
+    let rule = "[[backend.box.rules]]\nname = \"key\"\nregion = \"anywhere\"\nmeaning = \"login\"\nre = 'API key'\n";
+    let fleet = WORKER.replacen("submit_key", keys, 1).replace("watch = \"heal\"", "watch = \"heal\"\nresume = true");
+    let mut story = Story::new(&format!("{fleet}\n{rule}"));
+    story.pass_s(10);
+    story.pane("worker").above = "said: hello\nIncorrect API key provided".to_owned();
+    story.output("worker");
+    story.pass_s(5);
+    assert_eq!(story.state_of("worker"), "attention: Incorrect API key provided");
+    restart(&mut story, "worker");
+    story.pass_s(10);
+    story.pane("worker").above = "said: hello\nIncorrect API key provided".to_owned();
+    story.output("worker");
+    story.pass_s(5);
+    assert_eq!(story.pane("worker").taken, ["Go on where you stopped."]);
+    story.output("worker");
+    story.pass_s(5);
+    assert_eq!(story.state_of("worker"), "attention: Incorrect API key provided", "what follows is news");
+}

@@ -12,7 +12,7 @@ use super::event::EventKind;
 use super::fleet::{Backend, PromptDelivery};
 use super::input_box::{self, Likeness};
 use super::live::{Look, Obstacle};
-use super::look::{judge, unread};
+use super::look::{judge, judge_untold, unread};
 use super::message::{Message, MessageId, Outcome, Progress, Purpose};
 use super::now::{Moment, Mono, Now};
 use super::screen::{InputBox, Screen};
@@ -77,14 +77,20 @@ impl Supervisor {
     /// Takes in an answer to `Look`.
     pub(super) fn looked(&mut self, name: &str, screen: &Result<Screen, String>, turn: &mut Turn) {
         let backend = self.backend_of(name).cloned();
-        let typed = self.state.agents.get(name).and_then(|state| state.queue.first());
-        let typed = typed.filter(|message| matches!(message.progress, Progress::Typed { .. }));
+        let state = self.state.agents.get(name);
+        let first = state.and_then(|state| state.queue.first());
+        let typed = first.filter(|message| matches!(message.progress, Progress::Typed { .. }));
+        let waits = |message: &Message| {
+            matches!((&message.purpose, &message.progress), (Purpose::Kickoff { .. }, Progress::Queued))
+        };
+        let is_untold = first.is_some_and(waits) && state.is_some_and(|state| state.resumed);
         let Some(live) = self.agents.get_mut(name) else { return };
         live.looking = false;
         let at = turn.now.moment();
         let mut look = match (screen, &backend) {
             (Err(why), _) => Look { obstacle: Some(Obstacle::Unreadable(why.clone())), ..unread(at) },
             (Ok(_), None) => unread(at),
+            (Ok(screen), Some(backend)) if is_untold => judge_untold(screen, backend, at),
             (Ok(screen), Some(backend)) => judge(screen, backend, at),
         };
         if let (Ok(screen), Some(InputBox::Absent), Some(message)) = (screen, &look.input, typed)
