@@ -79,7 +79,7 @@ pub fn read(reader: &Reader<'_>, preset: Option<&Arc<Rules>>, text: &str) -> Rea
 fn note_blind_box(reader: &Reader<'_>) {
     let Some(found) = reader.filled("input_re") else { return };
     let groups = regex::Regex::new(&found.value).map_or(1, |re| re.captures_len() - 1);
-    if groups == 0 && (found.value.ends_with('$') || found.value.contains(".*") || found.value.contains(".+")) {
+    if groups == 0 && (found.value.contains(".*") || found.value.contains(".+")) {
         let message =
             "`input_re` has no group `text` and matches the whole row: the box looks empty, whatever is typed";
         let mistake = Mistake::new(Severity::Warning, &found.path, message).at(found.span);

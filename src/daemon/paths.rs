@@ -84,8 +84,8 @@ impl Paths {
         let state = logs.join("state");
         let of_environment = runtime(&config);
         // A copied project brings the record of its original, whose config has another path.
-        let is_ours = |noted: &PathBuf| noted.file_name() == of_environment.file_name() && noted.is_dir();
-        let noted = std::fs::read_link(state.join(RUNTIME_NOTE)).ok().filter(is_ours);
+        let is_ours = |noted: &PathBuf| noted.file_name() == of_environment.file_name();
+        let noted = if logs.as_os_str().is_empty() { None } else { noted_runtime(&state)?.filter(is_ours) };
         let runtime = noted.unwrap_or(of_environment);
         Ok(Self { config, runtime, state, logs, manager: Manager::AdHoc })
     }
@@ -309,6 +309,30 @@ fn runtime(config: &Path) -> PathBuf {
         Some(folder) => PathBuf::from(folder).join("agent-orchestrator").join(hash),
         None => std::env::temp_dir().join(format!("agent-orchestrator-{}", nix::unistd::getuid())).join(hash),
     }
+}
+
+/// Returns the runtime folder that the state names; `None` where it names none, or one that is gone, as after a boot.
+///
+/// # Errors
+/// When that cannot be known: an own folder beside it would be a second fleet.
+fn noted_runtime(state: &Path) -> anyhow::Result<Option<PathBuf>> {
+    let note = state.join(RUNTIME_NOTE);
+    let noted = match std::fs::read_link(&note) {
+        Ok(noted) => noted,
+        Err(error) if is_absence(&error) => return Ok(None),
+        Err(error) => return Err(error).with_context(|| format!("cannot read `{}`", note.display())),
+    };
+    match std::fs::metadata(&noted) {
+        Ok(found) => Ok(found.is_dir().then_some(noted)),
+        Err(error) if is_absence(&error) => Ok(None),
+        Err(error) => Err(error).with_context(|| {
+            format!("cannot reach the fleet's runtime folder `{}`, which `{}` names", noted.display(), note.display())
+        }),
+    }
+}
+
+fn is_absence(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::InvalidInput)
 }
 
 /// Says whether a file or folder and all folders above it are root's and nobody else may write there: Gemini reads no

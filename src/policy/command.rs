@@ -183,7 +183,8 @@ impl Supervisor {
         if let Err(reply) = self.may_start(name).and_then(|()| self.may_override(overrides)) {
             return Some(reply);
         }
-        if let Some(reply) = self.cannot_start_anew(name) {
+        // With another model or program it may well start.
+        if let Some(reply) = self.cannot_start_anew(name).filter(|_| !overrides.contains_key(name)) {
             return Some(reply);
         }
         let (Some(state), Some(live)) = (self.state.agents.get_mut(name), self.agents.get_mut(name)) else {

@@ -175,8 +175,10 @@ impl Agent {
             Goal::Find => !row.dead,
             Goal::Again { told, .. } => told && !row.dead,
         };
+        // Looked for, or lost and told as such: what it did until now is news.
+        let is_anew = matches!(goal, Goal::Find | Goal::Again { told: true, .. });
         if tell {
-            if let Some(at) = row.wrote.filter(|_| goal == Goal::Find) {
+            if let Some(at) = row.wrote.filter(|_| is_anew) {
                 context.told.push(Observation::Wrote { agent: self.name().to_owned(), at });
             }
             self.tell(SessionSeen::Running { run: there }, context);
@@ -188,7 +190,7 @@ impl Agent {
         let end = if row.dead { None } else { pidfd_of(row) };
         let end = end.and_then(|end| Watched::new(&context.reactor, &mut self.numbers, end).ok());
         if end.is_some() {
-            let asked = if goal == Goal::Find { client.tell(CLIENTS, Ask::Clients, context.now) } else { Ok(()) };
+            let asked = if is_anew { client.tell(CLIENTS, Ask::Clients, context.now) } else { Ok(()) };
             self.life = Life::Running(client, Pane { id: row.pane, run: there, end });
             if let Err(error) = asked {
                 self.client_failed(format!("{error:#}"), context);
