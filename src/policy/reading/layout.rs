@@ -99,7 +99,7 @@ impl Layout {
 /// Joins wrapped rows to lines; what is typed into the box is left out.
 fn lines(rows: &[String], place: Option<&Place>) -> Vec<Line> {
     let width = place.and_then(|place| place.width);
-    let screen_width = width.unwrap_or_else(|| rows.iter().map(|row| row_columns(row)).max().unwrap_or(0));
+    let screen_width = width.unwrap_or_else(|| wrap_width(rows));
     let mut lines: Vec<Line> = Vec::new();
     let mut paragraph = 0;
     let mut open: Option<Part> = None;
@@ -125,6 +125,14 @@ fn lines(rows: &[String], place: Option<&Place>) -> Vec<Line> {
         open = Some(part);
     }
     lines
+}
+
+/// Returns where rows are wrapped, as they show it: a rule reaches that edge, or two rows do. One that is longer than all
+/// others may just be long.
+fn wrap_width(rows: &[String]) -> usize {
+    let widest = rows.iter().map(|row| row_columns(row)).max().unwrap_or(0);
+    let mut full = rows.iter().filter(|row| row_columns(row) + RIGHT_MARGIN > widest);
+    if full.clone().any(|row| is_rule(row)) || full.nth(1).is_some() { widest } else { usize::MAX }
 }
 
 fn join(line: &mut String, text: &str) {
@@ -165,8 +173,19 @@ impl<'a> Part<'a> {
     fn continues(&self, above: Part, screen_width: usize) -> bool {
         let word = self.text.split(' ').next().unwrap_or_default();
         let needed = row_columns(above.whole) + 1 + row_columns(word) + RIGHT_MARGIN;
-        screen_width >= WIDTH_MIN && self.border == above.border && needed > screen_width && !begins_entry(self.text)
+        // What follows a prompt that a program wraps is indented; else it is an answer.
+        let is_answer = is_prompt(above.whole) && !self.whole.starts_with(char::is_whitespace);
+        screen_width >= WIDTH_MIN
+            && self.border == above.border
+            && needed > screen_width
+            && !is_answer
+            && !begins_entry(self.text)
     }
+}
+
+/// Tells whether this row begins with what was typed as a prompt.
+fn is_prompt(row: &str) -> bool {
+    row.trim_start().starts_with(['❯', '›']) || row.starts_with("> ")
 }
 
 /// Tells whether the text begins with a mark that programs put before an entry.
@@ -202,11 +221,10 @@ fn mark_prose(lines: &mut [Line]) {
         let begins_paragraph = paragraph != Some(line.paragraph);
         paragraph = Some(line.paragraph);
         let bullet = line.text.trim_start().strip_prefix(['●', '⏺', '•', '◦', '✦']);
-        let is_prompt = line.text.trim_start().starts_with(['❯', '›']) || line.text.starts_with("> ");
         if let Some(said) = bullet {
             is_prose = !is_of_program(said.trim_start());
             below_bullet = is_prose;
-        } else if is_prompt {
+        } else if is_prompt(&line.text) {
             is_prose = true;
             below_bullet = false;
         } else if line.text.trim_start().starts_with('⎿') {

@@ -102,6 +102,16 @@ fn a_row_goes_on_where_its_next_word_would_not_have_fitted() {
 }
 
 #[test]
+fn the_longest_row_of_a_screen_is_not_its_edge_for_that_and_an_answer_is_no_part_of_its_prompt() {
+    let long = "please go on where you stopped. ".repeat(4);
+    let seen = |rows: &[&str]| found(rows, "last 2", "^quota exceeded").is_some();
+    assert!(seen(&[&long, "quota exceeded", "> "]));
+    assert!(!seen(&[&long, &long, "quota exceeded", "> "]), "two rows that end together are wrapped there");
+    let prompt = format!("> {long}");
+    assert!(seen(&[&prompt, "quota exceeded", &prompt, "quota exceeded", "> "]));
+}
+
+#[test]
 fn the_last_words_are_no_ornament_and_not_what_closes_a_turn() {
     let last = |rows: &[&str]| last_line(&screen(rows), &one_rule("end", "x"));
     assert_eq!(last(&["said this", "", "done in 3 s", "", "> "]).as_deref(), Some("said this"));
