@@ -77,6 +77,28 @@ fn a_server_that_hangs_for_long_goes_on_with_its_agent() {
 }
 
 #[test]
+fn a_server_whose_socket_is_gone_is_unknown_until_it_is_there_again() {
+    let mut driver = Driver::new();
+    driver.start("lost", 1, ECHO);
+    assert_eq!(driver.session("lost"), running(1));
+    let server = driver.server("lost");
+    std::fs::remove_dir_all(&driver.paths.runtime).unwrap();
+    driver.paths.make(["lost"].iter()).unwrap();
+    driver.restart_supervisor();
+    driver.sessions.find("lost");
+    let SessionSeen::Unknown { why } = driver.session("lost") else { panic!("it is not known to be absent") };
+    assert!(why.contains(&format!("`kill -USR1 {server}`")), "{why}");
+    signal(server, Signal::SIGUSR1);
+    assert_eq!(driver.session("lost"), running(1), "it is found again by itself");
+    std::fs::remove_dir_all(&driver.paths.runtime).unwrap();
+    driver.paths.make(["lost"].iter()).unwrap();
+    driver.restart_supervisor();
+    driver.sessions.stop("lost");
+    assert_eq!(driver.session("lost"), SessionSeen::Absent, "it can be ended all the same");
+    driver.until_gone(server);
+}
+
+#[test]
 fn a_socket_that_accepts_and_says_nothing_is_unknown() {
     let mut driver = Driver::new();
     let _mute = UnixListener::bind(driver.paths.tmux_socket("mute")).unwrap();

@@ -110,6 +110,9 @@ pub struct Roots<'a> {
     pub sessions: &'a mut BTreeSet<i32>,
 }
 
+/// The name that tmux gives to a server's process.
+const SERVER_NAME: &str = "tmux: server";
+
 /// All processes at one moment, and whose mark they bear.
 #[derive(Debug)]
 pub struct Table {
@@ -128,6 +131,16 @@ impl Table {
         let marks = processes.iter().filter_map(|Process { pid, .. }| Some((*pid, mark(*pid)?))).collect();
         Ok(Self { processes, marks })
     }
+}
+
+/// Returns a living tmux server that runs what bears the mark of `socket`, and where its own socket is: the folder that the
+/// last three parts of the path stand in may be another one by now.
+pub fn server_of(table: &Table, socket: &Path) -> Option<(i32, PathBuf)> {
+    let is_same = |mark: &Path| mark.iter().rev().take(3).eq(socket.iter().rev().take(3));
+    table.processes.iter().filter(|process| !process.ended).find_map(|process| {
+        let mark = table.marks.get(&process.pid).filter(|mark| is_same(mark))?;
+        (name(process.parent) == SERVER_NAME).then(|| (process.parent, mark.clone()))
+    })
 }
 
 /// Returns all living members: the server's children, what bears the mark, all descendants of these, and the sessions that

@@ -18,7 +18,7 @@ use super::query::Query;
 use super::stopping::{Stopping, Whose};
 use crate::daemon::paths::Manager;
 use crate::daemon::unit::{self, Question};
-use crate::daemon::{child, open_files};
+use crate::daemon::{child, open_files, tree};
 use crate::policy::observation::{Exit, SessionSeen};
 use crate::protocol::launch::Launch;
 
@@ -129,8 +129,25 @@ impl Agent {
             (Goal::Find | Goal::Again { .. }, Some(pane)) => {
                 self.has_died(Ended { run: pane.run, exit: Exit::Unknown, screen: None }, context);
             }
-            (Goal::Find | Goal::Again { .. }, None) => self.tell(SessionSeen::Absent, context),
+            (Goal::Find | Goal::Again { .. }, None) => match self.out_of_reach(context) {
+                Some(why) => self.failed(goal, None, why, context),
+                None => self.tell(SessionSeen::Absent, context),
+            },
         }
+    }
+
+    /// Says what is there though its socket is not: a missing file is no proof of an end.
+    fn out_of_reach(&self, context: &mut Context) -> Option<String> {
+        let table = match context.table() {
+            Ok(table) => table,
+            Err(error) => return Some(format!("cannot read the process table: {error}")),
+        };
+        let (pid, socket) = tree::server_of(&table, &self.socket)?;
+        let socket = socket.display();
+        Some(format!(
+            "its tmux server (process {pid}) lives and its socket `{socket}` is gone: `kill -USR1 {pid}` makes it anew \
+             where its folder is there"
+        ))
     }
 
     /// The session cannot be asked: says so, and tries again later.
@@ -305,7 +322,12 @@ impl Agent {
 
     pub(super) fn begin_stop(&mut self, context: &mut Context) {
         let ending = match context.paths.manager {
-            Manager::AdHoc => Ok(Ending::Processes(Stopping::new(self.server, context, &mut self.numbers))),
+            Manager::AdHoc => {
+                // Where its socket is gone nobody has seen it.
+                let mut hidden = || tree::server_of(&*context.table().ok()?, &self.socket);
+                let server = self.server.or_else(|| tree::Process::read(hidden()?.0));
+                Ok(Ending::Processes(Stopping::new(server, context, &mut self.numbers)))
+            }
             Manager::Systemd => Query::new(Question::Stop, &self.name, context, &mut self.numbers).map(Ending::Unit),
         };
         match ending {
