@@ -338,7 +338,7 @@ fn a_new_fleet_passes_its_own_check() {
     let parsed = config::parse(&files[0].1, &at);
     assert_eq!(parsed.mistakes, []);
     // The clones are made by the operator.
-    let files = config::files_needed(&parsed).iter().filter(|needed| !needed.file_use.is_folder().0);
+    let files = config::files_needed(&parsed).iter().filter(|needed| !needed.file_use.is_folder());
     for needed in files {
         let written = needed.candidates.iter().filter_map(|path| path.strip_prefix("/new").ok()?.to_str());
         assert!(written.into_iter().any(|path| paths.contains(&path)), "{needed:?}");

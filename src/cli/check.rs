@@ -134,13 +134,12 @@ fn reads_hooks(config: &Path, fleet: &Fleet, backend: &Backend) -> bool {
 fn wrong_with(needed: &Needed, parsed: &Parsed, source: &str) -> Option<Mistake> {
     let there = |path: &&PathBuf| !matches!(path.symlink_metadata(), Err(error) if error.kind() == ErrorKind::NotFound);
     let Some(path) = needed.candidates.iter().find(there) else { return Some(config::missing(needed, source)) };
-    let (is_folder, is_repository) = needed.file_use.is_folder();
-    if is_folder && !path.is_dir() {
-        return Some(config::unreadable(needed, source, path, "it is no folder"));
-    }
-    if is_folder {
+    if needed.file_use.is_folder() {
+        if !path.is_dir() {
+            return Some(config::unreadable(needed, source, path, "it is no folder"));
+        }
         let is_in_one = path.ancestors().any(|folder| folder.join(".git").exists());
-        return (is_repository && !is_in_one).then(|| config::no_repository(needed, source, path));
+        return (needed.file_use.is_repository() && !is_in_one).then(|| config::no_repository(needed, source, path));
     }
     match read(path) {
         Ok(content) => config::check_content(needed, &content, parsed.fleet.as_ref()?, source),

@@ -30,13 +30,14 @@ pub enum FileUse {
 }
 
 impl FileUse {
-    /// Says whether it is a folder, and whether that lies in a git repository.
-    pub fn is_folder(self) -> (bool, bool) {
-        match self {
-            Self::Folder => (true, false),
-            Self::Clone | Self::Repository => (true, true),
-            Self::Prompt | Self::Role | Self::Template | Self::WakePrompt | Self::Plan => (false, false),
-        }
+    /// Says whether it is a folder.
+    pub fn is_folder(self) -> bool {
+        matches!(self, Self::Folder) || self.is_repository()
+    }
+
+    /// Says whether it is a folder that lies in a git repository.
+    pub fn is_repository(self) -> bool {
+        matches!(self, Self::Clone | Self::Repository)
     }
 
     /// Returns the word for people.
@@ -93,7 +94,7 @@ pub fn missing(needed: &Needed, text: &str) -> Mistake {
         [one] => (format!("{word} {one} is missing"), folder_hint(needed, false)),
         several => (format!("{word} is missing"), Some(format!("looked for {}", several.join(", ")))),
     };
-    let severity = if needed.file_use.is_folder().0 { Severity::Warning } else { Severity::Error };
+    let severity = if needed.file_use.is_folder() { Severity::Warning } else { Severity::Error };
     Mistake::new(severity, &needed.key, message).at(needed.span.clone()).hint(hint).located(text)
 }
 

@@ -39,6 +39,9 @@ const LISTENING_MAX: Duration = Duration::from_secs(20);
 /// A supervisor that somebody else began longer ago does not listen where it should.
 const JOIN_MAX: Duration = Duration::from_secs(5);
 
+/// A supervisor that was killed has ended after this time.
+const ENDING_MAX: Duration = Duration::from_secs(1);
+
 /// The longest between two attempts to reach a supervisor that is about to listen.
 const JOIN_AGAIN: Duration = Duration::from_millis(100);
 
@@ -235,11 +238,31 @@ pub fn detached_from(program: &Path, config: &Path) -> anyhow::Result<()> {
     result
 }
 
-/// As [`detached`]; where somebody else has just started the supervisor, returns when that one listens.
+/// As [`detached`]; where somebody else has just started the supervisor, returns when that one listens. One that was just
+/// killed holds its lock until the kernel is done with it: that is waited for.
 ///
 /// # Errors
 /// As [`detached`].
 pub fn joined_or_detached(config: &Path) -> anyhow::Result<()> {
+    let before = open_fleet(config).ok().and_then(|(_, paths)| supervisor_pid(&paths));
+    let result = joined(config);
+    if result.is_err() && before.is_some_and(has_ended) { joined(config) } else { result }
+}
+
+/// Waits for the end of a process, for [`ENDING_MAX`] at most, and says whether it has come.
+fn has_ended(pid: u32) -> bool {
+    let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
+    let Some(pid) = pid else { return true };
+    match rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()) {
+        Ok(process) => {
+            let bound = PollTimeout::try_from(ENDING_MAX).unwrap_or(PollTimeout::ZERO);
+            poll(&mut [PollFd::new(process.as_fd(), PollFlags::POLLIN)], bound) == Ok(1)
+        }
+        Err(error) => error == rustix::io::Errno::SRCH,
+    }
+}
+
+fn joined(config: &Path) -> anyhow::Result<()> {
     let Err(error) = detached(config) else { return Ok(()) };
     let Ok((_, paths)) = open_fleet(config) else { return Err(error) };
     if await_other(&paths).unwrap_or(false) {

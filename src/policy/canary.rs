@@ -216,10 +216,10 @@ impl Supervisor {
         }
     }
 
-    /// Says whether this supervisor has heard all that the canary told since it was asked: of a refusal that leaves nothing
-    /// on the screen nobody else knows, and it is asked anew. A program that has told of its turns and tells nothing of this
-    /// one counts as mute from then on.
-    pub(super) fn has_listened_to_canary(&mut self, at: usize, name: &str) -> bool {
+    /// Returns whether this supervisor has heard all that the canary told since it was asked: of a refusal that leaves nothing
+    /// on the screen nobody else knows, and it is asked anew. Takes a program that has told of its turns and tells nothing
+    /// of this one for mute from then on.
+    pub(super) fn listen_to_canary(&mut self, at: usize, name: &str) -> bool {
         let tells = self.backend_of(name).is_some_and(|backend| backend.events.is_some());
         let Hold::Probing { since, .. } = self.state.limits[at].hold else { return false };
         let (Some(state), Some(live)) = (self.state.agents.get_mut(name), self.agents.get_mut(name)) else {

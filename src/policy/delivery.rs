@@ -12,7 +12,7 @@ use super::event::EventKind;
 use super::fleet::{Backend, PromptDelivery};
 use super::input_box::{self, Likeness};
 use super::live::{Look, Obstacle};
-use super::look::{judge, judge_untold, unread};
+use super::look::{judge, unread};
 use super::message::{Message, MessageId, Outcome, Progress, Purpose};
 use super::now::{Moment, Mono, Now};
 use super::screen::{InputBox, Screen};
@@ -90,8 +90,7 @@ impl Supervisor {
         let mut look = match (screen, &backend) {
             (Err(why), _) => Look { obstacle: Some(Obstacle::Unreadable(why.clone())), ..unread(at) },
             (Ok(_), None) => unread(at),
-            (Ok(screen), Some(backend)) if is_untold => judge_untold(screen, backend, at),
-            (Ok(screen), Some(backend)) => judge(screen, backend, at),
+            (Ok(screen), Some(backend)) => judge(screen, backend, is_untold, at),
         };
         if let (Ok(screen), Some(InputBox::Absent), Some(message)) = (screen, &look.input, typed)
             && let typed = typed_text(message, name, &self.places.texts)

@@ -373,7 +373,7 @@ impl Supervisor {
         };
         let answered = self.state.limits.iter().position(answered);
         if let Some(at) = answered.filter(|_| !self.shows_refusal(name)) {
-            if self.has_listened_to_canary(at, name) {
+            if self.listen_to_canary(at, name) {
                 return self.lift(at, name, turn);
             }
             self.state.limits[at].hold = Hold::Flat { until: turn.now.moment() };

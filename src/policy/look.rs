@@ -28,30 +28,17 @@ pub(super) fn unread(at: Moment) -> Look {
 }
 
 /// Judges a screen: whether the program is ready, and what keeps a message from being typed.
-pub(super) fn judge(screen: &Screen, backend: &Backend, at: Moment) -> Look {
-    look_at(screen, backend, at, |_| true)
-}
-
-/// As [`judge`], for a program that has resumed a conversation and was not told anything yet: with its box below, a refused
-/// login is one of before, which the restart was to mend.
-pub(super) fn judge_untold(screen: &Screen, backend: &Backend, at: Moment) -> Look {
-    let whole = judge(screen, backend, at);
-    match whole.input {
-        None | Some(InputBox::Absent) => whole,
-        Some(InputBox::Empty | InputBox::Holds(_)) => {
-            look_at(screen, backend, at, |reading| reading.meaning != Meaning::Login)
-        }
-    }
-}
-
-fn look_at(screen: &Screen, backend: &Backend, at: Moment, counts: impl Fn(&Reading) -> bool) -> Look {
+///
+/// Of a program that is `untold`, which has resumed a conversation and was told nothing yet, a refused login above its box
+/// is one of before, which the restart was to mend.
+pub(super) fn judge(screen: &Screen, backend: &Backend, untold: bool, at: Moment) -> Look {
     let rules = &*backend.screen;
     let input = rules.input_re.as_ref().map(|re| input_box::read(screen, re, rules.placeholder_re.as_ref()));
+    let has_box = input.as_ref().is_some_and(|input| *input != InputBox::Absent);
     let mut readings = reading::read_all(screen, rules);
-    readings.retain(counts);
+    readings.retain(|reading| !(untold && has_box && reading.meaning == Meaning::Login));
     let said = reading::last_line(screen, rules);
     let waiting = said.as_deref().and_then(waiting_until);
-    let has_box = input.as_ref().is_some_and(|input| *input != InputBox::Absent);
     let shows_row = |re: &Pattern| screen.text_rows().iter().any(|row| re.regex().is_match(row));
     let is_starting = readings.first().is_some_and(|reading| reading.meaning == Meaning::Starting);
     let ready = !is_starting && rules.ready_re.as_ref().map_or(has_box, shows_row);

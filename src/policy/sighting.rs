@@ -28,7 +28,7 @@ pub struct Sighting {
 
 /// Judges a screen as that of a program that runs at `now`.
 pub fn see(screen: &Screen, backend: &Backend, now: Now) -> Sighting {
-    let look = look::judge(screen, backend, now.moment());
+    let look = look::judge(screen, backend, false, now.moment());
     let limits = look.readings.iter().filter(|reading| reading.meaning.is_limit());
     // A menu hides when the limit ends, and the banner above it tells.
     let banner = limits.clone().find(|reading| reading.meaning == Meaning::Limited).or(limits.clone().next());

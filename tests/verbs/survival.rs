@@ -1,6 +1,7 @@
 //! The supervisor ends, is killed, comes back, and finds what is there.
 
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 use super::fleet::{TestFleet, kill_and_wait, lives, until};
 use super::{ALL_KINDS, ONE, config, up};
@@ -53,6 +54,19 @@ fn who_has_another_runtime_folder_or_none_finds_the_fleet_all_the_same() {
     elsewhere(&["up"]).good();
     assert!(fleet.run(&["status"]).good().starts_with("supervisor: pid "), "the new place is known");
     fleet.run(&["down"]).good();
+}
+
+#[test]
+fn an_up_right_after_a_kill_waits_for_its_end() {
+    let fleet = up(ONE);
+    for _ in 0..10 {
+        kill(Pid::from_raw(fleet.supervisor()), Signal::SIGKILL).unwrap();
+        let both = [fleet.begin(&["up"]), fleet.begin(&["up"])];
+        for verb in both {
+            verb.end().good();
+        }
+    }
+    assert_eq!(fleet.count_events("started", Some("one")), 1);
 }
 
 #[test]
