@@ -4,7 +4,7 @@ mod story;
 
 use agent_orchestrator::policy::agent_event::{AgentEvent, Refusal, Source, Told};
 use agent_orchestrator::policy::event::EventKind;
-use agent_orchestrator::policy::limit::Hold;
+use agent_orchestrator::policy::hold::Hold;
 use agent_orchestrator::policy::observation::{Exit, Observation};
 use story::Story;
 use story::telling::{BUSY, LONG, PAIR, idle, pair, refused, shows, tell_by, with_interface};

@@ -81,12 +81,31 @@ fn a_probe_that_a_person_asks_for_and_that_is_refused_leaves_the_account_held() 
     story.ask(Request::Probe { name: "two".to_owned() });
     let again = story.ask(Request::Probe { name: "one".to_owned() });
     let says = "account box is being probed: two is asked to go on";
-    assert!(matches!(&story.replies[&again], Reply::Done { lines } if lines == &[says]));
+    assert!(matches!(&story.replies[&again], Reply::Failed { error, .. } if error == says));
     story.pass_s(2);
     is_refused(&mut story, "two");
     story.pass_s(300);
     assert_eq!(story.saved.limits.len(), 1);
     assert!(story.panes.values().all(|pane| pane.run == 1));
+}
+
+#[test]
+fn a_persons_probe_in_vain_leaves_the_time_that_the_banner_names() {
+    let mut story = three();
+    is_refused(&mut story, "one");
+    story.ask(Request::Probe { name: "two".to_owned() });
+    story.pass_s(2);
+    story.pane("two").input = "a person's words".to_owned();
+    story.output("two");
+    story.pass_s(600);
+    let asked = |story: &mut Story| ["one", "third"].map(|name| story.pane(name).taken.len());
+    assert_eq!(asked(&mut story), [0, 0], "nobody else is asked early");
+    story.ask(Request::Probe { name: "third".to_owned() });
+    story.pane("third").hangs = true;
+    story.pass_s(3600);
+    assert_eq!(asked(&mut story), [0, 0], "nor after one that shows nothing");
+    story.pass_s(3600);
+    assert!(asked(&mut story)[0] > 0, "at the named time it goes on");
 }
 
 #[test]

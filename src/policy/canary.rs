@@ -6,7 +6,8 @@ use super::action::Action;
 use super::agent_event::Told;
 use super::answer::failed;
 use super::event::{Event, EventKind};
-use super::limit::{ANSWER_PROOF, Hold, Limit, PROBE_TEXT, WARN_PROBES};
+use super::hold::Hold;
+use super::limit::{ANSWER_PROOF, Limit, PROBE_TEXT, WARN_PROBES};
 use super::message::{Message, Purpose};
 use super::now::{Moment, Now};
 use super::request::{Reason, Reply};
@@ -33,7 +34,7 @@ impl Supervisor {
 
     fn decide_limit(&mut self, at: usize, turn: &mut Turn) {
         let limit = &self.state.limits[at];
-        if let Hold::Probing { canary, since } = &limit.hold {
+        if let Hold::Probing { canary, since, .. } = &limit.hold {
             let (canary, since) = (canary.clone(), *since);
             return self.decide_probing(at, &canary, since, turn);
         }
@@ -95,9 +96,8 @@ impl Supervisor {
         };
         let account = self.state.limits[at].account.clone();
         if let Hold::Probing { canary, .. } = &self.state.limits[at].hold {
-            return Reply::Done {
-                lines: vec![format!("account {account} is being probed: {canary} is asked to go on")],
-            };
+            let text = format!("account {account} is being probed: {canary} is asked to go on");
+            return if canary == name { Reply::Done { lines: vec![text] } } else { failed(Reason::Failed, text, None) };
         }
         let limit = &mut self.state.limits[at];
         let asked_before = limit.asked_busy.remove(name);
@@ -150,7 +150,9 @@ impl Supervisor {
             limit.asked_busy.insert(canary.to_owned());
         }
         limit.probe_lost = false;
-        limit.hold = Hold::Probing { canary: canary.to_owned(), since: turn.now.moment() };
+        let is_early = limit.due(turn.now).is_some_and(|due| due.mono > turn.now.mono);
+        let before = is_early.then(|| Box::new(limit.hold.clone()));
+        limit.hold = Hold::Probing { canary: canary.to_owned(), since: turn.now.moment(), before };
         let number = limit.probes.saturating_add(1);
         let text = format!("account {}: probe {number} asks {canary} to go on", limit.account);
         let event = self.about_limit(canary, (EventKind::LimitProbe, &text), &self.state.limits[at], turn.now);
@@ -186,7 +188,7 @@ impl Supervisor {
         }
         let limit = &mut self.state.limits[at];
         let wait = if usable { flat } else { Duration::ZERO };
-        limit.hold = Hold::Flat { until: turn.now.moment() + wait };
+        limit.hold = limit.hold.after_probe(turn.now.moment() + wait, turn.now);
         if usable {
             limit.probes = limit.probes.saturating_add(1);
             limit.passed_over.clear();
@@ -194,7 +196,9 @@ impl Supervisor {
         } else {
             limit.passed_over.insert(canary.to_owned());
         }
-        turn.due(turn.now.mono + wait);
+        if let Some(due) = self.state.limits[at].due(turn.now) {
+            turn.due(due.mono);
+        }
     }
 
     /// Tells that the newest probe was in vain, once loudly.

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::action::Action;
 use super::event::EventKind;
 use super::fleet::Watchdog;
+use super::hold::Hold;
 use super::message::{Message, Progress, Purpose};
 use super::now::{Moment, Now};
 use super::reading::{Meaning, Reading};
@@ -29,7 +30,7 @@ pub const PROBE_TEXT: &str =
 pub const RESUME_TEXT: &str =
     "supervisor: you can work again. Pull, read your status and review files again, and go on where you stopped.";
 /// A named date is probed so often all the same: capacity has come back hours early.
-const DATE_PROBE: Duration = Duration::from_secs(3600);
+pub(super) const DATE_PROBE: Duration = Duration::from_secs(3600);
 /// The agents of an open account follow each other after this time.
 const STAGGER: Duration = Duration::from_secs(5);
 /// Work is proven when every look for so long has shown it: a refused turn shows work for a moment, too.
@@ -93,42 +94,11 @@ pub struct Limit {
     pub probe_lost: bool,
 }
 
-/// How a hold goes on.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "hold", rename_all = "snake_case")]
-pub enum Hold {
-    /// Probed at a time that the banner names.
-    Named {
-        /// By the wall clock.
-        until: DateTime<Utc>,
-    },
-    /// Probed after a time of our own.
-    Flat {
-        /// By the monotonic clock.
-        until: Moment,
-    },
-    /// One agent was asked to go on.
-    Probing {
-        /// Which.
-        canary: String,
-        /// Since when.
-        since: Moment,
-    },
-}
-
 impl Limit {
     /// Translates the record into another boot: every agent was ended by it, so that its screens prove nothing.
     pub(super) fn reboot(&mut self, now: Now) {
         self.since = self.since.rebased(now);
-        self.hold = match &self.hold {
-            Hold::Named { until } => Hold::Named { until: *until },
-            // The wall clock may have been set back in between.
-            Hold::Flat { until } => {
-                let left = (until.wall - now.wall).to_std().unwrap_or_default().min(DATE_PROBE);
-                Hold::Flat { until: now.moment() + left }
-            }
-            Hold::Probing { .. } => Hold::Flat { until: now.moment() },
-        };
+        self.hold = self.hold.rebooted(now);
         self.shown.clear();
         self.banners.clear();
         self.rested.clear();
@@ -144,14 +114,7 @@ impl Limit {
 
     /// Returns when the next probe is due, on this turn's clocks; `None` while one runs.
     pub fn due(&self, now: Now) -> Option<Moment> {
-        match &self.hold {
-            Hold::Named { until } => {
-                let left = (*until - now.wall).to_std().unwrap_or_default();
-                Some(Moment { mono: now.mono + left, wall: *until })
-            }
-            Hold::Flat { until } => Some(*until),
-            Hold::Probing { .. } => None,
-        }
+        self.hold.due(now)
     }
 }
 
@@ -253,7 +216,7 @@ impl Supervisor {
         let limit = &self.state.limits[at];
         let fresh = limit.newest != line && limit.banners.get(name).is_none_or(|shown| shown != line);
         let asked = match &limit.hold {
-            Hold::Probing { canary, since } if canary == name => Some(turn.now.since(*since)),
+            Hold::Probing { canary, since, .. } if canary == name => Some(turn.now.since(*since)),
             Hold::Probing { .. } | Hold::Named { .. } | Hold::Flat { .. } => None,
         };
         let probing = matches!(limit.hold, Hold::Probing { .. });
@@ -368,7 +331,7 @@ impl Supervisor {
         // Whose words the screen belies may have been refused without a trace.
         let overruled = self.agents.get(name).is_some_and(|live| live.heard.overruled);
         let answered = |limit: &Limit| {
-            matches!(&limit.hold, Hold::Probing { canary, since }
+            matches!(&limit.hold, Hold::Probing { canary, since, .. }
                 if canary == name && told && !overruled && !limit.probe_lost && turn.now.since(*since) >= ANSWER_PROOF)
         };
         let answered = self.state.limits.iter().position(answered);

@@ -20,6 +20,7 @@ mod events;
 pub mod fleet;
 pub mod handoff;
 mod health;
+pub mod hold;
 pub mod input_box;
 pub mod kept;
 pub mod known_screen;

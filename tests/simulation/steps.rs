@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use agent_orchestrator::policy::event::EventKind;
+use agent_orchestrator::policy::hold::Hold;
 use agent_orchestrator::policy::kept::Receipt;
-use agent_orchestrator::policy::limit::{Hold, Limit};
+use agent_orchestrator::policy::limit::Limit;
 use agent_orchestrator::policy::message::{Message, Progress};
 use agent_orchestrator::policy::state::{AgentState, Over, Session, State};
 
