@@ -5,7 +5,7 @@ mod story;
 use agent_orchestrator::policy::observation::{Exit, Observation};
 use agent_orchestrator::policy::request::{Reason, Reply};
 use story::Story;
-use story::telling::shows;
+use story::telling::{BUSY, shows, works};
 
 /// Three agents of one account; `opus` has a model of its own.
 const THREE: &str = r#"
@@ -40,16 +40,6 @@ name = "opus"
 model = "claude-opus-4"
 prompt = "x"
 "#;
-
-const BUSY: &str = "esc to interrupt";
-
-/// The canary, or whoever: it works for a while and says so.
-fn works(story: &mut Story, agent: &str, seconds: u64) {
-    for _ in 0..seconds {
-        shows(story, agent, BUSY);
-        story.pass_s(1);
-    }
-}
 
 #[test]
 fn rule_3_a_held_account_is_left_alone_until_the_named_time_then_one_agent_is_asked() {

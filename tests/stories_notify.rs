@@ -8,7 +8,7 @@ use agent_orchestrator::policy::event::EventKind;
 use agent_orchestrator::policy::notify::PAUSE;
 use agent_orchestrator::policy::observation::{Exit, Observation};
 use story::Story;
-use story::telling::shows;
+use story::telling::{PAIR, shows, works};
 
 /// One agent, and a command that is told.
 const ONE: &str = r#"
@@ -185,29 +185,12 @@ fn after_a_reboot_what_waited_is_told_and_the_rest_begins_anew() {
     assert!(told.len() == 1 && told[0].ends_with("mistake 3 (left out: 1)"), "{told:?}");
 }
 
-/// Two agents of one account that can show a limit.
-const HELD: &str = r#"
-[notify]
-command = ["tell-me"]
-[defaults]
-session_prefix = "x-"
-log_dir = "logs"
-backend = "box"
-watch = "heal"
-[backend.box]
-bin = "agent"
-prompt_delivery = "exec"
-input_re = '^>(?: (?P<text>.*))?$'
-active_re = "esc to interrupt"
-limit_re = "hit your .*limit"
-submit_key = "Enter"
-[[agent]]
-name = "one"
-prompt = "x"
-[[agent]]
-name = "two"
-prompt = "x"
-"#;
+/// Two agents of one account that can show a limit, and may be silent.
+fn held() -> Story {
+    let mut story = Story::new(&PAIR.replace("heal+stall", "heal"));
+    story.pass_s(5);
+    story
+}
 
 /// Holds the account by a banner of `agent`.
 fn is_refused(story: &mut Story, agent: &str) {
@@ -217,11 +200,8 @@ fn is_refused(story: &mut Story, agent: &str) {
 }
 
 /// Opens it: `agent` works by itself.
-fn works(story: &mut Story, agent: &str) {
-    for _ in 0..12 {
-        shows(story, agent, "esc to interrupt");
-        story.pass_s(1);
-    }
+fn goes_on(story: &mut Story, agent: &str) {
+    works(story, agent, 12);
     assert!(story.saved.limits.is_empty());
     shows(story, agent, "");
     story.pass_s(2);
@@ -233,10 +213,9 @@ fn kinds(story: &Story) -> Vec<EventKind> {
 
 #[test]
 fn a_hold_that_came_back_within_the_pause_is_told_at_its_end() {
-    let mut story = Story::new(HELD);
-    story.pass_s(5);
+    let mut story = held();
     is_refused(&mut story, "one");
-    works(&mut story, "one");
+    goes_on(&mut story, "one");
     assert_eq!(kinds(&story), [EventKind::LimitHeld, EventKind::LimitLifted]);
     is_refused(&mut story, "two");
     story.kill_supervisor();
@@ -251,12 +230,11 @@ fn a_hold_that_came_back_within_the_pause_is_told_at_its_end() {
 
 #[test]
 fn a_hold_that_came_back_and_has_gone_again_is_not_told() {
-    let mut story = Story::new(HELD);
-    story.pass_s(5);
+    let mut story = held();
     is_refused(&mut story, "one");
-    works(&mut story, "one");
+    goes_on(&mut story, "one");
     is_refused(&mut story, "two");
-    works(&mut story, "two");
+    goes_on(&mut story, "two");
     story.pass(PAUSE * 2);
     let expected = [EventKind::LimitHeld, EventKind::LimitLifted, EventKind::LimitLifted];
     assert_eq!(kinds(&story), expected, "the newest of what is so, and nothing that is over");

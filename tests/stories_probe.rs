@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use agent_orchestrator::policy::agent_event::{Refusal, Told};
 use agent_orchestrator::policy::request::{Reason, Reply, Request};
 use story::Story;
-use story::telling::{BUSY, PAIR, idle, pair, refused, shows};
+use story::telling::{PAIR, idle, pair, refused, shows, works};
 
 /// Three agents of one account, ready.
 fn three() -> Story {
@@ -20,14 +20,6 @@ fn three() -> Story {
 fn is_refused(story: &mut Story, agent: &str) {
     shows(story, agent, "You've hit your session limit · resets 6am");
     story.pass_s(5);
-}
-
-/// An agent works for a while and says so.
-fn works(story: &mut Story, agent: &str, seconds: u64) {
-    for _ in 0..seconds {
-        shows(story, agent, BUSY);
-        story.pass_s(1);
-    }
 }
 
 fn restart(story: &mut Story, name: &str) -> u64 {

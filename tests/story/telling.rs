@@ -81,6 +81,14 @@ pub fn shows(story: &mut Story, agent: &str, text: &str) {
     story.output(agent);
 }
 
+/// An agent works for a while and shows it.
+pub fn works(story: &mut Story, agent: &str, seconds: u64) {
+    for _ in 0..seconds {
+        shows(story, agent, BUSY);
+        story.pass_s(1);
+    }
+}
+
 /// A fleet whose program has an interface of its own.
 pub fn with_interface() -> Story {
     let mut story = Story::new(&PAIR.replace("supports_resume", "events = \"opencode\"\nsupports_resume"));

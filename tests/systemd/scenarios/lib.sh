@@ -34,6 +34,21 @@ promise() {
 }
 : >"$scratch/broken"
 
+# switched_to NAME COMMAND...: the module's files of that name come in the place of those that are there; COMMAND is what
+# else of NixOS's own switch matters to them.
+switched_to() {
+    local name=$1 system=/run/current-system/specialisation
+    shift
+    if [[ -e $system/$name ]]; then
+        "$system/$name/bin/switch-to-configuration" test
+        return
+    fi
+    cp -r "/scenarios/$name/." / && systemctl daemon-reload || return
+    # It fails where a line names a person whom only the virtual machine has, after all that it can do.
+    systemd-tmpfiles --create || true
+    "$@"
+}
+
 # broken WORDS: notes that something could not be asked at all, which is neither yes nor no; the promise fails then.
 broken() { echo "it could not be asked: $*" >>"$scratch/broken"; }
 

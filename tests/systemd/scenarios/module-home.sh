@@ -9,17 +9,7 @@ touch "$home/hers"
 systemctl start agent-orchestrator.target
 promise "ada runs" within 20 pane ada
 
-switch() {
-    if [[ -e /run/current-system/specialisation/home ]]; then
-        /run/current-system/specialisation/home/bin/switch-to-configuration test
-        return
-    fi
-    cp -r /scenarios/home/. /
-    systemctl daemon-reload
-    systemd-tmpfiles --create
-    systemctl reload "$supervisor"
-}
-promise "the host is switched" switch
+promise "the host is switched" switched_to home systemctl reload "$supervisor"
 promise "nothing is made in a home" test "$(ls -A "$home" | grep -v '^\.')" = hers
 promise "without its folder an agent does not start" not agent-orchestrator restart ada
 for agent in ada bob; do install -d -o agent-orchestrator -g agent-orchestrator "$fleet/$agent"; done

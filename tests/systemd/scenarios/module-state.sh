@@ -28,17 +28,7 @@ promise "ada writes into her home" inside ada sh -c 'echo >~/mine'
 ada=$(pane ada) pid=$(supervisor_pid)
 
 # What is new is wanted by nothing that is restarted.
-switch() {
-    if [[ -e /run/current-system/specialisation/moved ]]; then
-        /run/current-system/specialisation/moved/bin/switch-to-configuration test
-        return
-    fi
-    cp -r /scenarios/moved/. /
-    systemctl daemon-reload
-    systemd-tmpfiles --create
-    systemctl start agent-orchestrator.target
-}
-promise "the host is switched" switch
+promise "the host is switched" switched_to moved systemctl start agent-orchestrator.target
 promise "the supervisor is the same" test "$(supervisor_pid)" = "$pid"
 promise "ada goes on" test "$(pane ada)" = "$ada"
 promise "nothing is put over what she sees" not is_mounted
