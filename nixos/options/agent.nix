@@ -131,7 +131,7 @@ in
       );
       default = null;
       example = "operate";
-      description = "What it may itself ask of the supervisor: nothing, to see, or also to send, wake, run and restart.";
+      description = "What it may itself ask of the supervisor: nothing, to see, or also to send, wake, probe, run and restart.";
     };
 
     wake = mkOption {
