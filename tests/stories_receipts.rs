@@ -6,8 +6,8 @@ use agent_orchestrator::policy::agent_event::{AgentEvent, Posted, Source, Told};
 use agent_orchestrator::policy::kept::Receipt;
 use agent_orchestrator::policy::observation::{Exit, Observation};
 use agent_orchestrator::policy::request::Reply;
-use story::Story;
 use story::telling::{BUSY, LONG, PAIR, idle, in_a_turn, pair, shows, stream, with_interface};
+use story::{Story, send_queued};
 
 #[test]
 fn a_message_has_arrived_when_its_receipt_has() {
@@ -86,6 +86,34 @@ fn what_a_dying_program_had_kept_is_delivered_to_the_next_one() {
     story.wake();
     story.pass_s(20);
     assert_eq!(story.pane("one").taken, [format!("(possibly repeated) {LONG}")], "nobody listened meanwhile");
+}
+
+#[test]
+fn of_too_many_that_are_kept_the_oldest_is_told() {
+    let mut story = in_a_turn();
+    story.told();
+    for number in 1..=16 {
+        story.ask(send_queued("one", &format!("look at part {number} of the parser")));
+        story.pass_s(3);
+    }
+    let told = story.told();
+    let forgotten = "message m1 was taken and is one of too many whose receipt is waited for";
+    assert!(told.contains(forgotten) && told.matches("one of too many").count() == 1, "{told}");
+    assert_eq!(story.saved.agents["one"].kept.len(), 16);
+}
+
+#[test]
+fn a_command_that_is_pointed_to_is_a_prompt_with_a_receipt() {
+    let mut story = pair();
+    story.pane("one").line_based = true;
+    story.pane("one").tells = false;
+    let sent = story.send("one", "/compact is a command,\nand this is none", 60);
+    story.pass_s(5);
+    assert!(!story.replies.contains_key(&sent), "an empty box proves nothing: {:?}", story.pane("one").taken);
+    story.pane("one").tells = true;
+    story.pass_s(20);
+    assert_eq!(story.pane("one").taken.len(), 2, "typed once more: {:?}", story.pane("one").taken);
+    assert!(matches!(story.replies[&sent], Reply::Done { .. }));
 }
 
 #[test]

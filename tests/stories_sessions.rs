@@ -203,10 +203,15 @@ fn a_session_that_cannot_be_asked_is_unknown_and_never_started_beside() {
     story.pass_s(600);
     assert_eq!(story.state_of("worker"), "unknown: no answer");
     assert_eq!(story.pane("worker").run, 1);
+    let told = story.told();
+    assert!(told.contains("no answer") && !told.contains("answers again"), "{told}");
     story.hung.clear();
     story.pass_s(20);
     assert_eq!(story.state_of("worker"), "idle");
     assert_eq!(story.pane("worker").run, 1);
+    let told = story.told();
+    assert!(told.contains("adopted (run 1)"), "{told}");
+    assert_eq!(told.matches("answers again").count(), 1, "{told}");
 }
 
 #[test]

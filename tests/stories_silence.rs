@@ -122,8 +122,11 @@ fn an_agent_that_could_not_be_reached_is_looked_at_before_it_is_judged() {
     "esc to interrupt".clone_into(&mut story.pane("one").above);
     story.pass_s(600);
     story.hung.clear();
+    story.told();
     story.pass_s(600);
     assert_eq!(story.pane("one").run, 1, "it works, and nobody heard it begin");
+    let told = story.told();
+    assert_eq!(told.matches("answers again").count(), 1, "{told}");
 }
 
 #[test]

@@ -183,6 +183,7 @@ fn message_id(kind: EventKind) -> &'static str {
         EventKind::Stopped => "6b9aeafe73474ef3a0d777ff701f66b7",
         EventKind::StartFailed => "4122b742ef0e4da8afa519bbfdba2d3f",
         EventKind::Unreachable => "64b64141091f462b9e7b9d926d6aa177",
+        EventKind::Reachable => "86870471966a44cd9a9cee01761eca2f",
         EventKind::CrashLoop => "5c57ef32ee61474e82d5a903ebfd2d19",
         EventKind::Finished => "47dda34841f64c4492aadc9c519dcc1a",
         EventKind::Handoff => "3fc351692b4e4d8b9ebad8b6906734cd",

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::time::Duration;
 
 use anyhow::Context;
 
@@ -33,6 +34,8 @@ use crate::protocol::event::Post;
 
 /// Stands for a key that submits no message; no message has this number.
 const NO_MESSAGE: MessageId = MessageId(0);
+/// So long a text stays that an agent was pointed to: longer than any agent looks back into its conversation.
+const TEXT_AGE_MAX: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// Whether the supervisor goes on after an action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -176,7 +179,10 @@ impl Parts {
             }
             Action::Press { agent, message, key } => self.sessions.press(&agent, message, &key),
             Action::Key { agent, key } => self.sessions.press(&agent, NO_MESSAGE, &key),
-            Action::WriteText { path, text } => try_to(write_text(&path, &text), seen),
+            Action::WriteText { path, text } => {
+                try_to(write_text(&path, &text), seen);
+                try_to(remove_old_texts(&path), seen);
+            }
             Action::ReadText { agent, path } => {
                 let result = read_prompt(&path);
                 seen.push(Observation::TextRead { agent, result });
@@ -227,6 +233,23 @@ fn completed(reply: Reply, paths: &Paths, notify_trouble: Option<&str>) -> Reply
 pub(super) fn write_text(path: &Path, text: &str) -> anyhow::Result<()> {
     // An agent may have a user of its own, in the group.
     replace_as(path, text.as_bytes(), 0o640).with_context(|| format!("cannot write `{}`", path.display()))
+}
+
+/// Removes what stands beside a text since [`TEXT_AGE_MAX`]: who was pointed to it has read it.
+///
+/// # Errors
+/// Names the folder or the file.
+fn remove_old_texts(beside: &Path) -> anyhow::Result<()> {
+    let Some(folder) = beside.parent() else { return Ok(()) };
+    let cannot_look = || format!("cannot look through `{}`", folder.display());
+    for entry in std::fs::read_dir(folder).with_context(cannot_look)? {
+        let path = entry.with_context(cannot_look)?.path();
+        let changed = path.symlink_metadata().and_then(|found| found.modified());
+        if changed.is_ok_and(|changed| changed.elapsed().is_ok_and(|age| age > TEXT_AGE_MAX)) {
+            remove_file(&path)?;
+        }
+    }
+    Ok(())
 }
 
 /// Writes a SEQUENCE-COMPLETE, or removes it.
@@ -313,6 +336,19 @@ mod tests {
         mark_complete(&marker, None).expect("removed");
         mark_complete(&marker, None).expect("nothing to remove");
         assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 0);
+    }
+
+    #[test]
+    fn a_text_that_was_pointed_to_is_removed_when_it_is_old() {
+        let folder = tempfile::tempdir().expect("a temp folder");
+        let [old, young, new] = ["old", "young", "new"].map(|name| folder.path().join(name));
+        for (path, age) in [(&old, TEXT_AGE_MAX + Duration::from_secs(60)), (&young, TEXT_AGE_MAX / 2)] {
+            let file = std::fs::File::create(path).expect("created");
+            file.set_modified(std::time::SystemTime::now() - age).expect("dated back");
+        }
+        write_text(&new, "text").expect("written");
+        remove_old_texts(&new).expect("looked through");
+        assert_eq!([&old, &young, &new].map(|path| path.exists()), [false, true, true]);
     }
 
     #[test]

@@ -6,12 +6,17 @@ use super::action::Action;
 use super::fleet::{Agent, Kind};
 use super::live::{Obstacle, Waiter, WaitsFor};
 use super::message::{MessageId, Outcome, Progress};
+use super::now::Mono;
 use super::request::{Reason, Reply};
 use super::state::{LastExit, Session};
 use super::{Supervisor, Turn};
 
 /// A program that ends so soon was not started, for who asked for that: a shell has found no program by then.
 const START_PROOF: Duration = Duration::from_millis(200);
+/// However short its sender's wait is, a message has so long to be hindered by what a look shows.
+const LOOK_MAX: Duration = Duration::from_secs(2);
+/// However short its sender's wait is, what has begun to be typed has so long to arrive.
+const ARRIVAL_MAX: Duration = Duration::from_secs(5);
 
 impl Supervisor {
     /// Answers who waits for this message.
@@ -75,6 +80,7 @@ impl Supervisor {
                     let is_untouched = self.withdraw(&agent, message, turn);
                     return Some(if is_untouched { reply } else { unproven(&agent, message) });
                 }
+                let until = until.max(self.least_wait(&agent, message, turn));
                 if until > turn.now.mono {
                     turn.due(until);
                     return None;
@@ -105,7 +111,9 @@ impl Supervisor {
                 }
                 _ if self.rests_for_good(name) => lines.push(format!("{name} has ended: its sequence is complete")),
                 _ if !self.wanted(name) => errors.push(format!("{name} is not to run any more")),
-                Session::Unknown { why, .. } => errors.push(format!("{name} cannot be reached: {why}")),
+                Session::Unknown { why, .. } => {
+                    errors.push(format!("{name} cannot be reached, and nothing is started beside it: {why}"))
+                }
                 Session::Dead { exit }
                     if !state.asked && newer && self.fleet.agent(name).is_some_and(Agent::is_task) =>
                 {
@@ -169,7 +177,9 @@ impl Supervisor {
                     lines.push(format!("{name} {ended}"));
                 }
                 (Session::Unknown { .. }, Some(why)) => errors.push(format!("{name} could not be ended: {why}")),
-                (Session::Unknown { why, .. }, None) => errors.push(format!("{name} cannot be reached: {why}")),
+                (Session::Unknown { why, .. }, None) => {
+                    errors.push(format!("{name} cannot be reached and is ended as soon as it can: {why}"));
+                }
                 (
                     Session::Absent
                     | Session::Preparing { .. }
@@ -185,6 +195,25 @@ impl Supervisor {
             [] => Some(Reply::Done { lines }),
             _ => Some(failed(Reason::Failed, errors.join("\n"), None)),
         }
+    }
+
+    /// Returns until when a message's outcome is waited for at least: "at once" is one attempt, not none.
+    fn least_wait(&self, agent: &str, message: MessageId, turn: &Turn) -> Mono {
+        let takes = self.state.agents.get(agent).filter(|state| state.session == (Session::Running { ready: true }));
+        let first = takes.and_then(|state| state.queue.first()).filter(|first| first.id == message);
+        let Some(first) = first else { return Mono::default() };
+        match first.progress {
+            Progress::Queued => {}
+            Progress::Pasting { since }
+            | Progress::Typed { since, .. }
+            | Progress::Posted { since }
+            | Progress::Submitted { since, presses: ..=1, .. } => return since.mono + ARRIVAL_MAX,
+            // It stands there for longer than a program takes.
+            Progress::Submitted { .. } => return Mono::default(),
+        }
+        let look = self.agents.get(agent).and_then(|live| live.look.as_ref());
+        let is_hindered = look.is_some_and(|look| look.at.mono >= first.queued.mono && look.obstacle.is_some());
+        if is_hindered || self.is_held(agent, turn.now) { Mono::default() } else { first.queued.mono + LOOK_MAX }
     }
 
     fn too_late(&mut self, agent: &str, message: MessageId, turn: &mut Turn) -> Reply {

@@ -66,6 +66,7 @@ impl EventKind {
             | Self::SupervisorStopped
             | Self::ConfigLoaded
             | Self::Started
+            | Self::Reachable
             | Self::Stopped
             | Self::Finished
             | Self::Handoff
@@ -123,6 +124,8 @@ pub enum EventKind {
     StartFailed,
     /// An agent's session cannot be asked.
     Unreachable,
+    /// An agent's session can be asked again.
+    Reachable,
     /// An agent dies again and again.
     CrashLoop,
     /// A task ended.

@@ -17,7 +17,7 @@ use super::message::{Message, Purpose};
 use super::state::AgentState;
 use super::{Supervisor, Turn, with};
 
-/// The most messages that are remembered so; of more the oldest is forgotten.
+/// The most messages that are remembered so; of more the oldest is forgotten, which is told.
 const KEPT_MAX: usize = 16;
 /// What is kept is submitted within this time after the turn's end, or a person has taken it back.
 const SUBMITTED_MAX: Duration = Duration::from_secs(10);
@@ -47,8 +47,9 @@ pub enum Receipt {
 }
 
 impl AgentState {
-    /// Remembers a message that the program keeps for after its turn.
-    pub(super) fn keep(&mut self, message: Message, receipt: Receipt) {
+    /// Remembers a message that the program keeps for after its turn; returns one that is forgotten for it.
+    #[must_use = "what is forgotten is told"]
+    fn keep(&mut self, message: Message, receipt: Receipt) -> Option<Kept> {
         let is_lasting = match message.purpose {
             Purpose::Ping(_) | Purpose::Send => true,
             // These are of the moment, or of this start.
@@ -57,13 +58,12 @@ impl AgentState {
             }
         };
         if !is_lasting {
-            return;
+            return None;
         }
         self.kept.retain(|known| known.message.id != message.id);
-        if self.kept.len() == KEPT_MAX {
-            self.kept.remove(0);
-        }
+        let forgotten = (self.kept.len() == KEPT_MAX).then(|| self.kept.remove(0));
         self.kept.push(Kept { message, receipt });
+        forgotten
     }
 
     /// Takes note that receipts may have come unheard: nobody listened, or the program tells wrongly.
@@ -93,6 +93,20 @@ impl AgentState {
 }
 
 impl Supervisor {
+    /// Remembers a message that the agent's program keeps for after its turn.
+    pub(super) fn keep(&mut self, name: &str, message: Message, receipt: Receipt, turn: &mut Turn) {
+        let forgotten = self.state.agents.get_mut(name).and_then(|state| state.keep(message, receipt));
+        if let Some(Kept { message, .. }) = forgotten {
+            self.tell_kept(name, &message, "is one of too many whose receipt is waited for", turn);
+        }
+    }
+
+    fn tell_kept(&self, name: &str, message: &Message, why: &str, turn: &mut Turn) {
+        let text = format!("message {} was taken and {why}: {}", message.id, shortened(&message.text));
+        let event = self.about(name, EventKind::Unconfirmed, &text, turn.now);
+        turn.act(Action::Record(with(event, "message", message.id.to_string())));
+    }
+
     /// Decides for every agent whether what its program kept was taken back by a person.
     pub(super) fn weigh_kept(&mut self, turn: &mut Turn) {
         let names: Vec<String> = self.state.agents.keys().cloned().collect();
@@ -110,9 +124,7 @@ impl Supervisor {
                     Receipt::Missing => "has not been submitted since the turn ended",
                     Receipt::Doubted => "nobody has heard that it was submitted",
                 };
-                let text = format!("message {} was taken and {why}: {}", message.id, shortened(&message.text));
-                let event = self.about(name, EventKind::Unconfirmed, &text, turn.now);
-                turn.act(Action::Record(with(event, "message", message.id.to_string())));
+                self.tell_kept(name, &message, why, turn);
             }
         }
     }

@@ -44,6 +44,7 @@ impl EventKind {
             Self::ConfigBroken
             | Self::Misconfigured
             | Self::Unreachable
+            | Self::Reachable
             | Self::CrashLoop
             | Self::Draft
             | Self::AlmostDone
@@ -194,6 +195,7 @@ impl Supervisor {
                 let is_unknown = agent.is_some_and(|state| matches!(state.session, Session::Unknown { .. }));
                 is_unknown || live.is_some_and(|live| live.stop_trouble.is_some())
             }
+            EventKind::Reachable => agent.is_some_and(|state| matches!(state.session, Session::Running { .. })),
             EventKind::CrashLoop => agent.is_some_and(|state| state.crash_loop && state.stopped.is_none()),
             EventKind::Draft => live.is_some_and(|live| live.look.is_none() || live.draft.is_some()),
             EventKind::Attention => {

@@ -175,14 +175,14 @@ impl Supervisor {
         if let Some(place) = kept {
             let Kept { message, .. } = state.kept.remove(place);
             if told_work || live.is_in_turn() {
-                state.keep(message, Receipt::Heard);
+                self.keep(name, message, Receipt::Heard, turn);
             }
             return;
         }
         let Some(message) = first.cloned() else { return };
         // What the stream tells is in the conversation already.
         if event.source != Source::OpencodeStream && (told_work || live.was_in_turn(&message)) {
-            state.keep(message, Receipt::Heard);
+            self.keep(name, message, Receipt::Heard, turn);
         }
         self.finish(name, Outcome::Confirmed, turn);
     }
@@ -227,13 +227,13 @@ impl Supervisor {
         let Some(message) = state.queue.first_mut().filter(|_| live.heard.owes_receipt(since)) else { return false };
         let works = live.is_in_turn();
         // The program's own commands are no prompts.
-        if message.text.trim_start().starts_with('/') {
+        if !message.aside && message.text.trim_start().starts_with('/') {
             return false;
         }
         if works {
             let receipt = if live.heard.overruled { Receipt::Doubted } else { Receipt::Missing };
             let message = message.clone();
-            state.keep(message, receipt);
+            self.keep(name, message, receipt, turn);
             return false;
         }
         let due = since.mono + RECEIPT_MAX;

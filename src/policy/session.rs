@@ -54,7 +54,8 @@ impl Supervisor {
     fn adopted(&mut self, name: &str, run: u64, turn: &mut Turn) {
         let Some(state) = self.state.agents.get_mut(name) else { return };
         let is_lifted = state.stopped.is_some() && state.session == Session::Absent;
-        let ready = matches!(state.session, Session::Running { ready: true } | Session::Unknown { .. });
+        let was_out_of_reach = matches!(state.session, Session::Unknown { .. });
+        let ready = was_out_of_reach || state.session == Session::Running { ready: true };
         state.asked |= state.stopped.is_none();
         state.enter(Session::Running { ready }, turn.now);
         state.began(run, turn.now);
@@ -68,6 +69,13 @@ impl Supervisor {
         }
         let text = format!("adopted (run {run})");
         turn.act(Action::Record(self.about(name, EventKind::Adopted, &text, turn.now)));
+        if was_out_of_reach {
+            self.tell_reachable(name, turn);
+        }
+    }
+
+    fn tell_reachable(&self, name: &str, turn: &mut Turn) {
+        turn.act(Action::Record(self.about(name, EventKind::Reachable, "answers again", turn.now)));
     }
 
     fn runs(&mut self, name: &str, was: &Session, turn: &mut Turn) {
@@ -92,6 +100,7 @@ impl Supervisor {
                     live.rest = None;
                     live.output = Some(turn.now.mono);
                 }
+                self.tell_reachable(name, turn);
             }
             Session::Absent | Session::Dead { .. } | Session::Unknown { lived: false, .. } => {
                 self.started_by_a_person(name, turn);
