@@ -33,7 +33,7 @@ impl Desk {
     }
 
     fn sender(&self, run: u64) -> Sender {
-        Sender::of(&secret(&self.paths.secret()).expect("a secret"), "worker", run)
+        Sender::of(&secret(&self.paths.secret()).expect("read").expect("a secret"), "worker", run)
     }
 
     fn send(&self, bytes: &[u8]) {
@@ -125,7 +125,8 @@ fn the_secret_stays_and_the_socket_goes_with_the_supervisor() {
     assert!(!paths.event_socket().exists());
     std::fs::write(paths.event_socket(), "what a killed one left").expect("written");
     let again = EventSocket::new(&Reactor::new().expect("epoll"), &paths).expect("a socket");
-    assert!(first.is_genuine(&secret(&paths.secret()).expect("a secret")), "agents that run already are known");
+    let kept = secret(&paths.secret()).expect("read").expect("a secret");
+    assert!(first.is_genuine(&kept), "agents that run already are known");
     drop(again);
 }
 

@@ -268,7 +268,7 @@ fn who_comes_beyond_the_bound_is_told_so_and_the_next_is_welcome() {
     }
     let late = desk.connect();
     assert_eq!(desk.turn(), []);
-    assert!(matches!(answer_of(&late), Reply::Failed { reason: Reason::Failed, .. }));
+    assert!(matches!(answer_of(&late), Reply::Failed { reason: Reason::Unanswered, .. }));
 
     clients.pop();
     assert_eq!(desk.turn(), []);

@@ -5,7 +5,7 @@ mod story;
 use std::collections::BTreeMap;
 
 use agent_orchestrator::policy::observation::{Exit, Observation};
-use agent_orchestrator::policy::request::Request;
+use agent_orchestrator::policy::request::{Reply, Request, RequestId};
 use story::woken::{FLEET, fleet, outcome, told_of, wakes, work};
 use story::{Story, run, send_queued, wake};
 
@@ -110,10 +110,28 @@ fn a_run_that_cannot_be_says_why_and_nothing_is_killed_for_it() {
         2 `orchestrator` is no task
         2 there is no agent `nobody`
         1 upgrader: cannot read `upgrader.md`: no such file
-        1 `upgrader` cannot be reached: no answer
+        9 `upgrader` cannot be reached: no answer
         1 `upgrader` was stopped by a person
         1 `upgrader` is disabled in the config"]]
     .assert_eq(&told.join("\n"));
+}
+
+#[test]
+fn a_supervisor_that_is_ended_says_that_what_was_ordered_is_kept_and_the_next_one_does_it() {
+    let mut story = fleet();
+    story.run("upgrader", false, None);
+    story.pass_s(60);
+    story.kill_supervisor();
+    story.wake();
+    let undecided = story.run("upgrader", false, None);
+    let parting = story.supervisor.as_ref().expect("a supervisor").parting();
+    let kept = |line: &str| Reply::Done { lines: vec![line.to_owned()] };
+    assert_eq!(parting, [(RequestId(undecided), kept("the run of upgrader is kept for the next supervisor"))]);
+    story.kill_supervisor();
+    story.wake();
+    story.pass_s(10);
+    assert_eq!(story.pane("upgrader").run, 2);
+    assert_eq!(story.supervisor.as_ref().expect("a supervisor").parting(), []);
 }
 
 #[test]

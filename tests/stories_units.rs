@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use agent_orchestrator::policy::now::Mono;
 use agent_orchestrator::policy::observation::{Observation, SessionSeen};
-use agent_orchestrator::policy::request::{PhaseTarget, Reply, Request};
+use agent_orchestrator::policy::request::{Asker, PhaseTarget, Reply, Request, RequestId};
 use agent_orchestrator::policy::state::Session;
 use story::fleets::{ONE, failed};
-use story::{Pane, Story};
+use story::{Pane, Story, send_queued};
 
 /// The worker's unit is stopped by order; its fleet's slice was entered at this time since boot.
 fn unit_stops(story: &mut Story, fleet_since: Mono) {
@@ -142,6 +142,24 @@ fn an_agent_may_ask_what_its_control_says_and_a_person_everything() {
         }
         let answer = story.ask(Request::Status);
         assert!(matches!(story.replies[&answer], Reply::Status { .. }), "a person is not restricted by it");
+    }
+}
+
+#[test]
+fn what_the_supervisor_has_started_may_act_and_not_decide_as_a_person() {
+    let mut story = Story::new(ONE);
+    story.pass_s(20);
+    let mut asked = |number: u64, request: Request| {
+        let id = RequestId(900 + number);
+        story.turn(vec![Observation::Request { id, asker: Asker::Own, request }]);
+        story.replies[&id.0].clone()
+    };
+    assert!(matches!(asked(1, Request::Status), Reply::Status { .. }));
+    assert!(matches!(asked(2, send_queued("worker", "look")), Reply::Done { .. }));
+    let set = Request::PhaseSet { in_loop: None, to: PhaseTarget::Next, restart: true };
+    for (number, request) in [(3, set), (4, Request::Down { names: Vec::new() })] {
+        let answer = asked(number, request);
+        assert!(failed(&answer).1.contains("only a person"), "{answer:?}");
     }
 }
 

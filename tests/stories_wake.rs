@@ -198,13 +198,13 @@ fn a_missing_wake_text_is_told_once_and_tried_when_files_change() {
     story.pass_s(2);
     expect_test::expect![[r"
         100.0 orchestrator: cannot be woken: cannot read `/p/wake.md`: no such file
-        510.0 answer 1: failed (1): `orchestrator` cannot be woken: cannot read `/p/wake.md`: no such file
+        510.0 answer 1: failed (9): `orchestrator` cannot be woken: cannot read `/p/wake.md`: no such file
         510.0 orchestrator: wake m1 is queued
         510.3 host: orchestrator takes: now
         510.4 orchestrator: message m1 delivered: now in two lines
     "]]
     .assert_eq(&told_of(&mut story, "orchestrator").replace("\nin two lines", ""));
-    assert_eq!(outcome(&story, by_name).0, Reason::Failed.exit_code());
+    assert_eq!(outcome(&story, by_name).0, Reason::Unanswered.exit_code());
 }
 
 #[test]

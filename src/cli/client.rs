@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, anyhow};
+use anyhow::Context;
 use nix::errno::Errno;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, setsockopt, socket, sockopt};
 use nix::sys::time::TimeVal;
@@ -39,8 +39,8 @@ pub enum Patience {
 /// ends over a request that changes nothing is none.
 ///
 /// # Errors
-/// When the socket cannot be reached for another reason than that nobody listens, or the answer does not come.
-pub fn ask(config: &Path, request: &Request, patience: Patience) -> anyhow::Result<Option<Reply>> {
+/// When the socket cannot be reached for another reason than that nobody listens; exit code 9 when the answer does not come.
+pub fn ask(config: &Path, request: &Request, patience: Patience) -> Outcome<Option<Reply>> {
     let Some(stream) = open(config)? else { return Ok(None) };
     let silence_max = match patience {
         Patience::Short => Some(Duration::from_secs(ANSWER_S_MAX.into())),
@@ -48,7 +48,7 @@ pub fn ask(config: &Path, request: &Request, patience: Patience) -> anyhow::Resu
         Patience::Endless => None,
     };
     stream.set_read_timeout(silence_max).context("cannot set a deadline")?;
-    let mut line = serde_json::to_vec(request)?;
+    let mut line = serde_json::to_vec(request).context("cannot write the request")?;
     line.push(b'\n');
     // Who refuses a request may close before the whole of it is written, and its answer says why.
     let written = (&stream).write_all(&line);
@@ -58,16 +58,19 @@ pub fn ask(config: &Path, request: &Request, patience: Patience) -> anyhow::Resu
     if answer.last() != Some(&b'\n') {
         let failed = written.err().or(read.err()).filter(|error| !is_hang_up(error));
         return match failed {
-            Some(error) => Err(unanswered(&error)).context("cannot ask the supervisor"),
+            Some(error) => Err(unanswered("cannot ask the supervisor", &error).into()),
             // Who looks may as well have come when it was gone.
             None if only_looks(request) => Ok(None),
-            None => Err(anyhow!("the supervisor ended before it answered\nhint: agent-orchestrator status")),
+            None => Err(Failure::new(Reason::Unanswered, "the supervisor ended before it answered")
+                .hint("agent-orchestrator status")
+                .into()),
         };
     }
-    serde_json::from_slice(&answer).map(Some).context(
+    let reply = serde_json::from_slice(&answer).context(
         "cannot read the supervisor's answer\nhint: it may be of another version: end it with SIGTERM (agents go on), \
          then start it again",
-    )
+    )?;
+    Ok(Some(reply))
 }
 
 /// Asks the supervisor of `config`, or without one disk and tmux.
@@ -181,7 +184,7 @@ pub fn no_supervisor(config: &Path) -> Failure {
 }
 
 /// Connects to the control socket; `None` when nobody listens there.
-fn open(config: &Path) -> anyhow::Result<Option<UnixStream>> {
+fn open(config: &Path) -> Outcome<Option<UnixStream>> {
     let paths = FleetFile::paths(config)?;
     paths.check_control()?;
     let path = paths.control_socket();
@@ -193,7 +196,7 @@ fn open(config: &Path) -> anyhow::Result<Option<UnixStream>> {
     match connect(socket.as_raw_fd(), &address) {
         Ok(()) => Ok(Some(UnixStream::from(socket))),
         Err(Errno::ENOENT | Errno::ECONNREFUSED | Errno::ENOTDIR) => Ok(None),
-        Err(error) => Err(unanswered(&error.into())).with_context(cannot),
+        Err(error) => Err(unanswered(&cannot(), &error.into()).into()),
     }
 }
 
@@ -217,10 +220,11 @@ fn only_looks(request: &Request) -> bool {
     }
 }
 
-/// Says in words that a deadline has passed.
-fn unanswered(error: &io::Error) -> anyhow::Error {
+/// Says why there is no answer; in words where a deadline has passed.
+fn unanswered(what: &str, error: &io::Error) -> Failure {
     if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) {
-        return anyhow!("the supervisor does not answer\nhint: it may hang: see its log; agents are not affected");
+        return Failure::new(Reason::Unanswered, format!("{what}: the supervisor does not answer"))
+            .hint("it may hang: see its log; agents are not affected");
     }
-    anyhow!("{error}")
+    Failure::new(Reason::Failed, format!("{what}: {error}"))
 }

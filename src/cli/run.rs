@@ -15,9 +15,10 @@ It returns when the task runs, and does not wait for its end. Without a supervis
 
 Exit codes:
   0  it runs, was left alone, or is kept for the next supervisor
-  1  it is disabled, was stopped by a person, or cannot be started
+  1  it is disabled, was stopped by a person, or cannot be started now: then it starts as soon as it can
   2  unknown name, or no task
   5  another run with other text is just being started
+  9  nobody answered, its session cannot be reached, or the run could not be kept: ask again
 
 Examples:
   agent-orchestrator run upgrader

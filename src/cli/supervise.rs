@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
+use nix::sys::signal::Signal;
+
 use super::fleet_file;
-use super::stop::Outcome;
-use crate::daemon::start;
+use super::stop::{Outcome, Stop};
+use crate::daemon::start::{self, End};
 
 /// What stands below `supervise --help`.
 pub const HELP: &str = "\
@@ -12,11 +14,15 @@ Starts all that is enabled, adopts what runs already, and supervises until Ctrl-
 The end of the supervisor ends no agent: `down` does. One supervisor runs per config; `up` starts it detached.
 
 Exit codes:
-  0  ended as asked
-  1  it could not begin, or another one supervises this fleet
+  0    ended by `down` or Ctrl-C
+  1    it could not begin, or another one supervises this fleet
+  143  ended by SIGTERM: systemd starts it again, unless that was its own
 
 Example:
   agent-orchestrator supervise";
+
+/// How it ends by SIGTERM: as a shell tells the end of a program by that signal. What ends it on purpose ends it otherwise.
+const TERMINATED: u8 = 128 + 15;
 
 /// What `supervise` takes.
 #[derive(Debug, Clone, Copy, clap::Args)]
@@ -30,10 +36,12 @@ pub struct Arguments {
 /// Supervises.
 ///
 /// # Errors
-/// When supervision cannot begin.
+/// When supervision cannot begin, and after SIGTERM.
 pub fn run(config: &Path, arguments: Arguments) -> Outcome {
     fleet_file::must_exist(config)?;
     let Arguments { detached, hold } = arguments;
-    start::supervise(&start::Options { config: config.to_owned(), detached, hold })?;
-    Ok(())
+    match start::supervise(&start::Options { config: config.to_owned(), detached, hold })? {
+        End::Signal(Signal::SIGTERM) => Err(Stop::Told(TERMINATED)),
+        End::Decided | End::Signal(_) => Ok(()),
+    }
 }

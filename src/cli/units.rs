@@ -85,7 +85,7 @@ pub fn run(config: &Path, arguments: &Arguments) -> Outcome {
         drop_ins.insert(format!("agent-orchestrator-session@{name}.service"), writable(&folders, Homes::Hidden));
         let wake = agent.wake.as_ref().and_then(|wake| wake.schedule.as_ref());
         for (verb, calendar) in [("wake", wake), ("run", agent.schedule.as_ref())] {
-            if let Some(calendar) = calendar {
+            if let Some(calendar) = calendar.filter(|_| agent.enabled) {
                 let timer = unit::timer(verb, name);
                 calendars.push((name.as_str(), calendar.as_str()));
                 let calendar = calendar.replace('%', "%%");
@@ -108,7 +108,9 @@ pub fn run(config: &Path, arguments: &Arguments) -> Outcome {
     }
     if is_host {
         let folders = fleet.agents.iter().filter(|agent| agent.enabled).map(|agent| &agent.dir).chain(elsewhere);
-        lines.extend(make_folders(folders.filter(|folder| !folder.exists()).map(PathBuf::as_path))?);
+        lines.extend(make_folders(
+            folders.filter(|folder| matches!(folder.try_exists(), Ok(false))).map(PathBuf::as_path),
+        )?);
         put_in_force(&timers)?;
     }
     out::lines(&lines)

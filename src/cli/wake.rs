@@ -14,10 +14,11 @@ Without a supervisor the wake is kept, and queued as soon as one starts. Made fo
 
 Exit codes:
   0  it is queued, waits already, is kept for the next supervisor, or wakes rest
-  1  it has no `wake`, is disabled, or its text cannot be read
+  1  it has no `wake`, or is disabled
   2  unknown name
   4  the agent does not run, and is not to run
   5  too many messages wait for it
+  9  nobody answered, its text cannot be read, or the wake could not be kept: ask again
 
 Example:
   agent-orchestrator wake orchestrator";

@@ -49,12 +49,14 @@ pub struct EventLoop {
     clock_watch: ClockWatch,
     zone: chrono_tz::Tz,
     due: Option<Mono>,
+    /// systemd has been told so, and not yet that it is over.
+    is_reloading: bool,
     end: Option<End>,
 }
 
 /// Why the loop ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
+pub enum End {
     /// The supervisor decided so.
     Decided,
     /// This signal asked for it; agents go on.
@@ -93,14 +95,26 @@ impl EventLoop {
         let timer = Timer::new(&reactor, TIMER_ID).context("cannot make a timer")?;
         let clock_watch = ClockWatch::new(&reactor, CLOCK_WATCH_ID).context("cannot watch the clock")?;
         let zone = clock::host_zone();
-        Ok(Self { reactor, parts, supervisor, keeper, signals, timer, clock_watch, zone, due: None, end: None })
+        Ok(Self {
+            reactor,
+            parts,
+            supervisor,
+            keeper,
+            signals,
+            timer,
+            clock_watch,
+            zone,
+            due: None,
+            is_reloading: false,
+            end: None,
+        })
     }
 
-    /// Runs until the supervisor decides to end or a signal asks for it.
+    /// Runs until the supervisor decides to end or a signal asks for it, and says which.
     ///
     /// # Errors
     /// When descriptors cannot be waited for any more; nothing can be done then.
-    pub fn run(mut self) -> anyhow::Result<()> {
+    pub fn run(mut self) -> anyhow::Result<End> {
         let picture = self.supervisor.picture(self.now());
         self.parts.configure(&Arc::clone(self.supervisor.fleet()), &picture);
         let mut seen = Vec::new();
@@ -111,7 +125,7 @@ impl EventLoop {
             self.turns(&mut seen);
             if let Some(end) = self.end {
                 self.finish(end);
-                return Ok(());
+                return Ok(end);
             }
             self.sleep_until_due().context("cannot set the timer")?;
             let ready = self.reactor.wait(seen.is_empty()).context("cannot wait for events")?;
@@ -130,6 +144,9 @@ impl EventLoop {
                 break;
             }
             self.turn(seen);
+        }
+        if std::mem::take(&mut self.is_reloading) {
+            self.parts.notify.reloaded();
         }
         let now = self.now();
         let supervisor = &self.supervisor;
@@ -211,9 +228,7 @@ impl EventLoop {
         if is_prompt_changed {
             seen.push(Observation::PromptsChanged);
         }
-        if woken.is_reload_asked {
-            self.parts.notify.reloaded();
-        }
+        self.is_reloading |= woken.is_reload_asked;
         let is_due = self.due.is_some_and(|due| due <= now.mono);
         if seen.is_empty() && (is_due || woken.is_clock_set) {
             seen.push(Observation::Deadline);
@@ -270,6 +285,9 @@ impl EventLoop {
             };
             // The last words: whoever would be told of their loss ends with them.
             let _ = self.parts.telling.tell(&event);
+            for (id, reply) in self.supervisor.parting() {
+                self.parts.listener.answer(id, &reply);
+            }
         }
         self.parts.listener.flush(LAST_ANSWERS_MAX);
         self.parts.notify_command.flush(LAST_NOTICES_MAX);

@@ -1,8 +1,8 @@
 //! The event socket: what the agents' own programs tell comes in, messages for the programs that take them go out.
 
 use std::fs::Permissions;
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::io::{self, Read};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -11,6 +11,7 @@ use anyhow::Context;
 
 use super::paths::{Manager, Paths};
 use super::reactor::{Interest, Owner, Part, Reactor};
+use super::state_file::replace;
 use crate::policy::message::MessageId;
 use crate::policy::now::Mono;
 use crate::policy::observation::Observation;
@@ -122,24 +123,28 @@ impl Drop for EventSocket {
     }
 }
 
-/// Reads the fleet's secret, `None` where there is none that can be used.
-pub fn secret(path: &Path) -> Option<[u8; SECRET_BYTES]> {
+/// Reads the fleet's secret, `None` where there is none or it was cut.
+///
+/// # Errors
+/// When it is there and cannot be read.
+pub fn secret(path: &Path) -> io::Result<Option<[u8; SECRET_BYTES]>> {
     let mut secret = [0; SECRET_BYTES];
-    std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut secret)).ok().map(|()| secret)
+    match std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut secret)) {
+        Ok(()) => Ok(Some(secret)),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::UnexpectedEof) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// Reads the fleet's secret, or makes one: agents that run already hold proofs of the one that is there.
 fn make_secret(path: &Path) -> anyhow::Result<[u8; SECRET_BYTES]> {
-    if let Some(secret) = secret(path) {
+    if let Some(secret) = secret(path).with_context(|| format!("cannot read `{}`", path.display()))? {
         return Ok(secret);
     }
     let mut secret = [0; SECRET_BYTES];
     std::fs::File::open("/dev/urandom")
         .and_then(|mut random| random.read_exact(&mut secret))
         .context("cannot read `/dev/urandom`")?;
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true).mode(0o600);
-    let written = options.open(path).and_then(|mut file| file.write_all(&secret));
-    written.with_context(|| format!("cannot write `{}`", path.display()))?;
+    replace(path, &secret).with_context(|| format!("cannot write `{}`", path.display()))?;
     Ok(secret)
 }

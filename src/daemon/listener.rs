@@ -16,7 +16,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::clock;
 use super::paths::{Manager, Paths};
-use super::peer::Peers;
+use super::peer::{Peer, Peers};
 use super::reactor::{Interest, Owner, Part, Reactor};
 use crate::policy::now::Mono;
 use crate::policy::observation::Observation;
@@ -53,6 +53,7 @@ pub struct Listener {
 #[derive(Debug)]
 struct Connection {
     stream: UnixStream,
+    peer: Peer,
     stage: Stage,
 }
 
@@ -162,7 +163,7 @@ impl Listener {
         }
         if self.connections.len() >= CONNECTIONS_MAX {
             let reply = Reply::Failed {
-                reason: Reason::Failed,
+                reason: Reason::Unanswered,
                 error: format!("the supervisor has {CONNECTIONS_MAX} connections already"),
                 hint: Some("end some of the programs that wait for it".to_owned()),
             };
@@ -175,7 +176,8 @@ impl Listener {
             return;
         }
         let stage = Stage::Asking { line: Incoming::new(REQUEST_BYTES_MAX), until: clock::mono() + CLIENT_SILENCE_MAX };
-        self.connections.insert(self.last_id, Connection { stream, stage });
+        let peer = Peer::of(&stream);
+        self.connections.insert(self.last_id, Connection { stream, peer, stage });
     }
 
     fn read(&mut self, id: u64, seen: &mut Vec<Observation>) {
@@ -211,7 +213,7 @@ impl Listener {
                 Ok(request) => {
                     let Some(connection) = self.connections.get_mut(&id) else { return };
                     connection.stage = Stage::Waiting;
-                    let asker = self.peers.asker(&connection.stream);
+                    let asker = self.peers.asker(&connection.peer);
                     seen.push(Observation::Request { id: RequestId(id), asker, request });
                     return;
                 }
@@ -231,7 +233,8 @@ impl Listener {
     }
 
     fn write(&mut self, id: u64) {
-        let Some(Connection { stream, stage: Stage::Answering { rest, .. } }) = self.connections.get_mut(&id) else {
+        let Some(Connection { stream, stage: Stage::Answering { rest, .. }, .. }) = self.connections.get_mut(&id)
+        else {
             return;
         };
         while !rest.is_empty() {

@@ -81,14 +81,21 @@ impl Lock {
 
 /// Returns who holds the lock at `path`; `None` if nobody does, or if it has not yet written who it is.
 pub fn holder(path: &Path) -> Option<Holder> {
+    read_holder(&mut held(path)?)
+}
+
+/// Says whether somebody holds the lock at `path` who has not yet written who it is.
+pub fn is_held_by_a_beginner(path: &Path) -> bool {
+    held(path).is_some_and(|mut file| read_holder(&mut file).is_none())
+}
+
+/// Opens the lock at `path` if somebody holds it.
+fn held(path: &Path) -> Option<File> {
     // F_OFD_GETLK for a write lock wants a descriptor that could take one.
-    let mut file = OpenOptions::new().read(true).write(true).open(path).ok()?;
+    let file = OpenOptions::new().read(true).write(true).open(path).ok()?;
     let mut wanted = whole_file();
     fcntl(file.as_raw_fd(), FcntlArg::F_OFD_GETLK(&mut wanted)).ok()?;
-    if i32::from(wanted.l_type) == libc::F_UNLCK {
-        return None;
-    }
-    read_holder(&mut file)
+    (i32::from(wanted.l_type) != libc::F_UNLCK).then_some(file)
 }
 
 fn refusal(holder: Option<Holder>) -> String {
@@ -161,6 +168,10 @@ mod tests {
         assert_eq!(holder(&path), None);
         let lock = Lock::take(&path, Role::Supervisor, Utc::now()).expect("taken");
         assert_eq!(holder(&path).map(|found| found.pid), Some(std::process::id()));
+        assert!(!is_held_by_a_beginner(&path));
+        std::fs::write(&path, "").expect("cut");
+        assert!(holder(&path).is_none() && is_held_by_a_beginner(&path));
         drop(lock);
+        assert!(!is_held_by_a_beginner(&path));
     }
 }

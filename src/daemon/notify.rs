@@ -7,6 +7,11 @@ use sd_notify::NotifyState;
 use crate::policy::now::Mono;
 use crate::policy::status::Picture;
 
+/// Until it is ready the supervisor asks for so much more time, so often: agents that stand at a login dialog keep the others of
+/// a large fleet from starting for as long as `ready_max`, a few at a time.
+const START_EXTENSION: Duration = Duration::from_secs(60);
+const START_EXTENDED_EVERY: Duration = Duration::from_secs(20);
+
 /// What systemd shows before the fleet has been adopted.
 const STATUS_STARTING: &str = "looking for running agents";
 
@@ -17,6 +22,8 @@ const STATUS_STARTING: &str = "looking for running agents";
 pub struct Notify {
     is_asked_for: bool,
     is_ready: bool,
+    /// When more time was asked for.
+    extended: Mono,
     watchdog: Option<Watchdog>,
     status: String,
 }
@@ -35,8 +42,8 @@ impl Notify {
         let is_watched = sd_notify::watchdog_enabled(false, &mut allowed_us);
         let watchdog = is_watched.then(|| Watchdog { interval: Duration::from_micros(allowed_us) / 2, fed: now });
         let is_asked_for = std::env::var_os("NOTIFY_SOCKET").is_some();
-        send(&[NotifyState::Status(STATUS_STARTING)]);
-        Self { is_asked_for, is_ready: false, watchdog, status: STATUS_STARTING.to_owned() }
+        send(&[NotifyState::Status(STATUS_STARTING), more_time()]);
+        Self { is_asked_for, is_ready: false, extended: now, watchdog, status: STATUS_STARTING.to_owned() }
     }
 
     /// Tells that the fleet has been adopted or started.
@@ -74,6 +81,10 @@ impl Notify {
             send(&[NotifyState::Status(&status)]);
             self.status = status;
         }
+        if !self.is_ready && now.since(self.extended) >= START_EXTENDED_EVERY / 2 {
+            self.extended = now;
+            send(&[more_time()]);
+        }
         let Some(watchdog) = &mut self.watchdog else { return };
         if now.since(watchdog.fed) >= watchdog.interval / 2 {
             watchdog.fed = now;
@@ -83,8 +94,14 @@ impl Notify {
 
     /// Returns when a turn is due for systemd's sake.
     pub fn deadline(&self) -> Option<Mono> {
-        self.watchdog.as_ref().map(|watchdog| watchdog.fed + watchdog.interval)
+        let extension = (self.is_asked_for && !self.is_ready).then(|| self.extended + START_EXTENDED_EVERY);
+        let watchdog = self.watchdog.as_ref().map(|watchdog| watchdog.fed + watchdog.interval);
+        extension.into_iter().chain(watchdog).min()
     }
+}
+
+fn more_time() -> NotifyState<'static> {
+    NotifyState::ExtendTimeoutUsec(u32::try_from(START_EXTENSION.as_micros()).unwrap_or(u32::MAX))
 }
 
 fn send(states: &[NotifyState]) {
@@ -140,6 +157,19 @@ mod tests {
             last_exit: None,
             conversation: None,
         }
+    }
+
+    #[test]
+    fn more_time_is_asked_for_until_it_is_ready() {
+        let (extended, fed, interval) =
+            (Mono(Duration::from_secs(100)), Mono(Duration::from_secs(95)), Duration::from_secs(60));
+        let watchdog = Some(Watchdog { interval, fed });
+        let mut notify = Notify { is_asked_for: true, is_ready: false, extended, watchdog, status: String::new() };
+        assert_eq!(notify.deadline(), Some(extended + START_EXTENDED_EVERY));
+        notify.is_ready = true;
+        assert_eq!(notify.deadline(), Some(fed + interval));
+        (notify.is_ready, notify.is_asked_for, notify.watchdog) = (false, false, None);
+        assert_eq!(notify.deadline(), None, "nobody listens");
     }
 
     #[test]

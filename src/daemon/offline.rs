@@ -70,12 +70,14 @@ pub fn ask(config: &Path, request: &Request) -> Reply {
         Request::PhaseSet { .. } | Request::Down { .. } => {
             Offline::open(config, Purpose::Order).and_then(|offline| offline.order(request))
         }
-        Request::Wake { .. } | Request::Run { .. } | Request::Send { queue: true, .. } => leave(config, request),
+        Request::Wake { .. } | Request::Run { .. } | Request::Send { queue: true, .. } => {
+            Ok(leave(config, request).unwrap_or_else(|error| failed(Reason::Unanswered, &error)))
+        }
         Request::Up { .. } | Request::Restart { .. } | Request::Probe { .. } | Request::Send { queue: false, .. } => {
             Ok(no_supervisor())
         }
     };
-    answer.unwrap_or_else(|error| failed(&error))
+    answer.unwrap_or_else(|error| failed(Reason::Failed, &error))
 }
 
 /// Returns the fleet's picture as disk and tmux show it.
@@ -174,7 +176,7 @@ fn asked(request: &Request) -> Observation {
     Observation::Request { id: REQUEST, asker: Asker::Person, request: request.clone() }
 }
 
-fn failed(error: &anyhow::Error) -> Reply {
+fn failed(reason: Reason, error: &anyhow::Error) -> Reply {
     let text = format!("{error:#}");
     // The mistakes of a config come as `check` prints them.
     let text = text.strip_prefix("error: ").unwrap_or(&text).to_owned();
@@ -182,7 +184,7 @@ fn failed(error: &anyhow::Error) -> Reply {
         Some((error, hint)) if !hint.contains('\n') => (error.to_owned(), Some(hint.to_owned())),
         Some(_) | None => (text, None),
     };
-    Reply::Failed { reason: Reason::Failed, error, hint }
+    Reply::Failed { reason, error, hint }
 }
 
 fn no_supervisor() -> Reply {

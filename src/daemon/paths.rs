@@ -161,7 +161,11 @@ impl Paths {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
                 Err(error).with_context(|| format!("cannot make folder `{}`", folder.display()))
             }
-            Ok(()) | Err(_) => Ok(()),
+            Ok(()) => Ok(()),
+            Err(_) if folder.symlink_metadata().is_ok_and(|found| found.uid() == nix::unistd::geteuid().as_raw()) => {
+                Ok(())
+            }
+            Err(_) => bail!("folder `{}` is somebody else's", folder.display()),
         }
     }
 

@@ -19,6 +19,7 @@ use nix::unistd::{Uid, User};
 
 use super::config_file::Loaded;
 use super::event_log::EventLog;
+pub use super::event_loop::End;
 use super::event_loop::{EventLoop, block_signals};
 use super::journal::Journal;
 use super::lock::{self, Holder, Lock, Role};
@@ -65,12 +66,12 @@ pub struct Options {
     pub hold: bool,
 }
 
-/// Supervises the fleet until it is told to end; agents are found and left running at both ends.
+/// Supervises the fleet until it is told to end, and says by what; agents are found and left running at both ends.
 ///
 /// # Errors
 /// Whatever keeps it from starting: an unusable config, a supervisor that runs already, an unusable state. Once it
 /// supervises, only a kernel that lets nobody wait.
-pub fn supervise(options: &Options) -> anyhow::Result<()> {
+pub fn supervise(options: &Options) -> anyhow::Result<End> {
     if !options.detached {
         return run(options, || Ok(()));
     }
@@ -98,7 +99,7 @@ fn leave_standard_output() -> anyhow::Result<()> {
     Ok(())
 }
 
-fn run(options: &Options, listening: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<()> {
+fn run(options: &Options, listening: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<End> {
     block_signals()?;
     open_files::raise().context("cannot raise the limit of open files")?;
     let program = child::own_program();
@@ -286,7 +287,9 @@ fn await_other(paths: &Paths) -> anyhow::Result<bool> {
         let age = clock::now(chrono_tz::UTC).wall - holder.since;
         holder.role == Role::Supervisor && age.to_std().unwrap_or_default() < JOIN_MAX
     };
-    while lock::holder(&paths.lock()).is_some_and(is_new) {
+    let until = clock::mono() + JOIN_MAX;
+    let begins = || clock::mono() < until && lock::is_held_by_a_beginner(&paths.lock());
+    while lock::holder(&paths.lock()).is_some_and(is_new) || begins() {
         if UnixStream::connect(paths.control_socket()).is_ok() {
             return Ok(true);
         }

@@ -20,9 +20,11 @@ const GEMINI_SETTINGS: &str = "/etc/gemini-cli/settings.json";
 /// cannot be had, the start is one whose screen is read: it never fails for want of events.
 ///
 /// # Errors
-/// One line when the settings file cannot be written.
+/// One line when the settings file cannot be written, or the fleet's secret not be read.
 pub fn prepare(paths: &Paths, agent: &Agent, backend: &Backend, run: u64) -> Result<Wiring, String> {
-    let (Some(secret), Some(socket)) = (secret(&paths.secret()), text(&paths.event_socket())) else {
+    let secret =
+        secret(&paths.secret()).map_err(|error| format!("cannot read `{}`: {error}", paths.secret().display()))?;
+    let (Some(secret), Some(socket)) = (secret, text(&paths.event_socket())) else {
         return Ok(Wiring::default());
     };
     let mut wiring = wired(paths, agent, backend)?.unwrap_or_default();

@@ -7,7 +7,7 @@ use super::fleet::{Agent, Kind};
 use super::live::{Obstacle, Waiter, WaitsFor};
 use super::message::{MessageId, Outcome, Progress};
 use super::now::Mono;
-use super::request::{Reason, Reply};
+use super::request::{Reason, Reply, RequestId};
 use super::state::{LastExit, Session};
 use super::{Supervisor, Turn};
 
@@ -33,6 +33,22 @@ impl Supervisor {
             ),
         };
         turn.act(Action::Answer { id: waiter.id, reply });
+    }
+
+    /// Returns the answers for the end of this supervisor alone: what is ordered is saved, and the next one goes on with it.
+    pub fn parting(&self) -> Vec<(RequestId, Reply)> {
+        let ordered = |name: &String| self.state.agents.get(name).is_some_and(|state| state.order.is_some());
+        let kept = |what: String| Reply::Done { lines: vec![format!("{what} is kept for the next supervisor")] };
+        let answer = |waiter: &Waiter| match &waiter.waits_for {
+            WaitsFor::Wake(name) => Some(kept(format!("the wake of {name}"))),
+            WaitsFor::Run(name) => Some(kept(format!("the run of {name}"))),
+            WaitsFor::Up(names) => match names.as_slice() {
+                [(name, _)] if ordered(name) => Some(kept(format!("the run of {name}"))),
+                _ => None,
+            },
+            WaitsFor::Down(_) | WaitsFor::End | WaitsFor::Message { .. } => None,
+        };
+        self.waiters.iter().filter_map(|waiter| Some((waiter.id, answer(waiter)?))).collect()
     }
 
     /// Answers everybody whose wait has ended.
@@ -112,7 +128,7 @@ impl Supervisor {
                 _ if self.rests_for_good(name) => lines.push(format!("{name} has ended: its sequence is complete")),
                 _ if !self.wanted(name) => errors.push(format!("{name} is not to run any more")),
                 Session::Unknown { why, .. } => {
-                    errors.push(format!("{name} cannot be reached, and nothing is started beside it: {why}"))
+                    errors.push(format!("{name} cannot be reached, and nothing is started beside it: {why}"));
                 }
                 Session::Dead { exit }
                     if !state.asked && newer && self.fleet.agent(name).is_some_and(Agent::is_task) =>

@@ -1,4 +1,4 @@
-//! What an agent may itself ask of the supervisor; a person may ask everything.
+//! What an agent may itself ask of the supervisor, and what it has started; a person may ask everything.
 
 use super::Supervisor;
 use super::answer::failed;
@@ -37,6 +37,12 @@ impl Supervisor {
             Asker::Person => return None,
             Asker::Unknown(why) => {
                 return Some(failed(Reason::Failed, format!("it cannot be told who asks: {why}"), None));
+            }
+            // The operator's command may act on what it is told.
+            Asker::Own if right != Right::Person => return None,
+            Asker::Own => {
+                let error = "only a person may ask this, and what the supervisor has started is none";
+                return Some(failed(Reason::Failed, error.to_owned(), None));
             }
             Asker::Agent(name) => name,
         };

@@ -18,6 +18,8 @@ pub enum Asker {
     Person,
     /// A process of this agent.
     Agent(String),
+    /// What the supervisor itself has started: git with what a config has it run, or the operator's command.
+    Own,
     /// It cannot be told, and why.
     Unknown(String),
 }
@@ -173,6 +175,8 @@ pub enum Reason {
     Unconfirmed,
     /// A dialog or a person's draft is in the way.
     InTheWay,
+    /// Nobody has answered, or it could neither be done nor kept: asking again may help, and does nothing twice.
+    Unanswered,
 }
 
 impl Reason {
@@ -187,6 +191,7 @@ impl Reason {
             Self::Held => 6,
             Self::Unconfirmed => 7,
             Self::InTheWay => 8,
+            Self::Unanswered => 9,
         }
     }
 }

@@ -168,7 +168,7 @@ impl Supervisor {
             // Nothing of it was there before, so it is only systemd that is too busy to say so again.
             Session::Unknown { lived: false, .. } => Verdict::Wait,
             Session::Unknown { why, .. } if self.is_run_awaited(name) => {
-                Verdict::Refuse(failed(Reason::Failed, format!("`{name}` cannot be reached: {why}"), None))
+                Verdict::Refuse(failed(Reason::Unanswered, format!("`{name}` cannot be reached: {why}"), None))
             }
             Session::Unknown { .. } => Verdict::Wait,
             _ if !live.found => Verdict::Wait,

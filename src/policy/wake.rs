@@ -171,7 +171,7 @@ impl Supervisor {
 
     /// Tells once that the wake text cannot be used; it is tried again when a file changes.
     fn wake_failed(&mut self, name: &str, why: &str, turn: &mut Turn) {
-        let reply = failed(Reason::Failed, format!("`{name}` cannot be woken: {why}"), None);
+        let reply = failed(Reason::Unanswered, format!("`{name}` cannot be woken: {why}"), None);
         let answered = self.answer_all(&WaitsFor::Wake(name.to_owned()), &reply, turn);
         if let Some(state) = self.state.agents.get_mut(name).filter(|_| answered) {
             state.wake_ordered = None;

@@ -9,6 +9,7 @@ pub const SLICE: &str = "agent-orchestrator.slice";
 
 const PREFIX: &str = "agent-orchestrator-session@";
 const WEB: &str = "agent-orchestrator-web.service";
+const SUPERVISOR: &str = "agent-orchestrator.service";
 const SUFFIX: &str = ".service";
 
 /// The properties that [`Shown::parse`] understands, for `systemctl show --property=`.
@@ -42,9 +43,22 @@ pub fn agent_of(cgroup: &str) -> Option<&str> {
     parts(cgroup).find_map(|part| part.strip_prefix(PREFIX)?.strip_suffix(SUFFIX))
 }
 
-/// Says whether a process is in the unit of the web part, by its `/proc/PID/cgroup`.
-pub fn is_of_web(cgroup: &str) -> bool {
-    parts(cgroup).any(|part| part == WEB)
+/// What of ours runs in a unit that is no agent's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// The web server, with what it runs.
+    Web,
+    /// The supervisor, with what it has started.
+    Supervisor,
+}
+
+/// Returns of which part a process is, by its `/proc/PID/cgroup`.
+pub fn part_of(cgroup: &str) -> Option<Part> {
+    parts(cgroup).find_map(|part| match part {
+        WEB => Some(Part::Web),
+        SUPERVISOR => Some(Part::Supervisor),
+        _ => None,
+    })
 }
 
 fn parts(cgroup: &str) -> impl Iterator<Item = &str> {
@@ -110,7 +124,10 @@ mod tests {
     fn a_process_is_known_by_its_units_name_in_any_hierarchy() {
         let unified = "0::/agent-orchestrator.slice/agent-orchestrator-session@b-1.service\n";
         assert_eq!(agent_of(unified), Some("b-1"));
-        assert!(is_of_web("0::/agent-orchestrator.slice/agent-orchestrator-web.service\n") && !is_of_web(unified));
+        assert_eq!(part_of("0::/agent-orchestrator.slice/agent-orchestrator-web.service\n"), Some(Part::Web));
+        let of_git = part_of("0::/agent-orchestrator.slice/agent-orchestrator.service\n");
+        assert_eq!(of_git, Some(Part::Supervisor));
+        assert_eq!(part_of(unified), None);
         let legacy = "9:pids:/\n1:name=systemd:/a.slice/agent-orchestrator-session@b_1.service/below\n0::/\n";
         assert_eq!(agent_of(legacy), Some("b_1"));
         for stranger in [

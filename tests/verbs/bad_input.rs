@@ -243,7 +243,7 @@ fn a_supervisor_that_hangs_is_told_and_the_verb_does_not_hang_with_it() {
     let fleet = up(ONE);
     let pid = nix::unistd::Pid::from_raw(fleet.supervisor());
     nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGSTOP).unwrap();
-    let error = fleet.run(&["status"]).bad(1);
+    let error = fleet.run(&["status"]).bad(9);
     nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGCONT).unwrap();
     assert!(error.contains("the supervisor does not answer\nhint: it may hang"), "{error}");
 }

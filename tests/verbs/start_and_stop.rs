@@ -196,7 +196,7 @@ fn a_second_supervisor_is_told_who_has_the_fleet() {
 #[test]
 fn supervise_runs_in_the_foreground_and_its_end_ends_no_agent() {
     let fleet = TestFleet::new(&config(ONE));
-    for signal in [Signal::SIGINT, Signal::SIGTERM] {
+    for (signal, code) in [(Signal::SIGINT, 0), (Signal::SIGTERM, 143)] {
         fleet.forget_events();
         let supervisor = fleet.begin(&["supervise"]);
         fleet.until_event("supervisor-started", None);
@@ -206,7 +206,7 @@ fn supervise_runs_in_the_foreground_and_its_end_ends_no_agent() {
         assert_eq!(pid, u32::try_from(supervisor.pid()).ok());
         let pane = fleet.pane_pid("one");
         supervisor.signal(signal);
-        supervisor.end().good();
+        assert_eq!(supervisor.end().code, code);
         fleet.until_event("supervisor-stopped", None);
         assert!(lives(pane));
         assert!(!fleet.status().supervised);

@@ -178,7 +178,7 @@ fn after_a_kill_a_broken_config_hides_nothing_and_supervision_goes_on_with_the_l
     let warned = fleet.run(&["restart", "one"]);
     assert!(warned.err.contains("the config is not usable, the last good one stays in force"), "{warned:?}");
     supervisor.signal(Signal::SIGTERM);
-    assert!(supervisor.end().code == 0);
+    assert_eq!(supervisor.end().code, 143);
     fleet.run(&["down", "one"]).good();
     assert!(fleet.run(&["status"]).good().contains("stopped"));
 }

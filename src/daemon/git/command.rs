@@ -66,7 +66,14 @@ impl Commands {
     /// Reads what a clone's config says of its origin.
     pub fn settings(&self, clone: &Path) -> Order {
         let mut command = self.git(&[]);
-        command.arg("-C").arg(clone).args(["config", "--null", "--show-scope", "--get-regexp", WANTED]);
+        command.arg("-C").arg(clone).args([
+            "config",
+            "--null",
+            "--show-scope",
+            "--show-origin",
+            "--get-regexp",
+            WANTED,
+        ]);
         order("git config", command, Patience::Whole(LOCAL_TIME_MAX))
     }
 
@@ -190,6 +197,8 @@ impl Commands {
             ("GIT_ASKPASS", ""),
             ("SSH_ASKPASS", ""),
             ("GIT_OPTIONAL_LOCKS", "0"),
+            // What another repository lacks would be fetched as its config says.
+            ("GIT_NO_LAZY_FETCH", "1"),
             ("LC_ALL", "C"),
         ]);
         let ours = [

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::output::Sink;
 use super::repository::Repository;
-use super::settings::Origin;
+use super::settings::{Origin, is_own};
 use super::shared::{About, Shared};
 use super::watched::{Watched, top_of};
 use crate::daemon::watch::Spot;
@@ -23,7 +23,7 @@ impl Watched {
     /// Takes up which origin an agent's clone has.
     pub fn take_clone(&mut self, answer: Result<Sink, String>, shared: &mut Shared) {
         if let (Some(clone), Ok(sink), Some(origin)) = (self.unasked.pop_front(), answer, &self.origin)
-            && Origin::parse(&sink.answer(), top_of(&clone)).is_some_and(|other| other.is_same_place(origin))
+            && Origin::parse(&sink.answer(), top_of(&clone), is_own).is_some_and(|other| other.is_same_place(origin))
             && let Some(repository) = Repository::around(&clone)
             && !self.trackers.iter().any(|tracker| tracker.repository.common_dir == repository.common_dir)
         {

@@ -1,5 +1,9 @@
 //! What a clone's config says of its origin: the address, and how to log in there.
+//!
+//! How to log in names programs that git runs, as the supervisor. So it counts only where the supervisor's own user, or root,
+//! has written it: an agent with a user of its own is not to run anything as another one.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// The most settings of a clone that are handed on; git's own configs are far smaller.
@@ -22,26 +26,29 @@ pub(super) struct Origin {
 }
 
 impl Origin {
-    /// Reads the answer of `git config --null --show-scope --get-regexp WANTED` in the clone whose top folder is
-    /// `top`; `None` where it has no origin.
-    pub fn parse(answer: &[u8], top: &Path) -> Option<Self> {
+    /// Reads the answer of `git config --null --show-scope --show-origin --get-regexp WANTED` in the clone whose top folder
+    /// is `top`; `None` where it has no origin. Logins are taken from files for which `is_trusted` holds.
+    pub fn parse(answer: &[u8], top: &Path, is_trusted: impl Fn(&Path) -> bool) -> Option<Self> {
         let mut url = None;
         let mut settings = Vec::new();
         let mut replacements = Vec::new();
         let mut has_ssh_command = false;
         let mut fields = answer.split(|byte| *byte == 0).map(|field| String::from_utf8_lossy(field).into_owned());
-        while let (Some(scope), Some(entry)) = (fields.next(), fields.next()) {
+        while let (Some(scope), Some(from), Some(entry)) = (fields.next(), fields.next(), fields.next()) {
             let (key, value) = entry.split_once('\n').unwrap_or((&entry, "true"));
             let lower = key.to_ascii_lowercase();
             if lower == "remote.origin.url" {
                 url.get_or_insert_with(|| value.to_owned());
             } else if lower.starts_with("url.") {
                 replacements.push((value.to_owned(), key["url.".len()..key.len() - ".insteadof".len()].to_owned()));
-            } else {
-                has_ssh_command |= lower == "core.sshcommand";
-                if matches!(scope.as_str(), "local" | "worktree") && settings.len() < SETTINGS_MAX {
+            } else if matches!(scope.as_str(), "local" | "worktree") {
+                let is_taken = from.strip_prefix("file:").is_some_and(|file| is_trusted(&top.join(file)));
+                if is_taken && settings.len() < SETTINGS_MAX {
+                    has_ssh_command |= lower == "core.sshcommand";
                     settings.push((key.to_owned(), value.to_owned()));
                 }
+            } else {
+                has_ssh_command |= lower == "core.sshcommand";
             }
         }
         let url = replaced(&url?, &replacements);
@@ -61,6 +68,12 @@ impl Origin {
         }
         plain(&self.url) == plain(&other.url)
     }
+}
+
+/// Says whether a file is this process's own user's, or root's.
+pub(super) fn is_own(file: &Path) -> bool {
+    let own = nix::unistd::geteuid().as_raw();
+    file.metadata().is_ok_and(|found| found.uid() == own || found.uid() == 0)
 }
 
 /// Applies the longest `url.NEW.insteadOf = OLD`.
@@ -92,8 +105,32 @@ mod tests {
 
     fn origin(lines: &[(&str, &str, &str)]) -> Option<Origin> {
         let entries: Vec<String> =
-            lines.iter().map(|(scope, key, value)| format!("{scope}\0{key}\n{value}\0")).collect();
-        Origin::parse(entries.concat().as_bytes(), Path::new("/srv/clone"))
+            lines.iter().map(|(scope, key, value)| format!("{scope}\0file:{scope}\0{key}\n{value}\0")).collect();
+        Origin::parse(entries.concat().as_bytes(), Path::new("/srv/clone"), |file| {
+            file == Path::new("/srv/clone/local")
+        })
+    }
+
+    #[test]
+    fn what_runs_programs_is_taken_from_own_files_only() {
+        let found = |scope: &str| {
+            let found = origin(&[
+                (scope, "core.sshcommand", "ssh -i key"),
+                (scope, "credential.helper", "!./theirs"),
+                (scope, "remote.origin.url", "ssh://host/a.git"),
+            ])
+            .unwrap();
+            (found.url, found.settings.len(), found.has_ssh_command)
+        };
+        let url = || "ssh://host/a.git".to_owned();
+        assert_eq!(found("local"), (url(), 2, true));
+        assert_eq!(found("worktree"), (url(), 0, false), "somebody else's file");
+        assert_eq!(found("global"), (url(), 0, true), "git reads it by itself");
+
+        let folder = tempfile::tempdir().unwrap();
+        let mine = folder.path().join("config");
+        std::fs::write(&mine, "").unwrap();
+        assert!(is_own(&mine) && is_own(Path::new("/etc/passwd")) && !is_own(&folder.path().join("none")));
     }
 
     #[test]
@@ -127,6 +164,6 @@ mod tests {
     #[test]
     fn no_origin_is_none() {
         assert_eq!(origin(&[("global", "credential.helper", "store")]), None);
-        assert_eq!(Origin::parse(b"", Path::new("/")), None);
+        assert_eq!(Origin::parse(b"", Path::new("/"), is_own), None);
     }
 }

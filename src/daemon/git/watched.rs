@@ -9,7 +9,7 @@ use super::hints::Tracker;
 use super::output::{Sink, heads};
 use super::read::{Reading, Wanted};
 use super::repository::Repository;
-use super::settings::Origin;
+use super::settings::{Origin, is_own};
 use super::shared::{About, End, Key, Shared, Step};
 use super::told::Told;
 use crate::daemon::clock;
@@ -180,7 +180,7 @@ impl Watched {
     fn take_settings(&mut self, answer: Result<Sink, String>, shared: &mut Shared) {
         let repo = self.setup.repo.clone();
         let origin = match answer {
-            Ok(sink) => Origin::parse(&sink.answer(), top_of(&repo)),
+            Ok(sink) => Origin::parse(&sink.answer(), top_of(&repo), is_own),
             // Nothing of what was asked for stands in any config.
             Err(why) if why.is_empty() => None,
             Err(why) => return self.fail_stale(why, shared),

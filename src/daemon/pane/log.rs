@@ -123,12 +123,23 @@ impl Writer {
 }
 
 fn append(path: &Path) -> io::Result<File> {
-    OpenOptions::new().append(true).create(true).mode(0o640).open(path)
+    // Where agents have users of their own the folder is shared: a link there may lead to a file of this agent's.
+    OpenOptions::new().append(true).create(true).mode(0o640).custom_flags(nix::libc::O_NOFOLLOW).open(path)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_link_in_a_logs_place_is_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, elsewhere) = (folder.path().join("a.log"), folder.path().join("profile"));
+        std::fs::write(&elsewhere, "mine").unwrap();
+        std::os::unix::fs::symlink(&elsewhere, &path).unwrap();
+        assert!(Writer::open(&path, 10).is_err());
+        assert_eq!(std::fs::read_to_string(&elsewhere).unwrap(), "mine");
+    }
 
     #[test]
     fn a_full_log_is_set_aside_once_and_a_restart_appends() {

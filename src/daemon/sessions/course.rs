@@ -10,7 +10,7 @@ use anyhow::{Context as _, bail};
 use super::Context;
 use super::agent::Agent;
 use super::client::{Client, REPLY_MAX, first_line};
-use super::descriptor::{Server, Watched, knock, server};
+use super::descriptor::{Server, Watched, knock, listener_of, server};
 use super::ending::Ending;
 use super::leaving::{Leaving, end_of};
 use super::life::{Dying, Ended, Goal, Life, Lost, Pane, Search, Starting, Waiting, retry_delay};
@@ -21,6 +21,7 @@ use crate::daemon::unit::{self, Question};
 use crate::daemon::{child, open_files, tree};
 use crate::policy::observation::{Exit, SessionSeen};
 use crate::protocol::launch::Launch;
+use crate::protocol::unit::agent_of;
 
 /// How long the `session` verb may take.
 const START_MAX: Duration = Duration::from_secs(10);
@@ -32,6 +33,7 @@ impl Agent {
             return self.wait(None, Search { goal, any: false, pane }, context);
         }
         match knock(&self.socket) {
+            Ok(knock) if let Some(why) = self.strangeness(&knock, context) => self.failed(goal, pane, why, context),
             Ok(knock) => match Watched::new(&context.reactor, &mut self.numbers, knock) {
                 Ok(knock) => self.wait(Some(knock), Search { goal, any: false, pane }, context),
                 Err(error) => self.failed(goal, pane, format!("cannot watch a socket: {error}"), context),
@@ -53,6 +55,23 @@ impl Agent {
         match Client::attach(&context.reactor, &mut self.numbers, &self.socket, session, context.now) {
             Ok(client) => self.life = Life::Attaching(client, Search { goal, any, pane }),
             Err(error) => self.failed(goal, pane, format!("{error:#}"), context),
+        }
+    }
+
+    /// Says why it is no server of this agent's that listens: another agent's. The sockets of agents with users of their own lie in
+    /// a folder that all of them may make sockets in; their units they cannot leave.
+    fn strangeness(&self, knock: &OwnedFd, context: &Context) -> Option<String> {
+        let pid = match context.paths.manager {
+            Manager::AdHoc => return None,
+            Manager::Systemd => listener_of(knock)?,
+        };
+        let socket = self.socket.display();
+        match std::fs::read_to_string(format!("/proc/{pid}/cgroup")) {
+            Ok(cgroup) => agent_of(&cgroup)
+                .filter(|agent| *agent != self.name)
+                .map(|agent| format!("process {pid}, which listens on `{socket}`, is one of agent `{agent}`")),
+            // It has ended meanwhile.
+            Err(error) => Some(format!("cannot read the unit of process {pid}, which listens on `{socket}`: {error}")),
         }
     }
 

@@ -101,10 +101,7 @@ pub enum Server {
 /// Looks who listens on `socket`, without waiting.
 pub fn server(socket: &Path) -> Server {
     match connect(socket) {
-        Ok(probe) => {
-            let peer = socket::getsockopt(&probe, sockopt::PeerCredentials);
-            Server::Listens(peer.ok().map(|peer| peer.pid()).filter(|pid| *pid > 1))
-        }
+        Ok(probe) => Server::Listens(listener_of(&probe)),
         Err(nobody) => nobody,
     }
 }
@@ -120,6 +117,12 @@ pub fn knock(socket: &Path) -> Result<OwnedFd, Server> {
         Ok(()) => Ok(knock),
         Err(error) => Err(unclear(socket, error)),
     }
+}
+
+/// Returns the process that listens at the other end of a connection, where the kernel tells it.
+pub fn listener_of(connection: &impl AsFd) -> Option<i32> {
+    let peer = socket::getsockopt(connection, sockopt::PeerCredentials);
+    peer.ok().map(|peer| peer.pid()).filter(|pid| *pid > 1)
 }
 
 fn unclear(socket: &Path, error: Errno) -> Server {

@@ -113,7 +113,14 @@ impl Agent {
     /// The unit has ended, by somebody's order or by itself.
     fn is_inactive(&mut self, doubt: Doubt, fleet_since: Option<Mono>, context: &mut Context) {
         let mark = context.paths.stopped_mark(&self.name);
-        if mark.exists() {
+        let is_stopped = match mark.try_exists() {
+            Ok(is_stopped) => is_stopped,
+            Err(error) => {
+                let why = format!("cannot look for `{}`: {error}", mark.display());
+                return self.undecided(doubt, TRIES_SILENT_MAX, why, context);
+            }
+        };
+        if is_stopped {
             // One that cannot be removed is told again, which says nothing new.
             let _ = std::fs::remove_file(mark);
             self.life = Life::Absent;
