@@ -46,6 +46,10 @@ promise "after kill -9 another supervisor comes" within 20 another
 promise "the same programs run" same
 promise "what was pushed meanwhile is handed over, once" heard_once bob "pushed after a kill"
 pid=$(supervisor_pid)
+kill -TERM "$pid"
+promise "so it does after a SIGTERM that is of no stop" within 20 another
+promise "the same programs run" same
+pid=$(supervisor_pid)
 mkdir -p /run/systemd/system/$supervisor.d
 printf '[Service]\nWatchdogSec=3s\nTimeoutAbortSec=3s\n' >/run/systemd/system/$supervisor.d/quick.conf
 systemctl daemon-reload
@@ -108,4 +112,27 @@ promise "the same programs run" same
 starts() { [[ $(cat /srv/fleet/*/starts | wc -l) == "$1" ]]; }
 promise "each agent was started once" starts 2
 promise "the supervisor still knows them" is_state ada 'idle|working'
+
+agent-orchestrator down >/dev/null
+cat >"$scratch/slow" <<'CONFIG'
+[defaults]
+log_dir = "/var/log/agent-orchestrator"
+project_dir = "/srv/fleet"
+backend = "slow"
+[watchdog]
+max_starting = 1
+[backend.slow]
+bin = "exec sleep 600"
+prompt_delivery = "exec"
+input_re = '^> ?(?P<text>.*)$'
+ready_max = 3
+CONFIG
+for agent in e1 e2 e3 e4; do
+    printf '[[agent]]\nname = "%s"\nprompt = "begin"\n' "$agent" >>"$scratch/slow"
+done
+write_config <"$scratch/slow"
+printf '[Service]\nTimeoutStartSec=5s\n' >/run/systemd/system/$supervisor.d/quick.conf
+systemctl daemon-reload
+promise "a fleet whose programs are not ready in time is started for as long as the loop turns" start_fleet
+promise "by one supervisor" test "$(prop "$supervisor" NRestarts)" = 0
 done_with

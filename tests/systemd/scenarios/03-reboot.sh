@@ -53,7 +53,7 @@ PROGRAM
     promise "it is sent something" agent-orchestrator send talker hello
     # A conversation counts once its program has lived for a while.
     agent-orchestrator down bob >/dev/null
-    agent-orchestrator send ada --queue "after the boot" >/dev/null
+    promise "what cannot be delivered is kept" agent-orchestrator send bob --queue "queued before the boot"
     push /srv/fleet/clone "status of the first phase" STATUS-p1.md "## DONE"
     promise "the loop goes to its second phase" within 20 in_phase p2
     conversations() { sed -n 's/.*--new \([^ ]*\).*/\1/p' /srv/fleet/talker/started-with; }
@@ -81,5 +81,7 @@ promise "to which it has not come anew" test "$(phases_begun)" = "$(cat "$kept.p
 promise "what was pushed before the boot is handed over, once" heard_once ada "pushed before the boot"
 promise "STATUS= is what status tells" status_is_true
 promise "what was stopped by name is not started" is_state bob stopped
+agent-orchestrator up bob >/dev/null
+promise "when it is, it gets what was kept, once" heard_once bob "queued before the boot"
 promise "no agent counts as dead" not grep '"event":"died"' /var/lib/agent-orchestrator/events.jsonl
 done_with

@@ -15,7 +15,8 @@ as_unit() {
     )
 }
 ask() { as_unit "$supervisor" systemctl --no-ask-password "$@"; }
-refused() { ! "$@" >"$scratch/refusal" 2>&1 && grep -Eqi 'access denied|authentication (is )?required|not permitted|has a fragment|already' "$scratch/refusal"; }
+refused_as() { ! "${@:2}" >"$scratch/refusal" 2>&1 && grep -Eqi "$1" "$scratch/refusal"; }
+refused() { refused_as 'access denied|authentication (is )?required|not permitted' "$@"; }
 ada=$(session ada)
 
 promise "the supervisor may restart a session" ask restart "$ada"
@@ -33,7 +34,8 @@ promise "not enable" refused ask enable "$supervisor"
 promise "not mask" refused ask mask --runtime "$ada"
 promise "not daemon-reload" refused ask daemon-reload
 promise "not a transient unit" refused as_unit "$supervisor" systemd-run --no-ask-password true
-promise "not a transient unit of a session's name" refused as_unit "$supervisor" \
+promise "not a transient unit of a session's name" \
+    refused_as 'access denied|authentication (is )?required|has a fragment' as_unit "$supervisor" \
     systemd-run --no-ask-password --unit=agent-orchestrator-session@new.service true
 promise "not a reboot" refused ask reboot
 # at_least VERSION OTHER

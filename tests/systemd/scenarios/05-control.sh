@@ -56,5 +56,35 @@ attach_hint() { grep -q 'sudo agent-orchestrator' <(as member agent-orchestrator
 promise "and is told the line that attaches" attach_hint
 promise "root does" agent-orchestrator status
 promise "there is a stranger" as stranger true
-promise "a stranger reaches nothing" not as stranger agent-orchestrator status
+promise "a stranger does not look" not as stranger agent-orchestrator status
+promise "nor read what happened" not as stranger agent-orchestrator events
+promise "nor order" not as stranger agent-orchestrator send ada --queue hello-from-a-stranger
+promise "nor end it" not as stranger agent-orchestrator down
+promise "nor reach a terminal" not as stranger tmux -S /run/agent-orchestrator/tmux/ada list-sessions
+
+# git runs what the config of a clone names; of a clone of the shared user's it does so as the supervisor.
+install -d -o agent-orchestrator -g agent-orchestrator /srv/fleet
+pushed_to /srv/fleet/clone
+cat >/srv/fleet/evil <<'EVIL'
+#!/bin/sh
+agent-orchestrator status >/tmp/looked 2>&1
+agent-orchestrator down >/tmp/asked 2>&1
+exit 1
+EVIL
+chmod 755 /srv/fleet/evil
+as_fleet git -C /srv/fleet/clone remote set-url origin ssh://host/repository
+as_fleet git -C /srv/fleet/clone config core.sshCommand /srv/fleet/evil
+cat >>"$config" <<'LOOP'
+[loop]
+phases = [{ id = "p1", plan = "p1.md", status = "S.md" }]
+[loop.handoff]
+repo = "clone"
+claim_pings = "ada"
+review_pings = "ada"
+inboxes = []
+LOOP
+systemctl restart "$supervisor"
+of_git() { cat "/proc/$(supervisor_pid)/root/tmp/$1" | grep "$2"; }
+promise "what git has run asks the supervisor, and is no person there" within 20 of_git asked 'only a person'
+promise "though it may look, as the operator's own command" of_git looked ada
 done_with

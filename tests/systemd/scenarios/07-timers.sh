@@ -9,9 +9,9 @@ if ((SCENARIO_BOOT == 2)); then
     promise "the boot starts the fleet" within 20 is_up "$supervisor"
     promise "and its timers" is_up "$wake.timer" "$run.timer"
     promise "after a downtime over several of its times a wake comes" within 20 heard 4
-    promise "so does a run" within 20 runs 6
+    promise "so does a run" within 20 runs 7
     promise "the wake only once" not within 3 heard 5
-    promise "and the run" runs 6
+    promise "and the run" runs 7
     promise "the calendars go on from now" test "$(prop "$wake.timer" NextElapseUSecRealtime)" != ""
     done_with
 fi
@@ -120,6 +120,15 @@ promise "is run" agent-orchestrator run upgrader
 promise "anew" within 5 runs 5
 promise "it is ended for that" not kill -0 "$before"
 
+agent-orchestrator down upgrader >/dev/null
+promise "one that a person has stopped is refused" not systemctl start "$run.service"
+promise "and not asked for again: it would run some time after it is lifted" test "$(prop "$run.service" ActiveState)" = failed
+systemctl reset-failed "$run.service"
+promise "lifted" agent-orchestrator up upgrader
+promise "it runs" within 10 runs 6
+before=$(pane upgrader)
+promise "and works" within 10 is_state upgrader working
+
 systemctl stop "$supervisor"
 for asked in "$wake" "$wake" "$run"; do
     promise "asked while no supervisor runs, $asked succeeds" systemctl start "$asked.service"
@@ -128,7 +137,7 @@ promise "and are kept" test "$(find /var/lib/agent-orchestrator/spool -type f | 
 promise "the next one starts" systemctl start "$supervisor"
 promise "the wake comes" within 15 heard 2
 promise "once, though it was asked twice" not within 3 heard 3
-promise "the run left alone what works" runs 5
+promise "the run left alone what works" runs 6
 promise "nothing is kept any more" test "$(find /var/lib/agent-orchestrator/spool -type f | wc -l)" = 0
 pid=$(supervisor_pid)
 kill -STOP "$pid"

@@ -33,8 +33,8 @@ for other in ada dave; do
     promise "which $other cannot read" not inside $other cat "$credential"
 done
 # The module gives her a home to write, a drop-in does here.
-promise "she can write in no other place than her folder, home, log, socket and /tmp" agent_writes_only carol \
-    "/run/agent-orchestrator/launch/carol /run/agent-orchestrator/tmux /srv/fleet/carol /tmp /var/lib/carol /var/log/agent-orchestrator /var/tmp"
+promise "she can write in no other place than her folder, home, log, socket, her /tmp and /dev" agent_writes_only carol \
+    "/dev/mqueue /dev/shm /run/agent-orchestrator/launch/carol /run/agent-orchestrator/tmux /srv/fleet/carol /tmp /var/lib/carol /var/log/agent-orchestrator /var/tmp"
 for other in ada dave; do
     promise "$other cannot read her files" not inside $other cat /var/lib/carol/key
     promise "nor her environment file" not inside $other cat /etc/agent-orchestrator/carol.env
@@ -83,4 +83,25 @@ read_head() { agent-orchestrator status --json | grep -Eq '"head": "[0-9a-f]{40}
 promise "git reads a repository that is hers" within 10 read_head
 commit "claim(p1): done"
 promise "what she pushes is handed over" within 20 grep -q 'claim' /srv/fleet/ada/heard
+
+printf '#!/bin/sh\nid >/tmp/evil-ran\ntouch /srv/fleet/carol/evil-ran\nexit 1\n' >/srv/fleet/carol/evil
+chmod 755 /srv/fleet/carol/evil
+as_carol() { setpriv --reuid=carol --regid=agent-orchestrator --clear-groups -- "$@"; }
+as_carol git -C /srv/fleet/carol config core.sshCommand /srv/fleet/carol/evil
+as_carol git -C /srv/fleet/carol remote set-url origin ssh://host.invalid/repository
+systemctl restart "$supervisor"
+away() { agent-orchestrator status --json | grep -q '"trouble": ".*ssh'; }
+promise "where her clone says that its origin is elsewhere, git asks there" within 40 away
+promise "and runs nothing that she has named" not find "/proc/$(supervisor_pid)/root/tmp/evil-ran" /srv/fleet/carol/evil-ran
+
+agent-orchestrator down dave >/dev/null
+fake=/run/agent-orchestrator/tmux/dave
+promise "she can make a terminal where that of dave is to be" inside carol tmux -S $fake new-session -d
+inside carol tmux -S $fake server-access -a agent-orchestrator >/dev/null
+inside carol chmod 770 $fake >/dev/null
+agent-orchestrator up dave >"$scratch/up" 2>&1
+promise "with which dave is not started" grep -q 'cannot be started: .* is one of agent `carol`' "$scratch/up"
+promise "and gets nothing that is for him" not agent-orchestrator send dave secret
+inside carol tmux -S $fake kill-server >/dev/null
+promise "without it he is" within 20 agent-orchestrator up dave
 done_with
