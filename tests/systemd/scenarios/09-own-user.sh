@@ -100,7 +100,7 @@ promise "she can make a terminal where that of dave is to be" inside carol tmux 
 inside carol tmux -S $fake server-access -a agent-orchestrator >/dev/null
 inside carol chmod 770 $fake >/dev/null
 agent-orchestrator up dave >"$scratch/up" 2>&1
-promise "with which dave is not started" grep -q 'cannot be started: .* is one of agent `carol`' "$scratch/up"
+promise "with which dave is not started" grep "cannot be started: .* is one of agent .carol" "$scratch/up"
 promise "and gets nothing that is for him" not agent-orchestrator send dave secret
 inside carol tmux -S $fake kill-server >/dev/null
 promise "without it he is" within 20 agent-orchestrator up dave
