@@ -129,11 +129,17 @@ impl Supervisor {
     /// Takes in what an agent's own program told.
     pub(super) fn told(&mut self, name: &str, run: u64, event: &AgentEvent, turn: &mut Turn) {
         let at = turn.now.moment();
+        let is_ours = matches!(&event.told, Told::Receipt { text } if self.is_just_submitted(name, text));
         let Some(live) = self.agents.get_mut(name).filter(|live| live.heard.run == Some(run)) else { return };
         let heard = &mut live.heard;
         if heard.is_of_another(event) {
-            return;
+            let Some(id) = event.conversation.clone().filter(|_| is_ours) else { return };
+            // What was typed here came there: a word of a person's `/clear` was lost, or of the end of a turn.
+            heard.conversation = Some(id.clone());
+            self.learn_conversation(name, &id);
         }
+        let Some(live) = self.agents.get_mut(name) else { return };
+        let heard = &mut live.heard;
         heard.last.insert(event.source, (at, event.told.line()));
         if event.source.gives_receipts() && !heard.is_mute {
             heard.gives_receipts.get_or_insert(at.mono);
@@ -187,6 +193,10 @@ impl Supervisor {
             return;
         }
         let begins = event.told == Told::Working && heard.ended().is_some();
+        // Who begins at rest is the agent's own program: the word of another conversation, of a person's `/clear`, was lost.
+        if event.told == Told::Working && heard.conversation.is_some() && event.conversation.is_some() {
+            heard.conversation.clone_from(&event.conversation);
+        }
         let is_new = !heard.is_told_again(&event.told);
         heard.doing = Some(Doing { told: event.told.clone(), source: event.source, at: turn.now.moment() });
         heard.overruled = false;

@@ -145,6 +145,15 @@ impl Supervisor {
         }
     }
 
+    /// Says whether a prompt is exactly what was typed last and waits for its receipt.
+    pub(super) fn is_just_submitted(&self, name: &str, prompt: &str) -> bool {
+        let first = self.state.agents.get(name).and_then(|state| state.queue.first());
+        first.is_some_and(|message| {
+            matches!(message.progress, Progress::Submitted { .. })
+                && words(prompt) == words(&typed_text(message, name, &self.places.texts))
+        })
+    }
+
     /// Types the first message once more, marked; one that is marked already is given up.
     fn was_never_shown(&mut self, name: &str, turn: &mut Turn) {
         let Some(message) = self.state.agents.get_mut(name).and_then(|state| state.queue.first_mut()) else { return };

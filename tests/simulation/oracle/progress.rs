@@ -186,7 +186,10 @@ fn can_take(state: &AgentState, pane: &Pane) -> bool {
     let waits = state.queue.first().is_some_and(|message| {
         message.progress == Typed::Queued && !matches!(message.purpose, Purpose::Wake | Purpose::Probe)
     });
+    // Whose login is refused, as it tells, waits for a person, also where that was told wrongly.
+    let is_locked_out = state.attention.as_ref().is_some_and(|attention| attention.rule == "told-login");
     waits
+        && !is_locked_out
         && state.session == (Session::Running { ready: true })
         && program.takes()
         && !program.works()

@@ -83,7 +83,10 @@ impl Prompts {
                 }
                 Action::Paste { agent, message, text } => {
                     self.sent.entry(message.0).or_insert(at);
-                    if self.posted.contains(&message.0) && !text.starts_with(REPEATED) {
+                    // Of a text that is pointed to the mark stands in its file.
+                    let is_marked_aside = |action: &Action| matches!(action, Action::WriteText { text, .. } if text.starts_with(REPEATED));
+                    let is_marked = text.starts_with(REPEATED) || seen.turn.actions.iter().any(is_marked_aside);
+                    if self.posted.contains(&message.0) && !is_marked {
                         return broken("what was handed over is typed with a mark", format!("{agent}: {message}"));
                     }
                 }
