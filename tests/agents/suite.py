@@ -68,16 +68,16 @@ def one_row(world, name, step):
 
 
 def pair(program, names):
-    """Whether a loop of these two comes to its end."""
-    began = time.monotonic()
+    """Whether a loop of these two could be tried, and whether it comes to its end."""
+    began, is_tried, is_right = time.monotonic(), True, True
     try:
-        done, is_right = loop.play(program, *names.split("+")), True
+        done = loop.play(program, *names.split("+"))
     except LookupError as error:
-        done, is_right = f"not tried: {error}", True
+        done, is_tried = f"not tried: {error}", False
     except (Failed, OSError, subprocess.TimeoutExpired) as error:
         done, is_right = f"FAILED: {error}", False
     say(f"loop {names}: {done} ({time.monotonic() - began:.1f} s)")
-    return is_right
+    return is_tried, is_right
 
 
 def too_long(*_):
@@ -119,7 +119,10 @@ def main():
     for thread in [*threads.values(), *last]:
         thread.join()
     found = [row for name in names for row in results.get(name, [])]
-    good = all(row[-1] for row in found) and all(ends.values()) and len(results) == len(names)
+    if not found and not any(is_tried for is_tried, _ in ends.values()):
+        say("none of the programs could be tried")
+        return 77
+    good = all(row[-1] for row in found) and all(is_right for _, is_right in ends.values()) and len(results) == len(names)
     if found:
         text = table.summary(found, [step.__name__ for step in chosen])
         say(f"\n{table.details(found)}\n\n{text}")

@@ -14,7 +14,7 @@ from api import Api
 STATE_S_MAX = 120
 COMMAND_S_MAX = 60
 SCREEN_S_MAX = 3
-LOOK_EVERY_S = 0.2
+LOOK_EVERY_S = 0.4
 # Of a command line.
 LINE_MAX = 400
 # The prompt itself, or the line that points to its file.
