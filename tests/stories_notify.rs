@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use agent_orchestrator::policy::event::EventKind;
 use agent_orchestrator::policy::notify::PAUSE;
-use agent_orchestrator::policy::observation::{Exit, Observation};
+use agent_orchestrator::policy::observation::{Exit, Observation, SessionSeen};
+use agent_orchestrator::policy::request::Request;
 use story::Story;
 use story::telling::{PAIR, shows, works};
 
@@ -66,12 +67,7 @@ fn a_crash_loop_a_draft_and_the_end_of_the_sequence_are_told_and_a_death_is_not(
         story.pass_s(wait_s);
     }
     story.pane("worker").input = "rm -rf ".to_owned();
-    story.ask(agent_orchestrator::policy::request::Request::Send {
-        name: "worker".to_owned(),
-        text: "go on".to_owned(),
-        wait: Duration::ZERO,
-        queue: true,
-    });
+    story.ask(Request::Send { name: "worker".to_owned(), text: "go on".to_owned(), wait: Duration::ZERO, queue: true });
     story.pass_s(1000);
     story.push("status", &[("STATUS-1.md", Some("## DONE\n"))]);
     story.pass_s(1);
@@ -251,4 +247,161 @@ fn what_is_over_when_the_pause_ends_is_not_told() {
     assert_eq!(told(&mut story).len(), 1);
     story.pass(PAUSE * 2);
     assert!(story.notified.is_empty(), "the config has been mended");
+}
+
+/// Says how often the end of the pause tells what came twice in it: where it still is so, and where it has ended again.
+fn late(
+    kind: EventKind,
+    begin: &dyn Fn() -> Story,
+    begins: &dyn Fn(&mut Story),
+    ends: &dyn Fn(&mut Story),
+) -> [usize; 2] {
+    [false, true].map(|has_ended| {
+        let mut story = begin();
+        let count = |story: &Story| story.notified.iter().filter(|event| event.event == kind).count();
+        begins(&mut story);
+        ends(&mut story);
+        begins(&mut story);
+        assert_eq!(count(&story), 1, "told at once, and then kept back: {}", story.told());
+        if has_ended {
+            ends(&mut story);
+        }
+        story.pass(PAUSE);
+        count(&story) - 1
+    })
+}
+
+#[test]
+fn what_a_loop_kept_back_is_told_while_it_is_so() {
+    let waits = || {
+        let mut story = Story::new(&format!("{ONE}{}", LOOP.replace("roles_dir", "auto_advance = false\nroles_dir")));
+        story.pass_s(5);
+        story
+    };
+    let status = |story: &mut Story, text: &str| {
+        story.push("status", &[("STATUS-1.md", Some(text))]);
+        story.pass_s(1);
+    };
+    let opens = |story: &mut Story| status(story, "work\n");
+    let is_done = |story: &mut Story| status(story, "## DONE\n");
+    assert_eq!(late(EventKind::PhaseDone, &waits, &is_done, &opens), [1, 0]);
+    let is_almost_done = |story: &mut Story| status(story, "## DONE criteria\n");
+    assert_eq!(late(EventKind::AlmostDone, &waits, &is_almost_done, &opens), [1, 0]);
+}
+
+#[test]
+fn what_an_account_kept_back_is_told_while_it_is_so() {
+    let probed = |story: &mut Story| {
+        is_refused(story, "one");
+        for number in 1..=3 {
+            story.ask(Request::Probe { name: "one".to_owned() });
+            story.pass_s(2);
+            shows(story, "one", &format!("You've hit your session limit ({number}) · resets 6am"));
+            story.pass_s(2);
+        }
+    };
+    assert_eq!(late(EventKind::LimitPersists, &held, &probed, &|story| goes_on(story, "one")), [1, 0]);
+}
+
+/// An agent with a screen that is answered, and beside it `second`.
+fn answered() -> Story {
+    let more = r#"answers = { context-low = "/compact" }
+answer_pause = 60
+[[backend.box.rules]]
+name = "context-low"
+region = "anywhere"
+meaning = "context"
+re = '^context left: \d%'
+[watchdog]
+draft_alarm = 10
+[[agent]]
+name = "second"
+backend = "box"
+prompt = "x"
+[[agent]]"#;
+    let mut story = Story::new(&ONE.replace("[[agent]]", more));
+    story.pass_s(10);
+    story
+}
+
+#[test]
+fn what_an_agent_kept_back_is_told_while_it_is_so() {
+    let drafts = |story: &mut Story, draft: &str| {
+        draft.clone_into(&mut story.pane("worker").input);
+        story.ask(story::send_queued("worker", "go on"));
+        story.output("worker");
+        story.pass_s(20);
+    };
+    let begins = |story: &mut Story| drafts(story, "rm -rf ");
+    assert_eq!(late(EventKind::Draft, &answered, &begins, &|story| drafts(story, "")), [1, 0]);
+    let is_asked = |story: &mut Story| {
+        let seen = SessionSeen::Unknown { why: "no answer".to_owned() };
+        story.turn(vec![Observation::Session { agent: "worker".to_owned(), seen }]);
+        story.pass_s(20);
+    };
+    let hangs = |story: &mut Story| {
+        story.hung.insert("worker".to_owned());
+        is_asked(story);
+    };
+    let is_back = |story: &mut Story| {
+        story.hung.clear();
+        story.pass_s(20);
+    };
+    assert_eq!(late(EventKind::Unreachable, &answered, &hangs, &is_back), [1, 0]);
+    let asks = |story: &mut Story, dialog: bool| {
+        story.pane("worker").dialog = dialog;
+        story.output("worker");
+        story.pass_s(70);
+    };
+    assert_eq!(late(EventKind::Attention, &answered, &|story| asks(story, true), &|story| asks(story, false)), [1, 0]);
+}
+
+#[test]
+fn a_screen_that_was_answered_in_vain_is_told_late_while_its_answers_are_in_vain() {
+    let is_full = |story: &mut Story, seconds: u64| {
+        shows(story, "worker", "context left: 4%");
+        story.pass_s(seconds);
+    };
+    let is_compact = |story: &mut Story| {
+        shows(story, "worker", "compacted");
+        story.pass_s(20);
+    };
+    let begins = |story: &mut Story| is_full(story, 240);
+    assert_eq!(late(EventKind::ScreenPersists, &answered, &begins, &is_compact), [1, 0]);
+    let mut story = answered();
+    begins(&mut story);
+    is_compact(&mut story);
+    begins(&mut story);
+    is_compact(&mut story);
+    story.pass_s(110);
+    is_full(&mut story, 165);
+    assert_eq!(story.pane("worker").taken.len(), 9);
+    assert_eq!(kinds(&story), [EventKind::ScreenPersists], "the pause has ended with the third answer");
+}
+
+#[test]
+fn a_crash_loop_that_a_person_ended_is_not_told_late() {
+    let dies = |story: &mut Story| {
+        for wait_s in [1, 2, 3, 5, 5] {
+            story.dies("worker", Exit::Code(1));
+            story.pass_s(wait_s);
+        }
+    };
+    let is_anew = |story: &mut Story| {
+        story.edit(&ONE.replace("\"worker\"", "\"second\""));
+        story.pass_s(5);
+        story.edit(
+            &ONE.replace("[[agent]]", "[[agent]]\nname = \"second\"\nbackend = \"box\"\nprompt = \"x\"\n[[agent]]"),
+        );
+        story.pass_s(5);
+    };
+    assert_eq!(late(EventKind::CrashLoop, &answered, &dies, &is_anew), [1, 0]);
+    let mut story = answered();
+    dies(&mut story);
+    is_anew(&mut story);
+    dies(&mut story);
+    story.notified.clear();
+    story.down(&["worker"]);
+    story.pass(PAUSE);
+    assert_eq!(kinds(&story), []);
 }
