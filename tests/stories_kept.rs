@@ -1,0 +1,80 @@
+//! Which of the messages that a program keeps for after its turn a receipt is of, each as a script of moments.
+
+mod story;
+
+use agent_orchestrator::policy::agent_event::Told;
+use agent_orchestrator::policy::observation::Exit;
+use story::telling::{BUSY, LONG, PAIR, idle, in_a_turn, shows};
+use story::{Story, send_queued};
+
+const OTHER: &str = "then have a look at the printer as well, please";
+const IN_VAIN: &str = "has not been submitted since the turn ended";
+
+fn receipt(story: &mut Story, text: &str) {
+    story.tell("one", Told::Receipt { text: text.to_owned() });
+}
+
+fn sends(story: &mut Story, text: &str) {
+    story.ask(send_queued("one", text));
+    story.pass_s(3);
+}
+
+/// Lets the turn end, and returns of which messages it is told that they were not submitted.
+fn in_vain(story: &mut Story) -> Vec<String> {
+    story.told();
+    story.tell("one", idle());
+    story.pass_s(15);
+    let told = story.told();
+    let number = |line: &str| Some(line.split_once("message ")?.1.split_once(' ')?.0.to_owned());
+    told.lines().filter(|line| line.contains(IN_VAIN)).filter_map(number).collect()
+}
+
+#[test]
+fn a_receipt_is_of_the_message_whose_text_it_has() {
+    let mut story = in_a_turn();
+    sends(&mut story, OTHER);
+    receipt(&mut story, OTHER);
+    assert_eq!(in_vain(&mut story), ["m1"]);
+}
+
+#[test]
+fn of_two_with_one_text_each_has_its_receipt() {
+    let mut story = in_a_turn();
+    receipt(&mut story, LONG);
+    story.pane("one").tells = true;
+    sends(&mut story, LONG);
+    assert_eq!(
+        in_vain(&mut story),
+        [""; 0],
+        "the first receipt was of the first, and the second is of what was just sent"
+    );
+
+    let mut story = in_a_turn();
+    story.pane("one").tells = true;
+    sends(&mut story, LONG);
+    receipt(&mut story, LONG);
+    assert_eq!(in_vain(&mut story), [""; 0], "one that comes late is of the first");
+}
+
+#[test]
+fn what_came_in_a_turn_that_only_the_screen_or_only_the_program_shows_is_not_lost_with_it() {
+    for is_told in [false, true] {
+        let mut story = Story::new(&PAIR.replace("supports_resume", "queues_while_busy = true\nsupports_resume"));
+        story.pass_s(10);
+        receipt(&mut story, "earlier");
+        if is_told {
+            story.tell("one", Told::Working);
+        } else {
+            shows(&mut story, "one", BUSY);
+        }
+        story.pass_s(2);
+        story.ask(send_queued("one", LONG));
+        while story.pane("one").taken.is_empty() {
+            story.pass(std::time::Duration::from_millis(100));
+        }
+        receipt(&mut story, LONG);
+        story.dies("one", Exit::Code(1));
+        story.pass_s(20);
+        assert_eq!(story.pane("one").taken, [format!("(possibly repeated) {LONG}")], "told: {is_told}");
+    }
+}
