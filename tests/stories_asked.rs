@@ -12,7 +12,7 @@ use agent_orchestrator::policy::observation::{Exit, Observation, SessionSeen};
 use agent_orchestrator::policy::request::{Reason, Reply, Request};
 use agent_orchestrator::policy::spool::check_with;
 use agent_orchestrator::policy::task;
-use story::fleets::{ONE, PAIR, WORKER};
+use story::fleets::{ONE, PAIR, WORKER, failed};
 use story::woken::{FLEET, fleet, outcome, told_of, wakes, work};
 use story::{Story, run, send_queued, telling};
 
@@ -272,4 +272,19 @@ fn who_starts_what_has_run_before_and_is_no_task_is_told_of_its_end() {
     assert!(matches!(&story.replies[&asked], Reply::Failed { .. }), "{:?}", story.replies[&asked]);
     let told = told_of(&mut story, "worker");
     assert!(told.contains("worker has ended"), "{told}");
+}
+
+#[test]
+fn who_asks_before_an_agent_was_found_is_not_told_that_it_runs() {
+    let mut story = Story::new(ONE);
+    story.pass_s(5);
+    story.kill_supervisor();
+    story.silent.insert("worker".to_owned());
+    story.wake();
+    let asked = story.up(&["worker"]);
+    assert!(!story.replies.contains_key(&asked), "it ran when the last supervisor saw it");
+    story.silent.clear();
+    let seen = SessionSeen::Unknown { why: "no answer".to_owned() };
+    story.turn(vec![Observation::Session { agent: "worker".to_owned(), seen }]);
+    assert_eq!(failed(&story.replies[&asked]), (Reason::Failed, "worker cannot be reached: no answer"));
 }

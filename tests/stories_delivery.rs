@@ -7,8 +7,8 @@ use std::time::Duration;
 use agent_orchestrator::policy::message::Progress;
 use agent_orchestrator::policy::observation::Exit;
 use agent_orchestrator::policy::request::{Reason, Reply, Request};
-use story::Story;
 use story::fleets::{ONE, failed};
+use story::{Story, send_queued};
 
 #[test]
 fn rule_11_a_swallowed_submit_key_is_pressed_again_and_the_text_typed_once() {
@@ -191,6 +191,19 @@ fn at_once_is_one_attempt_and_not_none() {
     story.pass_s(20);
     assert_eq!(failed(&story.replies[&hangs]).0, Reason::Unconfirmed, "typed, and waited for within bounds");
     assert_eq!(story.pane("worker").taken, ["a"]);
+}
+
+#[test]
+fn who_waits_behind_a_message_that_was_not_typed_is_told_what_is_in_the_way() {
+    let mut story = Story::new(ONE);
+    story.pass_s(5);
+    story.pane("worker").dialog = true;
+    story.output("worker");
+    story.pass_s(1);
+    story.ask(send_queued("worker", "a"));
+    let behind = story.send("worker", "b", 5);
+    story.pass_s(6);
+    assert_eq!(failed(&story.replies[&behind]).0, Reason::InTheWay);
 }
 
 #[test]

@@ -311,6 +311,8 @@ fn a_person_may_begin_another_conversation_whose_end_of_turn_was_lost() {
         let event = AgentEvent { source: Source::ClaudeHook, time: story.now.wall, conversation, told };
         story.turn(vec![Observation::Told { agent: "one".to_owned(), run: 1, event }]);
     };
+    story.tell("one", Told::SessionStart { how: "compact".to_owned() });
+    assert_eq!(story.state_of("one"), "working", "a compaction ends no turn");
     tells(&mut story, Told::SessionStart { how: "startup".to_owned() });
     tells(&mut story, idle());
     assert_eq!(story.state_of("one"), "working", "a program of its own has begun there");

@@ -2,6 +2,7 @@
 
 mod story;
 
+use agent_orchestrator::policy::agent_event::Told;
 use agent_orchestrator::policy::observation::{Commit, Exit, Observation, Pushed};
 use agent_orchestrator::policy::request::{PhaseTarget, Request};
 use story::Story;
@@ -201,4 +202,38 @@ fn an_origin_that_cannot_be_read_is_asked_ever_more_rarely_and_told_once_and_whe
         221.3 host: adversary takes: supervisor: the other agent pushed a claim: c1 claim(p1): gate one. Pull, then verify what is claimed now.
         221.4 adversary: message m1 delivered: supervisor: the other agent pushed a cl…
     "]].assert_eq(&story.told());
+}
+
+#[test]
+fn of_what_a_program_keeps_the_next_phase_forgets_the_pings() {
+    let mut story = Story::new(&PAIR.replace("active_re", "queues_while_busy = true\nactive_re"));
+    story.pass_s(5);
+    story.tell("adversary", Told::Receipt { text: "earlier".to_owned() });
+    story.tell("adversary", Told::Working);
+    story.push("claim(p1): one", &[]);
+    story.pass_s(3);
+    story.ask(story::send_queued("adversary", "a word of a person"));
+    story.pass_s(3);
+    assert_eq!(story.pane("adversary").taken.len(), 2);
+    let to = PhaseTarget::Named("p2".to_owned());
+    story.ask(Request::PhaseSet { in_loop: None, to, restart: false });
+    story.dies("adversary", Exit::Code(1));
+    story.pane("adversary").taken.clear();
+    story.pass_s(60);
+    assert_eq!(story.pane("adversary").taken, ["(possibly repeated) a word of a person"]);
+}
+
+#[test]
+fn status_says_for_how_long_an_origin_has_not_been_read() {
+    let mut story = Story::new(PAIR);
+    story.pass_s(10);
+    story.git_fails = Some("connection refused".to_owned());
+    let trouble = |story: &Story| {
+        let picture = story.supervisor.as_ref().expect("a supervisor").picture(story.now);
+        picture.loops[0].trouble.clone().expect("a trouble")
+    };
+    story.push("claim(p1): gate one", &[]);
+    assert_eq!(trouble(&story), "connection refused");
+    story.pass_s(30);
+    assert_eq!(trouble(&story), "connection refused (for 30 s)");
 }

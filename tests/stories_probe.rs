@@ -101,6 +101,20 @@ fn a_persons_probe_in_vain_leaves_the_time_that_the_banner_names() {
 }
 
 #[test]
+fn a_persons_probe_that_lasts_over_the_named_time_is_followed_at_the_flat_cadence() {
+    let mut story = three();
+    is_refused(&mut story, "one");
+    story.pass_s(7200 - 60);
+    story.pane("two").hangs = true;
+    story.ask(Request::Probe { name: "two".to_owned() });
+    story.pass_s(180 + 60);
+    let asked = |story: &mut Story| ["one", "third"].map(|name| story.pane(name).taken.len());
+    assert_eq!(asked(&mut story), [0, 0], "the next one comes 300 s after one that was in vain");
+    story.pass_s(300);
+    assert_ne!(asked(&mut story), [0, 0]);
+}
+
+#[test]
 fn a_stopped_agent_of_a_held_account_is_started_by_up_and_probe() {
     let mut story = three();
     is_refused(&mut story, "one");
@@ -162,6 +176,23 @@ fn a_canary_that_told_of_its_turns_and_tells_nothing_of_this_one_is_asked_anew()
     story.pass_s(20);
     assert_eq!(story.pane("one").taken.len(), 2, "{}", story.told());
     assert!(story.saved.limits.is_empty(), "it is mute: its rest is all that there is to be seen");
+}
+
+#[test]
+fn a_canary_that_tells_of_the_probe_and_not_of_its_turn_is_asked_anew() {
+    let mut story = pair();
+    story.tell("one", refused(Refusal::Limit, "You've hit your session limit · resets 6am"));
+    story.pass_s(10);
+    story.tell("one", idle());
+    story.pane("one").tells = false;
+    story.pass_s(5);
+    story.ask(Request::Probe { name: "one".to_owned() });
+    story.pass_s(1);
+    let text = story.pane("one").taken[0].clone();
+    story.tell("one", Told::Receipt { text });
+    story.pass_s(7);
+    assert_eq!(story.pane("one").taken.len(), 2, "the turn that it told last is one of before");
+    assert_eq!(story.saved.limits.len(), 1);
 }
 
 #[test]

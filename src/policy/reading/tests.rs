@@ -107,6 +107,9 @@ fn the_longest_row_of_a_screen_is_not_its_edge_for_that_and_an_answer_is_no_part
     let seen = |rows: &[&str]| found(rows, "last 2", "^quota exceeded").is_some();
     assert!(seen(&[&long, "quota exceeded", "> "]));
     assert!(!seen(&[&long, &long, "quota exceeded", "> "]), "two rows that end together are wrapped there");
+    let edge = "x".repeat(60);
+    let beside = |columns: usize| seen(&[&"x".repeat(columns), &edge, "quota exceeded", "> "]);
+    assert_eq!([beside(40), beside(52), beside(53)], [true, true, false], "that is, within 8 columns of each other");
     let prompt = format!("> {long}");
     assert!(seen(&[&prompt, "quota exceeded", &prompt, "quota exceeded", "> "]));
 }
