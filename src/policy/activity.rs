@@ -57,7 +57,7 @@ impl Supervisor {
         if let Some(until) = until {
             return Activity::Working { until };
         }
-        let until = state.since.mono.max(live.found_at.unwrap_or_default()) + WORKING;
+        let until = state.since.mono.max(live.found.unwrap_or_default()) + WORKING;
         if until > now.mono { Activity::Unheard { until } } else { Activity::Idle }
     }
 }

@@ -116,7 +116,9 @@ impl Supervisor {
             let waits_on = state.restart.is_some() && than.is_some();
             match &state.session {
                 // It ran when the last supervisor saw it.
-                Session::Running { .. } if self.agents.get(name).is_some_and(|live| !live.found) => return None,
+                Session::Running { .. } if self.agents.get(name).is_some_and(|live| live.found.is_none()) => {
+                    return None;
+                }
                 Session::Running { .. } if newer && !waits_on && now.since(state.since) < START_PROOF => {
                     turn.due(state.since.mono + START_PROOF);
                     return None;
@@ -188,7 +190,7 @@ impl Supervisor {
             };
             let failed = self.agents.get(name).and_then(|live| live.stop_failed.clone());
             match (&state.session, failed) {
-                (Session::Absent, _) if self.agents.get(name).is_some_and(|live| live.found) => {
+                (Session::Absent, _) if self.agents.get(name).is_some_and(|live| live.found.is_some()) => {
                     let ended = if state.run == 0 { "has not run" } else { "has ended" };
                     lines.push(format!("{name} {ended}"));
                 }

@@ -234,7 +234,7 @@ impl Supervisor {
             state.receipts_run = None;
             return false;
         }
-        !tells || live.found_at.is_some_and(|listened| listened <= since.mono)
+        !tells || live.found.is_some_and(|listened| listened <= since.mono)
     }
 
     /// Says whether no probe is on its way to the agent any more.

@@ -16,10 +16,8 @@ use super::title::Title;
 /// Of one agent.
 #[derive(Debug, Clone, Default)]
 pub(super) struct AgentLive {
-    /// Its session has been found or found absent since this supervisor began.
-    pub found: bool,
-    /// Since when its program has been listened to.
-    pub found_at: Option<Mono>,
+    /// When this supervisor first found its session, or found it absent; its program has been listened to since then.
+    pub found: Option<Mono>,
     /// `Find` was asked and not answered.
     pub finding: bool,
     /// It goes before others when start slots are few: a person asked for it by name.

@@ -19,14 +19,13 @@ impl Supervisor {
     /// Takes in what is known of a session.
     pub(super) fn session_seen(&mut self, name: &str, seen: &SessionSeen, turn: &mut Turn) {
         let (Some(state), Some(live)) = (self.state.agents.get(name), self.agents.get_mut(name)) else { return };
-        let first = !live.found;
+        let first = live.found.is_none();
         let was = state.session.clone();
         live.finding = false;
-        live.found |= !matches!(seen, SessionSeen::Unknown { .. });
-        live.stop_failed.take_if(|_| matches!(seen, SessionSeen::Running { .. } | SessionSeen::Absent));
-        if first && live.found {
-            live.found_at = Some(turn.now.mono);
+        if !matches!(seen, SessionSeen::Unknown { .. }) {
+            live.found.get_or_insert(turn.now.mono);
         }
+        live.stop_failed.take_if(|_| matches!(seen, SessionSeen::Running { .. } | SessionSeen::Absent));
         match seen {
             SessionSeen::Stopped { fleet_since } => self.unit_stopped(name, *fleet_since, turn),
             SessionSeen::Running { run } if first => self.adopted(name, *run, turn),
@@ -269,7 +268,7 @@ impl Supervisor {
     fn decide_session(&mut self, name: &str, turn: &mut Turn) {
         let wanted = self.wanted(name);
         let (Some(state), Some(live)) = (self.state.agents.get(name), self.agents.get_mut(name)) else { return };
-        if !live.found && !matches!(state.session, Session::Unknown { .. }) {
+        if live.found.is_none() && !matches!(state.session, Session::Unknown { .. }) {
             if !live.finding {
                 live.finding = true;
                 // A session that was being ended answers nobody any more, and may never end by itself.
@@ -409,7 +408,7 @@ impl Supervisor {
     fn decide_ready(&mut self, turn: &mut Turn) {
         let settled = |(name, state): (&String, &AgentState)| {
             let unknown = matches!(state.session, Session::Unknown { .. });
-            let found = self.agents.get(name).is_some_and(|live| live.found) || unknown;
+            let found = self.agents.get(name).is_some_and(|live| live.found.is_some()) || unknown;
             let in_loop = self.fleet.agent(name).and_then(Agent::in_loop);
             let loop_state = in_loop.and_then(|in_loop| self.state.loops.get(in_loop));
             let astray = loop_state.is_some_and(|state| state.astray.is_some());

@@ -77,7 +77,7 @@ impl Supervisor {
     /// Takes in when an agent's program wrote last: whoever wrote while nobody supervised may have worked, and ended with
     /// the same words.
     pub(super) fn wrote_last(&mut self, name: &str, at: DateTime<Utc>) {
-        let is_first = self.agents.get(name).is_some_and(|live| !live.found);
+        let is_first = self.agents.get(name).is_some_and(|live| live.found.is_none());
         if let Some(state) = self.state.agents.get_mut(name).filter(|_| is_first) {
             state.idle.take_if(|rest| at > rest.since.wall + WORKING);
         }

@@ -171,7 +171,7 @@ impl Supervisor {
                 Verdict::Refuse(failed(Reason::Unanswered, format!("`{name}` cannot be reached: {why}"), None))
             }
             Session::Unknown { .. } => Verdict::Wait,
-            _ if !live.found => Verdict::Wait,
+            _ if live.found.is_none() => Verdict::Wait,
             Session::Preparing { .. } | Session::Starting | Session::Stopping { then_start: true } if fresh => {
                 Verdict::Wait
             }

@@ -73,7 +73,7 @@ impl Supervisor {
     /// still. What a footer TUI wrote within `log_grace` is work whatever its screen shows (rule 18).
     fn work_ends(&self, name: &str, readings: &[Reading]) -> Option<Mono> {
         let (Some(live), Some(backend)) = (self.agents.get(name), self.backend_of(name)) else { return None };
-        let wrote = live.output.or(live.found_at).unwrap_or_default();
+        let wrote = live.output.or(live.found).unwrap_or_default();
         if !shows_work(readings) {
             let is_told = live.heard.works() == Some(false);
             let grace = if backend.footer_ui && !is_told { backend.log_grace } else { Duration::ZERO };
