@@ -1,0 +1,136 @@
+//! When a draft is told, and when what stands in the box is a message that was taken before; each as a script of moments.
+
+mod story;
+
+use std::time::Duration;
+
+use agent_orchestrator::policy::action::Action;
+use agent_orchestrator::policy::now::{Mono, Now};
+use agent_orchestrator::policy::observation::{Exit, Observation};
+use story::fleets::ONE;
+use story::{Story, send_queued};
+
+const SENT: &str = "hello there, have a look";
+const BUSY: &str = "esc to interrupt";
+const BLOCKED: &str = "a draft has blocked messages for 60 s";
+const AGAIN: &str = "is submitted once more";
+
+/// Begins with an agent whose drafts are told after a minute.
+fn begin() -> Story {
+    begin_with(ONE)
+}
+
+fn begin_with(fleet: &str) -> Story {
+    let mut story = Story::new(&format!("[watchdog]\ndraft_alarm = 60\n{fleet}"));
+    story.pass_s(5);
+    story
+}
+
+/// Something stands in the box, put there by nobody's message.
+fn stands(story: &mut Story, text: &str) {
+    text.clone_into(&mut story.pane("worker").input);
+    story.output("worker");
+}
+
+fn sends(story: &mut Story, text: &str) {
+    story.ask(send_queued("worker", text));
+}
+
+/// What has arrived stands in the box again, and keeps another message back.
+fn stands_again(fleet: &str, sent: &[&str], above: &str) -> Story {
+    let mut story = begin_with(fleet);
+    for text in sent {
+        sends(&mut story, text);
+        story.pass_s(5);
+    }
+    assert_eq!(story.pane("worker").taken, sent);
+    above.clone_into(&mut story.pane("worker").above);
+    stands(&mut story, sent[0]);
+    sends(&mut story, "the next");
+    story
+}
+
+#[test]
+fn a_draft_counts_from_when_it_came_though_a_look_at_it_failed() {
+    let mut story = begin();
+    stands(&mut story, "rm -rf ");
+    sends(&mut story, "go on");
+    story.pass_s(30);
+    story.pane("worker").unreadable = true;
+    story.output("worker");
+    story.pass_s(10);
+    story.pane("worker").unreadable = false;
+    story.pass_s(25);
+    assert!(story.told().contains(BLOCKED));
+}
+
+#[test]
+fn a_draft_is_told_when_it_has_kept_a_message_back_for_so_long() {
+    let mut story = begin();
+    stands(&mut story, "rm -rf ");
+    story.pass_s(100);
+    sends(&mut story, "go on");
+    story.pass_s(50);
+    assert!(!story.told().contains(BLOCKED), "the message came after it");
+    story.pass_s(15);
+    assert!(story.told().contains(BLOCKED));
+
+    let mut story = begin();
+    story.pane("worker").above = BUSY.to_owned();
+    story.output("worker");
+    sends(&mut story, "go on");
+    story.pass_s(50);
+    story.pane("worker").above.clear();
+    stands(&mut story, "rm -rf ");
+    story.pass_s(50);
+    assert!(!story.told().contains(BLOCKED), "and this one before it");
+    story.pass_s(15);
+    assert!(story.told().contains(BLOCKED));
+}
+
+#[test]
+fn only_a_long_text_is_taken_for_one_that_stands_again_and_in_no_turn_that_it_would_disturb() {
+    let count = |fleet: &str, sent: &[&str], above: &str| {
+        let mut story = stands_again(fleet, sent, above);
+        story.pass_s(70);
+        story.told().matches(AGAIN).count()
+    };
+    let queues = ONE.replace("active_re", "queues_while_busy = true\nactive_re");
+    assert_eq!(count(ONE, &[SENT], ""), 1);
+    assert_eq!(count(ONE, &[SENT, "and there"], ""), 1, "the newest is not the only one");
+    assert_eq!(count(ONE, &[SENT], BUSY), 0);
+    assert_eq!(count(&queues, &[SENT], BUSY), 1, "it takes messages in its turn");
+    assert_eq!(count(ONE, &["have a look"], ""), 0, "a person may write the same");
+    assert_eq!(count(ONE, &["/compact and keep the plan"], ""), 0, "or give the same command");
+}
+
+#[test]
+fn what_stands_again_is_looked_at_once_right_before_it_is_submitted() {
+    let mut story = stands_again(ONE, &[SENT], "");
+    story.pass_s(59);
+    story.pane("worker").input.push_str(" and more");
+    story.pass_s(10);
+    assert_eq!(story.pane("worker").taken, [SENT], "a person goes on typing");
+
+    let mut story = stands_again(ONE, &[SENT], "");
+    story.pass_s(59);
+    let now = Now { mono: Mono(story.now.mono.0 + Duration::from_secs(5)), ..story.now };
+    let supervisor = story.supervisor.as_mut().expect("a supervisor");
+    let looks = [(); 2].map(|()| {
+        let turn = supervisor.step(&[Observation::Deadline], now);
+        turn.actions.iter().filter(|action| matches!(action, Action::Look { .. })).count()
+    });
+    assert_eq!(looks, [1, 0], "nobody asks again before the answer");
+}
+
+#[test]
+fn what_was_taken_before_is_not_given_to_the_next_program() {
+    let mut story = stands_again(ONE, &[SENT], "");
+    story.pane("worker").swallows = u32::MAX;
+    story.pass_s(70);
+    assert!(story.told().contains(AGAIN));
+    story.pane("worker").taken.clear();
+    story.dies("worker", Exit::Code(1));
+    story.pass_s(20);
+    assert_eq!(story.pane("worker").taken, ["the next"]);
+}
