@@ -73,6 +73,7 @@ fn an_index_out_of_range_is_shown_and_starts_nothing() {
     story.pass_s(1);
     assert!(story.panes.is_empty());
     assert!(story.told().contains("holds no index of a phase"));
+    assert!(story.ready, "a person is needed, and systemd does not wait for one");
     story.phase_set("p1");
     story.pass_s(400);
     assert!(story.pane("builder").alive);

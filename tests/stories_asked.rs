@@ -288,3 +288,17 @@ fn who_asks_before_an_agent_was_found_is_not_told_that_it_runs() {
     story.turn(vec![Observation::Session { agent: "worker".to_owned(), seen }]);
     assert_eq!(failed(&story.replies[&asked]), (Reason::Failed, "worker cannot be reached: no answer"));
 }
+
+#[test]
+fn a_task_that_ends_while_its_restart_waits_is_started_all_the_same() {
+    let mut story = fleet();
+    story.run("upgrader", false, None);
+    story.pass_s(60);
+    story.missing.insert("upgrader".to_owned(), "no such file".to_owned());
+    story.ask(Request::Restart { name: "upgrader".to_owned(), overrides: std::collections::BTreeMap::new() });
+    story.pass_s(5);
+    story.dies("upgrader", Exit::Code(0));
+    story.missing.clear();
+    story.pass_s(600);
+    assert!(story.pane("upgrader").alive, "{}", story.told());
+}

@@ -120,6 +120,23 @@ fn a_text_that_was_taken_for_lost_and_stands_there_is_submitted() {
     story.output("worker");
     story.pass_s(5);
     assert_eq!(story.pane("worker").taken, ["go on with gate two"]);
+    assert!(story.told().contains("delivered: go on with gate two"));
+}
+
+#[test]
+fn a_text_that_is_shown_after_its_submit_key_has_arrived_when_it_goes() {
+    let mut story = Story::new(ONE);
+    story.pass_s(5);
+    story.pane("worker").hangs = true;
+    story.ask(send_queued("worker", "go on with gate two"));
+    story.pass_s(7);
+    let pane = story.pane("worker");
+    assert_eq!(std::mem::take(&mut pane.unread), "go on with gate two\n");
+    (pane.hangs, pane.input) = (false, "go on with gate two".to_owned());
+    story.output("worker");
+    story.pass_s(30);
+    assert_eq!(story.pane("worker").taken, ["go on with gate two"]);
+    assert!(story.told().contains("message m1 delivered"));
 }
 
 #[test]

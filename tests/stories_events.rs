@@ -438,3 +438,14 @@ fn who_retries_by_itself_holds_no_account_that_was_opened_by_another() {
     story.pass_s(30);
     assert!(story.saved.limits.is_empty(), "what it told before is of the hold that is over: {}", story.told());
 }
+
+#[test]
+fn whose_conversation_is_broken_in_a_hold_is_not_said_to_be_started_anew() {
+    let mut story = pair();
+    story.tell("one", refused(Refusal::Limit, "You've hit your session limit · resets 6am"));
+    story.pass_s(10);
+    shows(&mut story, "two", "thinking blocks cannot be modified");
+    story.pass_s(20);
+    assert!(!story.told().contains("its conversation is broken"));
+    assert!(story.saved.agents["two"].deaths.is_empty(), "nor is that counted");
+}

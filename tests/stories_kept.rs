@@ -57,14 +57,18 @@ fn of_two_with_one_text_each_has_its_receipt() {
 }
 
 #[test]
-fn what_came_in_a_turn_that_only_the_screen_or_only_the_program_shows_is_not_lost_with_it() {
-    for is_told in [false, true] {
+fn what_came_in_a_turn_is_not_lost_with_it_and_what_came_at_rest_is_not_repeated() {
+    let marked = format!("(possibly repeated) {LONG}");
+    for (is_told, is_shown, expected) in
+        [(true, false, vec![marked.clone()]), (false, true, vec![marked]), (false, false, vec![])]
+    {
         let mut story = Story::new(&PAIR.replace("supports_resume", "queues_while_busy = true\nsupports_resume"));
         story.pass_s(10);
         receipt(&mut story, "earlier");
         if is_told {
             story.tell("one", Told::Working);
-        } else {
+        }
+        if is_shown {
             shows(&mut story, "one", BUSY);
         }
         story.pass_s(2);
@@ -75,6 +79,16 @@ fn what_came_in_a_turn_that_only_the_screen_or_only_the_program_shows_is_not_los
         receipt(&mut story, LONG);
         story.dies("one", Exit::Code(1));
         story.pass_s(20);
-        assert_eq!(story.pane("one").taken, [format!("(possibly repeated) {LONG}")], "told: {is_told}");
+        assert_eq!(story.pane("one").taken, expected, "told: {is_told}, shown: {is_shown}");
     }
+}
+
+#[test]
+fn a_turn_that_is_told_once_more_has_not_begun_with_what_is_kept() {
+    let mut story = in_a_turn();
+    receipt(&mut story, LONG);
+    story.tell("one", Told::Working);
+    story.dies("one", Exit::Code(1));
+    story.pass_s(20);
+    assert_eq!(story.pane("one").taken, [format!("(possibly repeated) {LONG}")]);
 }

@@ -2,6 +2,7 @@
 
 mod story;
 
+use agent_orchestrator::policy::request::Request;
 use story::Story;
 
 /// An agent whose context fills, and which is told to compact it.
@@ -289,6 +290,20 @@ fn a_refused_agent_that_nobody_watches_is_left_alone() {
     shows(&mut story, "API Error: 529 overloaded");
     story.pass_s(3600);
     assert_eq!(story.pane("worker").taken.len(), 0);
+}
+
+#[test]
+fn a_canary_whose_screen_shows_another_refusal_has_proven_nothing() {
+    let mut story = Story::new(&REFUSED.replace("active_re", "limit_re = \"usage limit\"\nactive_re"));
+    story.pass_s(10);
+    shows(&mut story, "usage limit reached");
+    story.pass_s(5);
+    story.ask(Request::Probe { name: "worker".to_owned() });
+    story.pass_s(2);
+    assert_eq!(story.pane("worker").taken.len(), 1);
+    shows(&mut story, "API Error: 529 overloaded");
+    story.pass_s(60);
+    assert_eq!(story.saved.limits.len(), 1);
 }
 
 #[test]
