@@ -303,6 +303,21 @@ fn what_an_account_kept_back_is_told_while_it_is_so() {
     assert_eq!(late(EventKind::LimitPersists, &held, &probed, &|story| goes_on(story, "one")), [1, 0]);
 }
 
+#[test]
+fn a_hold_that_is_over_is_not_told_late_for_that_of_another_account() {
+    let two = PAIR.replace("heal+stall", "heal").replace("name = \"two\"", "name = \"two\"\naccount = \"other\"");
+    let mut story = Story::new(&two);
+    story.pass_s(5);
+    is_refused(&mut story, "one");
+    goes_on(&mut story, "one");
+    is_refused(&mut story, "one");
+    goes_on(&mut story, "one");
+    is_refused(&mut story, "two");
+    story.notified.clear();
+    story.pass(PAUSE);
+    assert_eq!(kinds(&story), [EventKind::LimitLifted]);
+}
+
 /// An agent with a screen that is answered, and beside it `second`.
 fn answered() -> Story {
     let more = r#"answers = { context-low = "/compact" }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use agent_orchestrator::policy::agent_event::{Refusal, Told};
 use agent_orchestrator::policy::request::{Reason, Reply, Request};
 use story::Story;
+use story::fleets::failed;
 use story::telling::{PAIR, idle, pair, refused, shows, works};
 
 /// Three agents of one account, ready.
@@ -122,7 +123,8 @@ fn a_stopped_agent_of_a_held_account_is_started_by_up_and_probe() {
         story.ask(Request::Down { names: vec![name.to_owned()] });
     }
     story.pass_s(5);
-    story.ask(Request::Up { names: vec!["two".to_owned()], overrides: BTreeMap::new() });
+    let held = story.up(&["two"]);
+    assert_eq!(failed(&story.replies[&held]).1, "two waits: its account is held by a usage limit");
     story.pass_s(60);
     assert!(!story.panes.contains_key("two"), "it waits for its account");
     story.ask(Request::Probe { name: "two".to_owned() });
