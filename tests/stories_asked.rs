@@ -89,7 +89,7 @@ fn a_wake_whose_text_is_missing_is_over_where_somebody_waited_and_stays_where_no
         let text = story.disk.remove(std::path::Path::new("/p/assist.md")).expect("a text");
         if somebody {
             let asked = story.wake_up("assistant");
-            assert_eq!(outcome(&story, asked).0, Reason::Failed.exit_code());
+            assert_eq!(outcome(&story, asked).0, Reason::Unanswered.exit_code());
         } else {
             story.leave(story::wake("assistant"));
         }
@@ -286,7 +286,10 @@ fn who_asks_before_an_agent_was_found_is_not_told_that_it_runs() {
     story.silent.clear();
     let seen = SessionSeen::Unknown { why: "no answer".to_owned() };
     story.turn(vec![Observation::Session { agent: "worker".to_owned(), seen }]);
-    assert_eq!(failed(&story.replies[&asked]), (Reason::Failed, "worker cannot be reached: no answer"));
+    assert_eq!(
+        failed(&story.replies[&asked]),
+        (Reason::Failed, "worker cannot be reached, and nothing is started beside it: no answer")
+    );
 }
 
 #[test]

@@ -124,6 +124,28 @@ fn what_stands_again_is_looked_at_once_right_before_it_is_submitted() {
 }
 
 #[test]
+fn what_stands_again_and_can_be_nobodys_draft_is_submitted_soon() {
+    let again_after = |before: bool, shown: &str, seconds: u64| {
+        let mut story = begin();
+        story.pane("worker").unattended = before;
+        sends(&mut story, SENT);
+        story.pass_s(30);
+        assert_eq!(story.pane("worker").taken, [SENT]);
+        story.pane("worker").unattended = true;
+        stands(&mut story, shown);
+        sends(&mut story, "the next");
+        story.pass_s(seconds);
+        (story.told().matches(AGAIN).count(), story.pane("worker").taken.len())
+    };
+    assert_eq!(again_after(true, SENT, 9), (0, 1));
+    assert_eq!(again_after(true, SENT, 15), (1, 3));
+    assert_eq!(again_after(true, &SENT[..18], 15), (1, 3), "a box may show a part of it");
+    assert_eq!(again_after(true, "rm -rf build", 15), (0, 1), "what is no message of ours is left alone");
+    assert_eq!(again_after(false, SENT, 15), (0, 1), "a terminal was there when its box was empty");
+    assert_eq!(again_after(false, SENT, 70), (1, 3), "then it has the time of a draft");
+}
+
+#[test]
 fn what_was_taken_before_is_not_given_to_the_next_program() {
     let mut story = stands_again(ONE, &[SENT], "");
     story.pane("worker").swallows = u32::MAX;

@@ -126,12 +126,12 @@ fn who_starts_or_ends_what_cannot_be_is_told_why() {
         .map(|id| outcome(&story, *id))
         .map(|(code, line)| format!("{code} {line}"))
         .collect();
-    expect_test::expect![[r#"
+    expect_test::expect![[r"
         1 the loop of `builder` is complete
         1 job cannot be reached and is ended as soon as it can: no answer
         0 builder has ended
         0 job has ended
-        2 there is no agent `nobody`"#]]
+        2 there is no agent `nobody`"]]
     .assert_eq(&told.join("\n"));
 }
 

@@ -6,7 +6,7 @@ mod tmux_driver;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::os::unix::net::UnixListener;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::rc::Rc;
 
 use agent_orchestrator::daemon::paths::SOCKET_PATH_MAX;
@@ -59,6 +59,26 @@ fn a_session_is_started_adopted_read_typed_into_and_ended() {
     assert!(!driver.paths.tmux_socket("bob").exists());
     driver.start("bob", 2, ECHO);
     assert_eq!(driver.session("bob"), running(2));
+}
+
+#[test]
+fn a_look_tells_whether_anybody_elses_terminal_is_attached() {
+    let mut driver = Driver::new();
+    driver.start("bob", 1, ECHO);
+    assert_eq!(driver.session("bob"), running(1));
+    let before = driver.screen_with("bob", "hello").attendance;
+    assert_eq!(before.terminals, 0, "the supervisor's own is none");
+    assert!(before.last > 0, "since when it is there is known");
+    let own = driver.clients("bob");
+    let mut person = Command::new("tmux");
+    person.env_remove("TMUX").arg("-S").arg(driver.paths.tmux_socket("bob")).args(["-C", "attach-session"]);
+    let mut person = person.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    driver.until_another_client("bob", &own);
+    assert_eq!(driver.screen_with("bob", "hello").attendance.terminals, 1);
+    drop(person.stdin.take());
+    person.wait().unwrap();
+    let gone = driver.screen_with("bob", "hello").attendance;
+    assert!(gone.terminals == 0 && gone.last >= before.last);
 }
 
 #[test]

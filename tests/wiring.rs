@@ -69,7 +69,7 @@ fn every_agent_knows_where_to_tell_and_who_it_is() {
     let (lab, launch) = new_start("backend = 'own'\n[backend.own]\nbin = 'agent'\n");
     assert_eq!(Path::new(&launch.env[SOCKET_VARIABLE]), lab.paths.event_socket());
     let sender = Sender::from_variable(&launch.env[SENDER_VARIABLE]).unwrap();
-    assert!(sender.is_genuine(&secret(&lab.paths.secret()).unwrap()));
+    assert!(sender.is_genuine(&secret(&lab.paths.secret()).unwrap().unwrap()));
     assert_eq!((sender.agent.as_str(), sender.run), ("one", 7));
     assert!(!lab.paths.event_settings("one").exists() && launch.beside.is_empty(), "and nothing else is changed");
 }

@@ -71,6 +71,7 @@ impl Supervisor {
             live.menu_answered = false;
             live.typing = false;
             live.draft = None;
+            live.unattended = None;
         }
     }
 
@@ -106,6 +107,9 @@ impl Supervisor {
             self.note_title(name, &screen.title, turn.now);
         }
         self.confirm(name, turn);
+        if let Ok(screen) = screen {
+            self.note_attendance(name, screen.attendance);
+        }
         self.note_draft(name, turn.now);
         if let Ok(screen) = screen {
             self.note_waiting(name, turn.now);

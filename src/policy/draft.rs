@@ -1,23 +1,38 @@
 //! Since when a person's draft keeps messages back, and who is told.
 //!
-//! A program may take a message, answer it, and show it in its box again (seen of a busy Claude Code 2.1.197). What has
-//! kept others back as long as a draft may, and is word for word a message of ours, is submitted once more: what waits
-//! behind it matters more than a message that comes twice.
+//! A program may take a message, answer it, and show it in its box again (seen of a busy Claude Code 2.1.197). What is a
+//! message of ours and cannot be a person's, since no terminal has been attached from the empty box on, is submitted once
+//! more after [`OWN_MAX`]. Where a person may have recalled it, it must be one word for word and have kept others back as
+//! long as a draft may. What waits behind it matters more than a message that comes twice.
+
+use std::time::Duration;
 
 use super::action::Action;
 use super::event::EventKind;
+use super::input_box::is_ours;
 use super::live::{AgentLive, Obstacle, shortened};
 use super::message::{Message, Progress, Purpose};
 use super::now::Now;
+use super::screen::{Attendance, InputBox};
 use super::watch::shows_work;
 use super::{Supervisor, Turn};
 
 /// A text in the box that is shorter may be a person's, though we have sent the same.
 const OWN_CHARS_MIN: usize = 20;
+/// What stands again and is nobody's draft keeps others back for so long: a program that draws its box anew is done then.
+const OWN_MAX: Duration = Duration::from_secs(10);
 /// So many messages are remembered by their texts.
 const TAKEN_MAX: usize = 16;
 
 impl Supervisor {
+    /// Keeps whether a person can have typed what stands in the box.
+    pub(super) fn note_attendance(&mut self, name: &str, attendance: Attendance) {
+        let Some(live) = self.agents.get_mut(name) else { return };
+        let is_empty = live.look.as_ref().is_some_and(|look| look.input == Some(InputBox::Empty));
+        let is_alone = attendance.terminals == 0 && (is_empty || live.unattended == Some(attendance.last));
+        live.unattended = is_alone.then_some(attendance.last);
+    }
+
     /// Keeps since when a person's draft stands.
     pub(super) fn note_draft(&mut self, name: &str, now: Now) {
         let typed = self
@@ -41,7 +56,10 @@ impl Supervisor {
 
     /// Tells a person once that a draft blocks messages, and for how long it has; returns whether it is being submitted.
     pub(super) fn tell_long_draft(&mut self, name: &str, turn: &mut Turn) -> bool {
+        let stands_again = self.stands_again(name);
+        let is_nobodys = self.agents.get(name).is_some_and(|live| live.unattended.is_some());
         let alarm = self.fleet.watchdog.draft_alarm;
+        let alarm = if stands_again.is_some() && is_nobodys { alarm.min(OWN_MAX) } else { alarm };
         let waits = self.state.agents.get(name).and_then(|state| state.queue.first()).map(|message| message.queued);
         let (Some(waits), Some(live)) = (waits, self.agents.get_mut(name)) else { return false };
         let Some((since, false)) = live.draft else { return false };
@@ -50,7 +68,7 @@ impl Supervisor {
             turn.due(since.mono + alarm);
             return false;
         }
-        if let Some(text) = self.stands_again(name) {
+        if let Some(text) = stands_again {
             return self.submit_again(name, text, turn);
         }
         if let Some((_, told)) = self.agents.get_mut(name).and_then(|live| live.draft.as_mut()) {
@@ -61,16 +79,22 @@ impl Supervisor {
         false
     }
 
-    /// Returns what stands in the box where it is word for word a message that this program has taken before. A short one,
-    /// or a command, may as well be a person's; and it is done once in the life of a program.
+    /// Returns which message that this program has taken before stands in the box. Where a person may have typed, it is so word
+    /// for word, no short one and no command, and once in the life of a program.
     fn stands_again(&self, name: &str) -> Option<String> {
-        let live = self.agents.get(name).filter(|live| live.submitted_again.is_none())?;
+        let live = self.agents.get(name)?;
         let look = live.look.as_ref()?;
         let Some(Obstacle::Draft(held)) = &look.obstacle else { return None };
         let is_busy = !self.backend_of(name)?.queues_while_busy && shows_work(&look.readings);
         let is_long = held.chars().count() >= OWN_CHARS_MIN && !held.starts_with('/');
-        let taken = live.taken.iter().find(|taken| words(taken) == words(held)).filter(|_| is_long && !is_busy)?;
-        (!self.posts(name)).then(|| taken.clone())
+        let recalled = || live.taken.iter().find(|taken| words(taken) == words(held));
+        let taken = if live.unattended.is_some() {
+            let newest = live.taken.iter().rev().find(|taken| is_ours(held, taken));
+            newest.filter(|taken| live.submitted_again.as_ref() != Some(*taken))?
+        } else {
+            recalled().filter(|_| is_long && live.submitted_again.is_none())?
+        };
+        (!is_busy && !self.posts(name)).then(|| taken.clone())
     }
 
     /// Submits what stands in the box, as a look of just now shows; returns whether it does.

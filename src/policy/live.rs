@@ -38,10 +38,12 @@ pub(super) struct AgentLive {
     pub typing: bool,
     /// The newest messages that its program has taken, the last one last.
     pub taken: VecDeque<String>,
-    /// The one of them that stood in its box again, and was submitted once more.
+    /// The one of them that stood in its box again last, and was submitted once more.
     pub submitted_again: Option<String>,
     /// A person's draft stands since then, and whether that has been told.
     pub draft: Option<(Moment, bool)>,
+    /// No terminal has been attached since its box was empty, and this was when one was last ([`super::screen::Attendance::last`]).
+    pub unattended: Option<u64>,
     /// Every look since then has shown it at work.
     pub working: Option<Mono>,
     /// Since when it has been at rest.

@@ -22,6 +22,18 @@ pub struct Screen {
     pub in_mode: bool,
     /// The program has asked for bracketed pastes: it takes a text as a whole.
     pub pastes: bool,
+    /// Who else sees it.
+    pub attendance: Attendance,
+}
+
+/// Who has a pane on a terminal of theirs: whoever has not cannot have typed into it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Attendance {
+    /// How many terminals beside the supervisor's own client (`#{session_attached}`).
+    pub terminals: u32,
+    /// When one was attached last, the supervisor's own included, in seconds of the wall clock
+    /// (`#{session_last_attached}`).
+    pub last: u64,
 }
 
 /// What stands in the input box.
@@ -59,7 +71,7 @@ impl Screen {
         let (command, rest) = about.unwrap_or_default().split_once(" | ").unwrap_or_default();
         let title = rest.rsplit_once(" | ").map_or(rest, |(title, _)| title);
         let rows = rows.into_iter().map(str::to_owned).collect();
-        Self { rows, title: title.to_owned(), command: command.to_owned(), in_mode: false, pastes: false }
+        Self { rows, title: title.to_owned(), command: command.to_owned(), in_mode: false, ..Self::default() }
     }
 
     /// Returns the cells of each row, blanks at the end of a row removed: at most [`ROWS_MAX`] rows of

@@ -110,7 +110,7 @@ fn any_screen_is_read_without_a_panic_and_within_its_bounds() {
             });
             let rows = rows.collect();
             let title = random.soup(&PANE, 3);
-            read_screen(&Screen { rows, title, command: "x".to_owned(), in_mode: false, pastes: false }, &rules);
+            read_screen(&Screen { rows, title, command: "x".to_owned(), ..Screen::default() }, &rules);
         }
     });
 }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use agent_orchestrator::policy::action::Start;
 use agent_orchestrator::policy::message::MessageId;
-use agent_orchestrator::policy::screen::Screen;
+use agent_orchestrator::policy::screen::{Attendance, Screen};
 use chrono::{DateTime, Utc};
 
 use super::interface::Post;
@@ -244,7 +244,9 @@ impl Program {
             Style::Blind | Style::Service => self.talk("esc to interrupt"),
         };
         let pastes = self.style == Style::Claude;
-        Screen { rows, title: self.title(), command: self.command.to_owned(), in_mode: self.scrolled, pastes }
+        let attendance = Attendance { terminals: u32::from(matches!(self.input, Input::Draft { .. })), last: 0 };
+        let command = self.command.to_owned();
+        Screen { rows, title: self.title(), command, in_mode: self.scrolled, pastes, attendance }
     }
 
     pub fn title(&self) -> String {

@@ -6,7 +6,7 @@ use agent_orchestrator::policy::action::Action;
 use agent_orchestrator::policy::agent_event::{AgentEvent, Source, Told};
 use agent_orchestrator::policy::message::MessageId;
 use agent_orchestrator::policy::observation::{Blob, Commit, Exit, Observation, Pushed, SessionSeen, Spooled};
-use agent_orchestrator::policy::screen::Screen;
+use agent_orchestrator::policy::screen::{Attendance, Screen};
 
 use agent_orchestrator::policy::request::{Reply, Request};
 
@@ -227,7 +227,9 @@ impl Story {
         let above = pane.above.lines().map(str::to_owned);
         let rows = [head, String::new()].into_iter().chain(above).chain([box_row]).collect();
         let command = if pane.command.is_empty() { "agent".to_owned() } else { pane.command.clone() };
-        let screen = Screen { rows, command, title: pane.title.clone(), in_mode: false, pastes: !pane.line_based };
+        let attendance = Attendance { terminals: u32::from(!pane.unattended), last: 0 };
+        let (title, pastes) = (pane.title.clone(), !pane.line_based);
+        let screen = Screen { rows, command, title, in_mode: false, pastes, attendance };
         Observation::Looked { agent, screen: Ok(screen) }
     }
 

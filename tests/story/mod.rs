@@ -54,6 +54,8 @@ pub struct Pane {
     pub wrote: Option<DateTime<Utc>>,
     /// It has not asked for bracketed pastes: each line end submits.
     pub line_based: bool,
+    /// No terminal is attached to it.
+    pub unattended: bool,
     /// What was typed meanwhile, a newline for each submit key.
     pub unread: String,
 }

@@ -166,7 +166,7 @@ impl Agent {
         let name = self.name.clone();
         let asked = self.ask(context, |client, pane, now| {
             let pane = quote(&pane.id.to_string());
-            let state = "#{pane_in_mode}\t#{pane_current_command}\t#{pane_title}";
+            let state = "#{pane_in_mode}\t#{session_attached}\t#{session_last_attached}\t#{pane_current_command}\t#{pane_title}";
             client.tell(&format!("display-message -p -t {pane} {}", quote(state)), Ask::LookState, now)?;
             client.tell(&format!("capture-pane -e -p -t {pane}"), Ask::LookScreen, now)
         });

@@ -16,7 +16,7 @@ use super::stale::{self, CLIENTS};
 use crate::daemon::pane::pastes_mark;
 use crate::daemon::tree::Process;
 use crate::policy::observation::{Exit, Observation, SessionSeen};
-use crate::policy::screen::Screen;
+use crate::policy::screen::{Attendance, Screen};
 use crate::protocol::tmux::{Reply, quote};
 
 /// How often tmux is asked how a program ended. Every time it runs a small child first, whose end makes tmux 3.3a see the
@@ -39,6 +39,7 @@ const LAST_LINE_CHARS_MAX: usize = 300;
 #[derive(Debug)]
 pub struct State {
     in_mode: bool,
+    attendance: Attendance,
     command: String,
     title: String,
 }
@@ -64,6 +65,7 @@ impl Agent {
                     command: state.command,
                     in_mode: state.in_mode,
                     pastes: pastes_mark(&self.launch_file).exists(),
+                    attendance: state.attendance,
                 });
                 context.told.push(Observation::Looked { agent, screen });
             }
@@ -284,11 +286,15 @@ impl Agent {
 /// Understands the first half of a look.
 fn state(reply: &Reply) -> Result<State, String> {
     let line = reply.lines.first().map(String::as_str).unwrap_or_default();
-    let mut fields = line.splitn(3, '\t').map(str::to_owned);
-    let (Some(in_mode), Some(command), Some(title)) = (fields.next(), fields.next(), fields.next()) else {
+    let fields: Vec<&str> = line.splitn(5, '\t').collect();
+    let [in_mode, attached, last, command, title] = fields.as_slice() else {
         return Err("tmux told a state of another form".to_owned());
     };
-    Ok(State { in_mode: !matches!(in_mode.as_str(), "" | "0"), command, title })
+    // The one who asks is one of them.
+    let terminals = attached.parse::<u32>().map_or(u32::MAX, |attached| attached.saturating_sub(1));
+    let attendance = Attendance { terminals, last: last.parse().unwrap_or_default() };
+    let in_mode = !matches!(*in_mode, "" | "0");
+    Ok(State { in_mode, attendance, command: (*command).to_owned(), title: (*title).to_owned() })
 }
 
 /// Opens a descriptor of the pane's process; `None` when it has ended. Only a child of the tmux server can be it.
