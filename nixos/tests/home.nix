@@ -10,7 +10,7 @@ import ./common/scenario.nix {
           home = import ./common/home.nix;
         in
         {
-          inherit (home) projectDir;
+          projectDir = lib.mkForce home.projectDir;
           agents = lib.mkForce home.agents;
         };
     };

@@ -70,6 +70,21 @@ let
   );
   package = here.packages.default.arguments;
   machines = lib.filterAttrs (name: _: lib.hasPrefix "vm-" name) here.checks;
+  # A machine, and what it is switched to: its specialisations are laid over it.
+  systemsOf =
+    test:
+    let
+      inherit (test.evaluated.nodes) machine;
+      base = configure [ machine ];
+    in
+    [ base ]
+    ++ map (
+      special:
+      configure [
+        machine
+        special.configuration
+      ]
+    ) (lib.attrValues base.specialisation);
 in
 {
   inherit outputs;
@@ -130,12 +145,23 @@ in
     };
     "test flake: the virtual machines are what the module accepts" = {
       expr = lib.concatMap (
-        machine:
-        map (one: one.message) (
-          builtins.filter (one: !one.assertion) (configure [ machine.evaluated.nodes.machine ]).assertions
+        system:
+        builtins.deepSeq system.systemd.services (
+          map (one: one.message) (builtins.filter (one: !one.assertion) system.assertions)
         )
-      ) (lib.attrValues machines);
+      ) (lib.concatMap systemsOf (lib.attrValues machines));
       expected = [ ];
+    };
+    "test flake: they are switched to as many others" = {
+      expr = lib.mapAttrs (_: machine: builtins.length (systemsOf machine) - 1) (
+        lib.filterAttrs (_: machine: builtins.length (systemsOf machine) > 1) machines
+      );
+      expected = {
+        vm-home = 1;
+        vm-off = 1;
+        vm-state = 1;
+        vm-switch = 1;
+      };
     };
     "test flake: lints look at the same source" = {
       expr = map (check: here.checks.${check}.checkPhase) [

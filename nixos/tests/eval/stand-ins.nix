@@ -142,7 +142,9 @@ in
       };
     };
     # Of tests only.
-    specialisation = map' types.unspecified;
+    specialisation = map' (
+      types.submodule { options.configuration = option types.deferredModule { }; }
+    );
     virtualisation = map' types.unspecified;
     users = {
       users = map' user;
