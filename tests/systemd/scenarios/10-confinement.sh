@@ -39,11 +39,11 @@ of_supervisor() {
     )
 }
 promise "the supervisor in no other than its state, log, sockets, its own /tmp and message queues" of_supervisor
-# of_unit UNIT EXPECTED: the unit with that look as its program.
+# of_unit UNIT EXPECTED: the unit with that look as its program, by its whole path, since a unit's PATH is not this script's.
 of_unit() {
     mkdir -p "/run/systemd/system/$1.d"
-    printf '[Service]\nType=oneshot\nRestart=no\nExecStart=\nExecStart=-%s %s\nStandardOutput=truncate:/run/probe\nStandardError=null\n' \
-        "$(command -v env)" "$find_writable" >"/run/systemd/system/$1.d/probe.conf"
+    printf '[Service]\nType=oneshot\nRestart=no\nExecStart=\nExecStart=-%s\nStandardOutput=truncate:/run/probe\nStandardError=null\n' \
+        "$(command -v find)${find_writable#find}" >"/run/systemd/system/$1.d/probe.conf"
     systemctl daemon-reload
     rm -f /run/probe
     systemctl start "$1"

@@ -197,7 +197,8 @@ inside() {
 }
 
 # Where a unit may write, asked of its own mounts: the highest folders in which its user could make a file.
-find_writable='find / ( -path /proc -o -path /sys -o -path /nix/store ) -prune -o -type d -writable -print'
+# Below /nix lies the store only, and in a virtual machine what it is made of.
+find_writable='find / ( -path /proc -o -path /sys -o -path /nix ) -prune -o -type d -writable -print'
 writes_only() {
     local found
     found=$(sort | awk '{ for (place in seen) if (index($0 "/", place "/") == 1) next; seen[$0]; print }' | paste -s -d ' ')
