@@ -51,6 +51,9 @@ let
       "false"
     ];
 
+  behindProxy = cfg.web.enable && cfg.web.hostName != null;
+  host = config.services.nginx.virtualHosts.${cfg.web.hostName};
+
   # The place of the state, the folder that is mounted there, and where agents and the web part write.
   place = options.services.agentOrchestrator.stateDir.default;
   state = lib.removeSuffix "/" cfg.stateDir;
@@ -222,6 +225,14 @@ in
         message = "${at "web.hostName"}: there is nothing behind it. Set ${at "web.enable"}.";
       }
       {
+        assertion = cfg.web.enable -> cfg.web.environmentFile != null;
+        message = "${at "web.environmentFile"}: without a password the server obeys every user of the host. Name a file with the line `OPENCODE_SERVER_PASSWORD=...`, outside of the store; the user is `opencode`.";
+      }
+      {
+        assertion = behindProxy -> host.basicAuthFile == null && host.basicAuth == { };
+        message = "services.nginx.virtualHosts.\"${toString cfg.web.hostName}\": a password of nginx comes by the same header as that of the server behind it, so that nobody gets in. Remove `basicAuth` and `basicAuthFile`.";
+      }
+      {
         assertion = lib.hasInfix ":" cfg.web.listenAddress -> lib.hasPrefix "[" cfg.web.listenAddress;
         message = "${at "web.listenAddress"}: `${cfg.web.listenAddress}` has a colon and no brackets. Write an IPv6 address as `[fd7a::1]`, and no port.";
       }
@@ -250,15 +261,6 @@ in
       ++ lib.concatLists (
         lib.mapAttrsToList (name: backend: secrets (at "backends.${name}.env") backend.env) cfg.backends
       )
-      ++
-        lib.optional
-          (
-            cfg.web.hostName != null
-            && cfg.web.basicAuthFile == null
-            && cfg.web.environmentFile == null
-            && cfg.environmentFile == null
-          )
-          "${at "web"}: nobody is asked for a password. Set `basicAuthFile`, or OPENCODE_SERVER_PASSWORD in an `environmentFile`."
       ++ lib.optional (
         cfg.web.firewallInterface != null && cfg.web.hostName == null
       ) "${at "web.firewallInterface"}: there is no virtual host to open a port for. Set `hostName`."

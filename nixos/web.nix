@@ -38,14 +38,18 @@ in
         cfg.homeDir
       ]
       // fleet.identity
-      // fleet.environmentFiles [ web.environmentFile ];
+      // {
+        # The same: there is no such file as the package's.
+        EnvironmentFile = lib.mkBefore (
+          [ "" ] ++ (fleet.environmentFiles [ web.environmentFile ]).EnvironmentFile or [ ]
+        );
+      };
     };
 
     services.nginx = lib.mkIf behindProxy {
       enable = true;
       virtualHosts.${web.hostName} = {
         listenAddresses = lib.mkDefault [ web.listenAddress ];
-        basicAuthFile = lib.mkIf (web.basicAuthFile != null) (lib.mkDefault web.basicAuthFile);
         locations."/" = {
           proxyPass = "http://127.0.0.1:${toString web.port}";
           proxyWebsockets = true;

@@ -20,8 +20,9 @@ in
     default = null;
     example = "/run/secrets/opencode.env";
     description = ''
-      File of secret variables of the server, besides those of {option}`services.agentOrchestrator.environmentFile`;
-      `OPENCODE_SERVER_PASSWORD` in it lets the server itself ask for a password.
+      File of secret variables of the server, besides those of {option}`services.agentOrchestrator.environmentFile`. It
+      must hold `OPENCODE_SERVER_PASSWORD`, which the server asks for, of the user `opencode`: whoever knows it runs
+      commands as the fleet's user.
     '';
   };
 
@@ -50,12 +51,5 @@ in
     default = null;
     example = "tailscale0";
     description = "Interface on which the firewall lets ports 80 and 443 through. Without it no port is opened.";
-  };
-
-  basicAuthFile = mkOption {
-    type = types.nullOr externalPath;
-    default = null;
-    example = "/run/secrets/oc.htpasswd";
-    description = "File of users and passwords that nginx asks for, as `htpasswd -B` writes it; the user `nginx` reads it.";
   };
 }

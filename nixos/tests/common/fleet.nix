@@ -132,6 +132,5 @@
     hostName = "oc.example.net";
     # Not an address of the machine, as a tailnet's before it is up.
     listenAddress = "100.64.0.5";
-    basicAuthFile = "/etc/agent-orchestrator/htpasswd";
   };
 }

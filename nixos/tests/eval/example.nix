@@ -173,7 +173,12 @@ in
     };
     expected = {
       agent = [ "/run/secrets/agents.env" ];
-      web = [ "/run/secrets/agents.env" ];
+      # The first takes the package's away.
+      web = [
+        ""
+        "/run/secrets/agents.env"
+        "/run/secrets/web.env"
+      ];
     };
   };
   "test example: an agent writes in its own folder only" = {

@@ -35,6 +35,7 @@
     environmentFile = "/run/secrets/agents.env";
     web = {
       enable = true;
+      environmentFile = "/run/secrets/web.env";
       hostName = "oc.example.net";
       listenAddress = "100.64.0.5";
       firewallInterface = "tailscale0";

@@ -28,14 +28,35 @@ in
       "services.agentOrchestrator.agents.builder.environment.OPENAI_API_KEY: everybody on the host can read it. Put it into an environmentFile if it is a secret."
     ];
   };
-  "test: a page without a password is warned of" = {
+  "test: a password of nginx before that of the server is refused" = {
     expr =
-      (evaluate (withExample {
-        environmentFile = lib.mkForce null;
-      })).warnings;
-    expected = [
-      "services.agentOrchestrator.web: nobody is asked for a password. Set `basicAuthFile`, or OPENCODE_SERVER_PASSWORD in an `environmentFile`."
-    ];
+      map
+        (
+          host:
+          map (one: one.message) (
+            builtins.filter (one: !one.assertion)
+              (configure [
+                {
+                  services.agentOrchestrator = (import ./fleets.nix).example;
+                  services.nginx.virtualHosts."oc.example.net" = host;
+                }
+              ]).assertions
+          )
+        )
+        [
+          { basicAuthFile = "/run/secrets/htpasswd"; }
+          { basicAuth.me = "open"; }
+          { forceSSL = true; }
+        ];
+    expected =
+      let
+        refusal = "services.nginx.virtualHosts.\"oc.example.net\": a password of nginx comes by the same header as that of the server behind it, so that nobody gets in. Remove `basicAuth` and `basicAuthFile`.";
+      in
+      [
+        [ refusal ]
+        [ refusal ]
+        [ ]
+      ];
   };
   "test: a web part whose home lies in a home sees that one" = {
     expr =

@@ -12,7 +12,10 @@ let
       };
       bob.prompt = "begin";
     };
-    web.enable = true;
+    web = {
+      enable = true;
+      environmentFile = "/run/secrets/web.env";
+    };
   };
   files = services: render (evaluate services);
   old = files before;

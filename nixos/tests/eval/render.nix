@@ -103,12 +103,7 @@ let
     ${
       lib.concatMapStrings (address: "  listen ${address}:80;\n") virtualHost.listenAddresses
     }  server_name ${name};
-    ${
-      lib.optionalString (virtualHost.basicAuthFile != null) ''
-        auth_basic secured;
-        auth_basic_user_file ${virtualHost.basicAuthFile};
-      ''
-    }${lib.concatStrings (lib.mapAttrsToList place virtualHost.locations)}}
+    ${lib.concatStrings (lib.mapAttrsToList place virtualHost.locations)}}
   '';
 
   tmpfile =

@@ -78,6 +78,7 @@ let
   virtualHost = types.submodule {
     options = {
       listenAddresses = texts;
+      basicAuth = map' types.str;
       basicAuthFile = option (types.nullOr types.path) null;
       forceSSL = option types.bool false;
       enableACME = option types.bool false;

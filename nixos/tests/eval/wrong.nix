@@ -123,6 +123,10 @@ in
     change.web.listenAddress = lib.mkForce "fd7a::1";
     said = "services.agentOrchestrator.web.listenAddress: `fd7a::1` has a colon and no brackets. Write an IPv6 address as `[fd7a::1]`, and no port.";
   };
+  "a web part without a password" = {
+    change.web.environmentFile = lib.mkForce null;
+    said = "services.agentOrchestrator.web.environmentFile: without a password the server obeys every user of the host. Name a file with the line `OPENCODE_SERVER_PASSWORD=...`, outside of the store; the user is `opencode`.";
+  };
   "a host name with nothing behind it" = {
     change.web.enable = lib.mkForce false;
     said = "services.agentOrchestrator.web.hostName: there is nothing behind it. Set services.agentOrchestrator.web.enable.";

@@ -55,7 +55,7 @@ for verb in wake run; do
     promise "a calendar's $verb in no other than the state, its own /tmp and message queues" \
         of_unit agent-orchestrator-$verb@probe.service "/dev/mqueue /tmp /var/lib/agent-orchestrator /var/tmp"
 done
-[[ -e /etc/agent-orchestrator/web.env ]] || install -m 600 /dev/null /etc/agent-orchestrator/web.env
+[[ -e /etc/agent-orchestrator/web.env ]] || echo OPENCODE_SERVER_PASSWORD=open >/etc/agent-orchestrator/web.env
 # Where the module has a web part, it lets it into the projects as well.
 projects=
 [[ $(prop agent-orchestrator-web ReadWritePaths) != */srv/fleet* ]] || projects="/srv/fleet "
