@@ -107,7 +107,7 @@ rec {
     lib.optionalAttrs (cfg.user != user) { User = lib.mkDefault cfg.user; }
     // lib.optionalAttrs (cfg.group != group) {
       Group = lib.mkDefault cfg.group;
-      SupplementaryGroups = lib.mkDefault [
+      SupplementaryGroups = [
         ""
         cfg.group
       ];

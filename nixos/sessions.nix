@@ -33,7 +33,16 @@ let
       ++ session.readWritePaths
     );
 
-  serviceConfig =
+  # Of settings that are lists all are joined, the module's first; of any other the last one counts.
+  joined = lib.zipAttrsWith (
+    _: values:
+    if lib.any lib.isList values then
+      lib.mkBefore (lib.concatMap lib.toList values)
+    else
+      lib.last values
+  );
+
+  generated =
     session:
     fleet.identity
     // lib.optionalAttrs (session.user != null) {
@@ -45,9 +54,7 @@ let
     // lib.optionalAttrs (session.credentials != { }) {
       LoadCredential = lib.mapAttrsToList (name: path: fleet.word "${name}:${path}") session.credentials;
     }
-    // fleet.limitsConfig session.limits
-    // cfg.sessionServiceConfig
-    // session.serviceConfig;
+    // fleet.limitsConfig session.limits;
 
   unit =
     session:
@@ -62,7 +69,11 @@ let
         HOME = fleet.literal (homeOf session);
       }
       // lib.mapAttrs (_: fleet.literal) session.environment;
-      serviceConfig = serviceConfig session;
+      serviceConfig = joined [
+        (generated session)
+        cfg.sessionServiceConfig
+        session.serviceConfig
+      ];
     });
 in
 {

@@ -235,8 +235,9 @@ in
         ProtectHome = "tmpfs";
       };
       description = ''
-        Settings of all session units; those of an agent's own `serviceConfig` go before them. Those of the other units are
-        changed the usual way: `systemd.services.agent-orchestrator.serviceConfig`.
+        Settings of all session units; those of an agent's own `serviceConfig` go before them, and lists of both are added to
+        what the module says. Those of the other units are changed the usual way:
+        `systemd.services.agent-orchestrator.serviceConfig`.
       '';
     };
 

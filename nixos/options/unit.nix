@@ -75,7 +75,8 @@ in
       };
       description = ''
         Settings of its session unit, for instance of a confinement that is too tight or too wide; they go before all
-        others. See {manpage}`systemd.exec(5)` and `src/units/agent-orchestrator-session@.service`.
+        others. Lists, as `ReadWritePaths`, are added to what the module says; one that begins with `""` stands in its place.
+        See {manpage}`systemd.exec(5)` and `src/units/agent-orchestrator-session@.service`.
       '';
     };
   };

@@ -19,6 +19,80 @@ in
       ]) "builder").MemoryMax;
     expected = "1G";
   };
+  "test: lists of a person are added to the module's, other settings go before them" = {
+    expr =
+      lib.getAttrs
+        [
+          "BindPaths"
+          "EnvironmentFile"
+          "LoadCredential"
+          "MemoryMax"
+          "PrivateTmp"
+          "ProtectHome"
+          "ReadWritePaths"
+          "SupplementaryGroups"
+        ]
+        (
+          session (configure [
+            {
+              services.agentOrchestrator = withExample {
+                group = "fleet";
+                sessionServiceConfig = {
+                  ReadWritePaths = [ "/srv/all" ];
+                  PrivateTmp = false;
+                  ProtectHome = "read-only";
+                };
+                agents.builder = {
+                  dir = lib.mkForce "/home/alice/clone";
+                  credentials.key = "/run/key";
+                  limits.memoryMax = "8G";
+                  serviceConfig = {
+                    BindPaths = [ "/home/alice/cache" ];
+                    EnvironmentFile = "/run/more.env";
+                    LoadCredential = [ "other:/run/other" ];
+                    MemoryMax = "1G";
+                    ProtectHome = false;
+                    ReadWritePaths = [ "/srv/own" ];
+                    SupplementaryGroups = [ "docker" ];
+                  };
+                };
+              };
+              systemd.services."agent-orchestrator-session@builder".serviceConfig.ReadWritePaths = [
+                "/srv/last"
+              ];
+            }
+          ]) "builder"
+        );
+    expected = {
+      BindPaths = [
+        "-/home/alice/clone"
+        "/home/alice/cache"
+      ];
+      EnvironmentFile = [
+        "/run/secrets/agents.env"
+        "/run/more.env"
+      ];
+      LoadCredential = [
+        "key:/run/key"
+        "other:/run/other"
+      ];
+      MemoryMax = "1G";
+      PrivateTmp = false;
+      ProtectHome = false;
+      ReadWritePaths = [
+        "-/var/lib/agent-orchestrator/home"
+        "-/var/log/agent-orchestrator"
+        "/srv/all"
+        "/srv/own"
+        "/srv/last"
+      ];
+      SupplementaryGroups = [
+        ""
+        "fleet"
+        "docker"
+      ];
+    };
+  };
   "test: what is readable by everybody is warned of" = {
     expr =
       (evaluate (withExample {
