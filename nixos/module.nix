@@ -2,7 +2,7 @@
 {
   imports = [
     ./options
-    ./assertions.nix
+    ./assertions
     ./config-file.nix
     ./security.nix
     ./sessions.nix

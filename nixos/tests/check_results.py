@@ -91,6 +91,7 @@ def sources() -> str:
     """Stands for all that the rendered tree depends on."""
     patterns = [
         "nixos/*.nix",
+        "nixos/assertions/*.nix",
         "nixos/options/*.nix",
         "nixos/tests/common/*.nix",
         "nixos/tests/eval/*.nix",

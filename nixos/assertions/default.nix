@@ -1,0 +1,10 @@
+# What cannot work, each with its cure, and what is odd.
+{
+  imports = [
+    ./agents.nix
+    ./fleet.nix
+    ./loops.nix
+    ./warnings.nix
+    ./web.nix
+  ];
+}
