@@ -25,27 +25,31 @@ rec {
   # Loops, each with its name, which is null for the only one.
   loops = lib.optional (cfg.loop != null) (cfg.loop // { name = null; }) ++ named cfg.loops;
 
-  # The only agent of a loop with this role.
-  withRole =
-    loop: role:
-    let
-      found = builtins.filter (
-        agent: agent.kind == "loop" && agent.role == role && (agent.loop == null || agent.loop == loop.name)
-      ) agents;
-    in
-    if builtins.length found == 1 then (lib.head found).name else null;
+  # The agents that work a loop, and those of them with a role.
+  agentsOf =
+    loop:
+    builtins.filter (
+      agent: agent.kind == "loop" && (agent.loop == null || agent.loop == loop.name)
+    ) agents;
+  withRole = loop: role: builtins.filter (agent: agent.role == role) (agentsOf loop);
 
   # The program's own defaults are agents of these names, whichever loop is theirs.
   handoffOf =
     loop:
     let
       orElse = value: default: if value == null then default else value;
-      reviewPings = orElse loop.handoff.reviewPings (withRole loop "builder");
+      only =
+        role:
+        let
+          found = withRole loop role;
+        in
+        if builtins.length found == 1 then (lib.head found).name else null;
+      reviewPings = orElse loop.handoff.reviewPings (only "builder");
     in
     loop.handoff
     // {
       inherit reviewPings;
-      claimPings = orElse loop.handoff.claimPings (withRole loop "adversary");
+      claimPings = orElse loop.handoff.claimPings (only "adversary");
       # The project's folder is no clone, the builder's is one.
       repo = orElse loop.handoff.repo cfg.agents.${toString reviewPings}.dir or null;
     };

@@ -75,12 +75,16 @@ let
         message = "${path}.loop: only an agent of kind `loop` has one, and it must be one of ${at "loops"}. Correct or remove it.";
       }
       {
+        assertion = agent.role != null -> isLoop;
+        message = "${path}.role: only an agent of kind `loop` has one. Set `kind = \"loop\"`, or remove it.";
+      }
+      {
         assertion = agent.prompt == null || agent.promptFile == null;
         message = "${path}: `prompt` and `promptFile` are both set. Remove one of them.";
       }
       {
         assertion = isLoop || agent.prompt != null || agent.promptFile != null;
-        message = "${path}: it is not said what it should do. Set `promptFile` or `prompt`.";
+        message = "${path}: it is not said what it should do. Set `promptFile` or `prompt`, or `kind = \"loop\"` if it works the phases of a loop.";
       }
       {
         assertion = agent.schedule != null -> agent.kind == "task";

@@ -22,11 +22,34 @@ let
           assertion = name != null -> cfg.agents ? ${name};
           message = "${path}.handoff.${key}: there is no agent `${toString name}`. Name one of ${at "agents"}.";
         };
+      # Nobody is told by guess.
+      told =
+        key: role:
+        let
+          found = map (agent: agent.name) (fleet.withRole loop role);
+        in
+        {
+          assertion = agents != [ ] && loop.handoff.${key} == null -> builtins.length found == 1;
+          message =
+            if found == [ ] then
+              "${path}.handoff.${key}: none of its agents has the role `${role}`. Give one that role, or name here who is to be told."
+            else
+              "${path}.handoff.${key}: several of its agents have the role `${role}`: ${toString found}. Name here who is to be told.";
+        };
+      agents = fleet.agentsOf loop;
       ids = map (phase: phase.id) loop.phases;
     in
     [
       (pings "claimPings")
       (pings "reviewPings")
+      (told "claimPings" "adversary")
+      (told "reviewPings" "builder")
+      {
+        assertion = agents != [ ];
+        message = "${path}: no agent works it. Set `kind = \"loop\"${
+          lib.optionalString (loop.name != null) "; loop = \"${loop.name}\";"
+        }` of ${at "agents"}.";
+      }
       {
         assertion = twice ids == [ ];
         message = "${path}.phases: the id `${lib.concatStringsSep "`, `" (twice ids)}` stands there twice. Change one of them.";

@@ -2,12 +2,13 @@
 {
   lib,
   toml,
+  promptsDir,
   shippedPrompt,
 }:
 { name, config, ... }:
 let
   inherit (lib) mkOption types;
-  wake = types.submodule (import ./wake.nix { inherit lib shippedPrompt; });
+  wake = types.submodule (import ./wake.nix { inherit lib promptsDir; });
 in
 {
   imports = [ (import ./unit.nix { inherit lib; }) ];

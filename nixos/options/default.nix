@@ -12,12 +12,30 @@ let
   toml = pkgs.formats.toml { };
 
   promptsDir = "${cfg.package}/share/agent-orchestrator/prompts";
-  # Looked up in the source, so that the package is not built to evaluate.
+  # Those of an agent that runs by itself; the others there are roles of a loop, its kickoff and the text of a wake.
   shippedPrompt =
     name:
-    if builtins.pathExists (../../prompts + "/${name}.md") then "${promptsDir}/${name}.md" else null;
+    if
+      builtins.elem name [
+        "assistant"
+        "orchestrator"
+        "upgrader"
+      ]
+    then
+      "${promptsDir}/${name}.md"
+    else
+      null;
 
-  agent = types.submodule (import ./agent.nix { inherit lib toml shippedPrompt; });
+  agent = types.submodule (
+    import ./agent.nix {
+      inherit
+        lib
+        toml
+        promptsDir
+        shippedPrompt
+        ;
+    }
+  );
   loop = types.submodule (import ./loop.nix { inherit lib toml promptsDir; });
   backend = types.submodule (import ./backend.nix { inherit lib toml; });
   service = types.submodule (import ./service.nix { inherit lib; });

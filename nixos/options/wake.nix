@@ -1,5 +1,5 @@
 # The wake of an agent.
-{ lib, shippedPrompt }:
+{ lib, promptsDir }:
 let
   inherit (lib) mkOption types;
 in
@@ -7,7 +7,7 @@ in
   options = {
     promptFile = mkOption {
       type = types.path;
-      default = shippedPrompt "wake";
+      default = "${promptsDir}/wake.md";
       defaultText = lib.literalMD "the package's";
       example = lib.literalExpression "./wake.md";
       description = "File with the text that is typed.";

@@ -121,6 +121,17 @@ in
       upgrader = "/usr/share/agent-orchestrator/prompts/upgrader.md";
     };
   };
+  "test example: the package has them" = {
+    expr = builtins.filter (name: !builtins.pathExists (../../../prompts + "/${name}.md")) [
+      "adversary"
+      "assistant"
+      "builder"
+      "orchestrator"
+      "upgrader"
+      "wake"
+    ];
+    expected = [ ];
+  };
   "test example: calendars are timers" = {
     expr = lib.mapAttrs (_: timer: {
       inherit (timer.timerConfig) OnCalendar Persistent;

@@ -100,6 +100,18 @@
         loop = "frontend";
         dir = "/srv/clones/adversary";
       };
+      # Of the other loop: those who are told have roles of other names.
+      writer = {
+        kind = "loop";
+        loop = "backend";
+        role = "author";
+        dir = "writer";
+      };
+      critic = {
+        kind = "loop";
+        loop = "backend";
+        dir = "critic";
+      };
       lead = {
         prompt = "Look after the others.";
         control = "operate";
@@ -152,13 +164,19 @@
           triggerFile = ".done";
         };
       };
-      backend.phases = [
-        {
-          id = "a";
-          plan = "plans/a.md";
-          status = "STATUS-a.md";
-        }
-      ];
+      backend = {
+        phases = [
+          {
+            id = "a";
+            plan = "plans/a.md";
+            status = "STATUS-a.md";
+          }
+        ];
+        handoff = {
+          claimPings = "critic";
+          reviewPings = "writer";
+        };
+      };
     };
     watchdog.stall_grace = 300;
     notify.command = [

@@ -64,6 +64,11 @@ in
     expr = map (loop: removeAttrs loop [ "phases" ]) (toml full).loop;
     expected = [
       {
+        handoff = {
+          claim_pings = "critic";
+          repo = "writer";
+          review_pings = "writer";
+        };
         name = "backend";
         roles_dir = "/usr/share/agent-orchestrator/prompts";
       }

@@ -65,7 +65,15 @@ in
   };
   "no prompt" = {
     change.agents.helper = { };
-    said = "services.agentOrchestrator.agents.helper: it is not said what it should do. Set `promptFile` or `prompt`.";
+    said = "services.agentOrchestrator.agents.helper: it is not said what it should do. Set `promptFile` or `prompt`, or `kind = \"loop\"` if it works the phases of a loop.";
+  };
+  "a prompt that is a role's" = {
+    change.agents.builder.kind = lib.mkForce "persistent";
+    said = "services.agentOrchestrator.agents.builder: it is not said what it should do. Set `promptFile` or `prompt`, or `kind = \"loop\"` if it works the phases of a loop.";
+  };
+  "a role of an agent of no loop" = {
+    change.agents.orchestrator.role = "builder";
+    said = "services.agentOrchestrator.agents.orchestrator.role: only an agent of kind `loop` has one. Set `kind = \"loop\"`, or remove it.";
   };
   "a calendar of an agent that is no task" = {
     change.agents.orchestrator.schedule = "daily";
@@ -86,6 +94,32 @@ in
   "a reader that is not there" = {
     change.loop.handoff.claimPings = "reviewer";
     said = "services.agentOrchestrator.loop.handoff.claimPings: there is no agent `reviewer`. Name one of services.agentOrchestrator.agents.";
+  };
+  "a loop that nobody works" = {
+    change = {
+      loop = lib.mkForce null;
+      loops.one = loop;
+      loops.two = loop;
+      agents.builder.loop = "one";
+      agents.adversary.loop = "one";
+    };
+    said = "services.agentOrchestrator.loops.two: no agent works it. Set `kind = \"loop\"; loop = \"two\";` of services.agentOrchestrator.agents.";
+  };
+  "the only loop, that nobody works" = {
+    change.agents = lib.mkForce { assistant = { }; };
+    said = "services.agentOrchestrator.loop: no agent works it. Set `kind = \"loop\"` of services.agentOrchestrator.agents.";
+  };
+  "claims that go to nobody" = {
+    change.agents.adversary.role = "reviewer";
+    said = "services.agentOrchestrator.loop.handoff.claimPings: none of its agents has the role `adversary`. Give one that role, or name here who is to be told.";
+  };
+  "reviews that would go to two" = {
+    change.agents.second = {
+      kind = "loop";
+      role = "builder";
+      dir = "second";
+    };
+    said = "services.agentOrchestrator.loop.handoff.reviewPings: several of its agents have the role `builder`: builder second. Name here who is to be told.";
   };
   "one phase twice" = {
     change.loop.phases = [ phase ];
