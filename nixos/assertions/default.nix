@@ -3,6 +3,7 @@
   imports = [
     ./agents.nix
     ./fleet.nix
+    ./keys.nix
     ./loops.nix
     ./warnings.nix
     ./web.nix

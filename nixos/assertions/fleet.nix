@@ -60,11 +60,7 @@ in
       }
     ]
     ++ lib.mapAttrsToList (name: backend: {
-      assertion =
-        builtins.elem name presets
-        || backend.preset != null
-        || backend.bin != null
-        || backend.settings ? bin;
+      assertion = builtins.elem name presets || backend.preset != null || backend.bin != null;
       message = "${at "backends.${name}"}: it is not said what runs. Set `bin`, or `preset` to one of ${lib.concatStringsSep ", " presets}.";
     }) cfg.backends;
   };

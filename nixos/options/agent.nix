@@ -164,7 +164,7 @@ in
       example = {
         some_key = true;
       };
-      description = "Further keys of its entry in agents.toml, by the names that they have there.";
+      description = "Further keys of its entry in agents.toml, by the names that they have there; none that has an option of its own.";
     };
   };
 }

@@ -38,7 +38,7 @@ in
         stall_idle = 600;
         supports_resume = true;
       };
-      description = "Further keys of `[backend.NAME]` in agents.toml, by the names that they have there.";
+      description = "Further keys of `[backend.NAME]` in agents.toml, by the names that they have there; none that has an option of its own.";
     };
   };
 }

@@ -113,8 +113,8 @@ in
         backend = "codex";
       };
       description = ''
-        What holds for all agents that say nothing else; besides the options below every key of an agent in agents.toml, by
-        the name that it has there.
+        What holds for all agents that say nothing else: besides the options below `account`, `clean_log`, `control`, `model`,
+        `resume` and `resume_prompt`, which have the names that they have in agents.toml. All else is said of each agent.
       '';
       type = types.submodule {
         freeformType = toml.type;
@@ -268,8 +268,8 @@ in
         watchdog.draft_alarm = 600;
       };
       description = ''
-        What is laid over agents.toml at the end, by the names that keys have there. Tables are merged; lists, as those of
-        the agents, are replaced.
+        What is laid over agents.toml at the end, by the names that keys have there. What has an option of its own is said
+        there.
       '';
     };
 

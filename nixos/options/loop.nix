@@ -132,7 +132,7 @@ in
       example = {
         state_file = "phase-idx";
       };
-      description = "Further keys of the loop in agents.toml, by the names that they have there.";
+      description = "Further keys of the loop in agents.toml, by the names that they have there; none that has an option of its own.";
     };
   };
 }

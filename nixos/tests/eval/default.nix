@@ -69,7 +69,12 @@ let
     // import ./rebuild.nix { inherit lib evaluate; }
     // import ./state.nix { inherit lib evaluate; }
     // import ./keys.nix {
-      inherit lib evaluate toml;
+      inherit
+        lib
+        evaluate
+        complaints
+        toml
+        ;
       inherit (options) names;
     }
     // import ./every.nix {

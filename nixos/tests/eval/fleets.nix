@@ -125,7 +125,7 @@
         kind = "task";
         promptFile = "/srv/proj/tidy.md";
         schedule = "Mon..Fri *-*-* 02:30:00 Europe/Berlin";
-        settings.model = "haiku";
+        model = "haiku";
       };
     };
     services.site = {
@@ -192,7 +192,11 @@
       port = 5000;
       environmentFile = "/run/secrets/web.env";
     };
-    settings.watchdog.draft_alarm = 600;
+    settings = {
+      watchdog.draft_alarm = 600;
+      defaults.model = "sonnet";
+      backend.claude.stall_idle = 900;
+    };
   };
 
   # Two loops on one host, each with agents of its own.

@@ -103,7 +103,10 @@ in
     ];
     expected = {
       backend = {
-        claude.flags = "--permission-mode acceptEdits";
+        claude = {
+          flags = "--permission-mode acceptEdits";
+          stall_idle = 900;
+        };
         mine = {
           account = "team";
           bin = "mine --go";
@@ -115,6 +118,7 @@ in
       defaults = {
         backend = "mine";
         log_dir = "/srv/logs";
+        model = "sonnet";
         project_dir = "/srv/proj";
         resume = true;
         session_prefix = "shop-";

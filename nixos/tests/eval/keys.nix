@@ -3,6 +3,7 @@
   lib,
   names,
   evaluate,
+  complaints,
   toml,
 }:
 let
@@ -173,6 +174,29 @@ in
         "The file" = map (key: if key == "defaults" then "default" else key) reference."The file";
       }
     );
+  };
+  "test keys: of all agents together those can be said that the option names" = {
+    expr =
+      let
+        keys = lib.subtractLists [ "backend" "watch" ] reference."[[agent]]";
+        refused = map (text: lib.head (builtins.match "[^:]*[.]([a-z_]+):.*" text)) (
+          complaints (evaluate {
+            enable = true;
+            projectDir = "/srv/proj";
+            agents.assistant = { };
+            defaults = lib.genAttrs keys (_: "x");
+          })
+        );
+      in
+      sorted { keys = lib.subtractLists refused keys; };
+    expected.keys = [
+      "account"
+      "clean_log"
+      "control"
+      "model"
+      "resume"
+      "resume_prompt"
+    ];
   };
   "test keys: settings reach agents.toml" = {
     expr = {

@@ -157,6 +157,62 @@ in
     change.web.listenAddress = lib.mkForce "fd7a::1";
     said = "services.agentOrchestrator.web.listenAddress: `fd7a::1` has a colon and no brackets. Write an IPv6 address as `[fd7a::1]`, and no port.";
   };
+  "a default that is said once for all" = {
+    change.defaults.log_dir = "/srv/logs";
+    said = "services.agentOrchestrator.defaults.log_dir: it has an option of its own. Set services.agentOrchestrator.logDir instead.";
+  };
+  "a default that is an agent's own" = {
+    change.defaults.dir = "clones";
+    said = "services.agentOrchestrator.defaults.dir: it has an option of its own. Set services.agentOrchestrator.agents.NAME.dir instead.";
+  };
+  "an option of an agent by the name of its key" = {
+    change.agents.builder.settings.resume_prompt = "Go on.";
+    said = "services.agentOrchestrator.agents.builder.settings.resume_prompt: it has an option of its own. Set services.agentOrchestrator.agents.builder.resumePrompt instead.";
+  };
+  "an agent that is disabled by the name of the key" = {
+    change.agents.builder.settings.enabled = false;
+    said = "services.agentOrchestrator.agents.builder.settings.enabled: it has an option of its own. Set services.agentOrchestrator.agents.builder.enable instead.";
+  };
+  "a name of an agent besides the one that it has" = {
+    change.agents.builder.settings.name = "second";
+    said = "services.agentOrchestrator.agents.builder.settings.name: it has an option of its own. Set services.agentOrchestrator.agents.builder instead.";
+  };
+  "an option of a loop by the name of its key" = {
+    change.loop.settings.done_marker = "## END";
+    said = "services.agentOrchestrator.loop.settings.done_marker: it has an option of its own. Set services.agentOrchestrator.loop.doneMarker instead.";
+  };
+  "an option of a backend by the name of its key" = {
+    change.backends.claude.settings.flags = "--x";
+    said = "services.agentOrchestrator.backends.claude.settings.flags: it has an option of its own. Set services.agentOrchestrator.backends.claude.flags instead.";
+  };
+  "the same, laid over at the end" = {
+    change.settings.backend.codex.flags = "--x";
+    said = "services.agentOrchestrator.settings.backend.codex.flags: it has an option of its own. Set services.agentOrchestrator.backends.codex.flags instead.";
+  };
+  "a loop's, laid over at the end" = {
+    change.settings.loop.roles_dir = "prompts";
+    said = "services.agentOrchestrator.settings.loop.roles_dir: it has an option of its own. Set services.agentOrchestrator.loop.rolesDir instead.";
+  };
+  "a folder of logs, laid over at the end" = {
+    change.settings.defaults.log_dir = "/srv/logs";
+    said = "services.agentOrchestrator.settings.defaults.log_dir: it has an option of its own. Set services.agentOrchestrator.logDir instead.";
+  };
+  "a default, laid over at the end" = {
+    change.settings.defaults.watch = "heal";
+    said = "services.agentOrchestrator.settings.defaults.watch: it has an option of its own. Set services.agentOrchestrator.defaults.watch instead.";
+  };
+  "a command that is told, laid over at the end" = {
+    change.settings.notify.command = [ "/usr/bin/logger" ];
+    said = "services.agentOrchestrator.settings.notify.command: it has an option of its own. Set services.agentOrchestrator.notify.command instead.";
+  };
+  "agents in place of all others" = {
+    change.settings.agent = [ { name = "builder"; } ];
+    said = "services.agentOrchestrator.settings.agent: it has an option of its own. Set services.agentOrchestrator.agents instead.";
+  };
+  "loops in place of all others" = {
+    change.settings.loop = [ loop ];
+    said = "services.agentOrchestrator.settings.loop: it has an option of its own. Set services.agentOrchestrator.loops instead.";
+  };
   "a web part without a password" = {
     change.web.environmentFile = lib.mkForce null;
     said = "services.agentOrchestrator.web.environmentFile: without a password the server obeys every user of the host. Name a file with the line `OPENCODE_SERVER_PASSWORD=...`, outside of the store; the user is `opencode`.";
