@@ -57,12 +57,11 @@ rec {
   # A folder's whole path, as systemd compares them.
   whole =
     path:
-    if path == "." then
-      cfg.projectDir
-    else if lib.hasPrefix "/" path then
-      path
-    else
-      "${cfg.projectDir}/${path}";
+    let
+      parts = builtins.filter (part: part != "" && part != ".") (lib.splitString "/" path);
+      start = if lib.hasPrefix "/" path then "" else lib.removeSuffix "/" cfg.projectDir;
+    in
+    lib.concatStringsSep "/" ([ start ] ++ parts);
 
   # The folder of an agent or service.
   dirOf = session: whole session.dir;
@@ -93,6 +92,9 @@ rec {
       "/root"
       "/run/user"
     ];
+
+  # Whether only the host itself reaches it.
+  isLoopback = address: lib.hasPrefix "127." address || address == "[::1]";
 
   # Whether `PrivateTmp=` hides it.
   isTemporary =

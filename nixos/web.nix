@@ -10,7 +10,7 @@ let
   inherit (cfg) web;
   fleet = import ./fleet.nix { inherit lib cfg; };
   behindProxy = web.enable && web.hostName != null;
-  isRemote = !(lib.hasPrefix "127." web.listenAddress || web.listenAddress == "[::1]");
+  isRemote = !fleet.isLoopback web.listenAddress;
 in
 {
   config = lib.mkIf (cfg.enable && web.enable) {

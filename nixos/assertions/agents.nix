@@ -27,6 +27,18 @@ let
     }
   ) fleet.agents;
 
+  isFolder =
+    path: path != "" && !lib.hasPrefix "~" path && !builtins.elem ".." (lib.splitString "/" path);
+
+  # Loop agents that would work in one and the same clone.
+  sharing = lib.filter (agents: builtins.length agents > 1) (
+    lib.attrValues (
+      lib.groupBy (agent: "${toString agent.loop} ${fleet.dirOf agent}") (
+        builtins.filter (agent: agent.kind == "loop") fleet.enabledAgents
+      )
+    )
+  );
+
   seesTemporary =
     session:
     builtins.elem ((cfg.sessionServiceConfig // session.serviceConfig).PrivateTmp or true) [
@@ -35,20 +47,34 @@ let
       "false"
     ];
 
-  ofSession = session: [
-    {
-      assertion = isName session.name;
-      message = "${pathOf session}: a name is made of letters, digits, `_` and `-`, at most 64. Rename it.";
-    }
-    {
-      assertion = fleet.isTemporary (fleet.dirOf session) -> seesTemporary session;
-      message = "${pathOf session}.dir: its unit has a /tmp of its own and does not see `${fleet.dirOf session}`. Choose a folder elsewhere, or set `serviceConfig.PrivateTmp = false`.";
-    }
-    {
-      assertion = session.user != null -> config.users.users ? ${session.user};
-      message = "${pathOf session}.user: there is no user `${toString session.user}`. Define users.users.${toString session.user}, or leave the fleet's.";
-    }
-  ];
+  ofSession =
+    session:
+    [
+      {
+        assertion = isName session.name;
+        message = "${pathOf session}: a name is made of letters, digits, `_` and `-`, at most 64. Rename it.";
+      }
+      {
+        assertion = isFolder session.dir;
+        message = "${pathOf session}.dir: `${session.dir}` is no path. Write it without `~` and `..`, whole or from projectDir on, which is `.`.";
+      }
+      {
+        assertion = fleet.isTemporary (fleet.dirOf session) -> seesTemporary session;
+        message = "${pathOf session}.dir: its unit has a /tmp of its own and does not see `${fleet.dirOf session}`. Choose a folder elsewhere, or set `serviceConfig.PrivateTmp = false`.";
+      }
+      {
+        assertion = session.user != null -> config.users.users ? ${session.user};
+        message = "${pathOf session}.user: there is no user `${toString session.user}`. Define users.users.${toString session.user}, or leave the fleet's.";
+      }
+      {
+        assertion = session.user != "root";
+        message = "${pathOf session}.user: it runs commands of its own, and as root nothing confines it. Leave the fleet's, or name another.";
+      }
+    ]
+    ++ map (name: {
+      assertion = builtins.match "[A-Za-z0-9_-][A-Za-z0-9_.-]*" name != null;
+      message = "${pathOf session}.credentials: `${name}` is no name of a file. Use letters, digits, `_`, `-` and `.`.";
+    }) (lib.attrNames session.credentials);
 
   ofAgent =
     agent:
@@ -110,6 +136,12 @@ in
           message = "${path}: `${text}` is no calendar. See systemd.time(7); `systemd-analyze calendar '${text}'` tries one.";
         }
       ) schedules
+      ++ map (agents: {
+        assertion = false;
+        message = "${pathOf (lib.head agents)}.dir: ${
+          lib.concatMapStringsSep " and " (agent: "`${agent.name}`") agents
+        } would work in one folder, `${fleet.dirOf (lib.head agents)}`. Give each a clone of its own.";
+      }) sharing
       ++ lib.concatMap ofSession fleet.sessions
       ++ lib.concatMap ofAgent fleet.agents;
   };

@@ -51,6 +51,10 @@ in
         message = "${at "user"}: there is no user `${cfg.user}`. Define users.users.${cfg.user}, or leave the default.";
       }
       {
+        assertion = cfg.user != "root";
+        message = "${at "user"}: agents run commands of their own, and as root nothing confines them. Leave the default, or name another.";
+      }
+      {
         assertion = cfg.stateDir != place -> !(fleet.isBelow place state || fleet.isBelow state place);
         message = "${at "stateDir"}: `${cfg.stateDir}` and `${place}`, where it is mounted, lie one in the other. Choose a folder elsewhere.";
       }

@@ -25,14 +25,47 @@ let
       in
       name != cfg.user && fleet.isBelow person.home folder && isClosed person
     ) null (builtins.attrNames config.users.users);
+  # What the supervisor reads and writes itself; what is no text comes from the store.
+  entered = [
+    {
+      option = at "logDir";
+      path = cfg.logDir;
+    }
+  ]
+  ++ lib.concatMap (loop: [
+    {
+      option = "${pathOfLoop loop}.handoff.repo";
+      path = (fleet.handoffOf loop).repo;
+    }
+    {
+      option = "${pathOfLoop loop}.rolesDir";
+      path = loop.rolesDir;
+    }
+    {
+      option = "${pathOfLoop loop}.kickoffTemplate";
+      path = loop.kickoffTemplate;
+    }
+  ]) fleet.loops
+  ++ lib.concatMap (agent: [
+    {
+      option = "${pathOf agent}.promptFile";
+      path = agent.promptFile;
+    }
+    {
+      option = "${pathOf agent}.wake.promptFile";
+      path = agent.wake.promptFile or null;
+    }
+  ]) fleet.agents;
   ofClosed =
-    loop:
+    { option, path }:
     let
-      repo = fleet.whole (fleet.handoffOf loop).repo;
-      owner = closedBy repo;
+      place = fleet.whole path;
+      owner = closedBy place;
     in
-    lib.optional ((fleet.handoffOf loop).repo != null && fleet.isHome repo && owner != null)
-      "${pathOfLoop loop}.handoff.repo: `${repo}` lies in the home of `${toString owner}`, which the supervisor may not enter. Set users.users.${toString owner}.homeMode = \"711\", or choose a folder elsewhere.";
+    lib.optional (lib.isString path && fleet.isHome place && owner != null)
+      "${option}: `${place}` lies in the home of `${toString owner}`, which the supervisor may not enter. Set users.users.${toString owner}.homeMode = \"711\", or choose a place elsewhere.";
+
+  watchOf = agent: if agent.watch == null then cfg.defaults.watch else agent.watch;
 
   secrets =
     path: environment:
@@ -42,9 +75,12 @@ let
         "${path}.${name}: everybody on the host can read it. Put it into an environmentFile if it is a secret."
       )
       (
-        builtins.filter (name: builtins.match ".*(KEY|TOKEN|SECRET|PASSWORD)" name != null) (
-          builtins.attrNames environment
-        )
+        builtins.filter (
+          name:
+          builtins.match "(.*(KEY|TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIALS?)|(.*_)?PAT)" (
+            lib.toUpper name
+          ) != null
+        ) (builtins.attrNames environment)
       );
 in
 {
@@ -57,7 +93,14 @@ in
       ++ lib.optional (
         cfg.web.firewallInterface != null && cfg.web.hostName == null
       ) "${at "web.firewallInterface"}: there is no virtual host to open a port for. Set `hostName`."
-      ++ lib.concatMap ofClosed fleet.loops
+      ++
+        lib.optional (cfg.web.hostName != null && fleet.isLoopback cfg.web.listenAddress)
+          "${at "web.listenAddress"}: only the host itself reaches `${cfg.web.listenAddress}`. Set the address at which others do."
+      ++ map (
+        name:
+        "${at "operators"}: there is no user `${name}`, whom the group would have. Define users.users.${name}, or correct the name."
+      ) (builtins.filter (name: !(config.users.users ? ${name})) cfg.operators)
+      ++ lib.concatMap ofClosed entered
       ++
         map
           (
@@ -65,7 +108,7 @@ in
             "${pathOf agent}: it has `watch = \"none\"` and a calendar; if it dies, nothing is left to be woken."
           )
           (
-            builtins.filter (agent: agent.watch == "none" && agent.wake.schedule or null != null) fleet.agents
+            builtins.filter (agent: watchOf agent == "none" && agent.wake.schedule or null != null) fleet.agents
           );
   };
 }

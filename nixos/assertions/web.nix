@@ -22,6 +22,10 @@ in
         message = "services.nginx.virtualHosts.\"${toString web.hostName}\": a password of nginx comes by the same header as that of the server behind it, so that nobody gets in. Remove `basicAuth` and `basicAuthFile`.";
       }
       {
+        assertion = web.enable -> web.port >= 1024;
+        message = "${at "web.port"}: the server has no right to listen on port ${toString web.port}; it is nginx that does so. Choose one of 1024 or more.";
+      }
+      {
         assertion = lib.hasInfix ":" web.listenAddress -> lib.hasPrefix "[" web.listenAddress;
         message = "${at "web.listenAddress"}: `${web.listenAddress}` has a colon and no brackets. Write an IPv6 address as `[fd7a::1]`, and no port.";
       }

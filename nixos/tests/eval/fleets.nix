@@ -46,7 +46,7 @@
   full = {
     enable = true;
     group = "fleet";
-    operators = [ "alice" ];
+    operators = [ "carol" ];
     stateDir = "/srv/state";
     homeDir = "/srv/home";
     projectDir = "/srv/proj";

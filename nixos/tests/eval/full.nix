@@ -181,7 +181,7 @@ in
     expected = {
       user = "fleet";
       home = "/srv/home";
-      members = [ "alice" ];
+      members = [ "carol" ];
       slice.MemoryMax = "90%";
     };
   };

@@ -98,6 +98,12 @@ let
   };
 in
 {
+  # Whom every NixOS has.
+  config.users.users = {
+    nobody = { };
+    root.home = "/root";
+  };
+
   options = {
     meta = option types.unspecified { };
     assertions = option (types.listOf types.unspecified) [ ];

@@ -133,6 +133,45 @@ in
     change.agents.builder.dir = lib.mkForce "/tmp/clone";
     said = "services.agentOrchestrator.agents.builder.dir: its unit has a /tmp of its own and does not see `/tmp/clone`. Choose a folder elsewhere, or set `serviceConfig.PrivateTmp = false`.";
   };
+  "no folder" = {
+    change.agents.builder.dir = lib.mkForce "";
+    said = "services.agentOrchestrator.agents.builder.dir: `` is no path. Write it without `~` and `..`, whole or from projectDir on, which is `.`.";
+  };
+  "a folder of a home, as a shell has it" = {
+    change.agents.builder.dir = lib.mkForce "~/builder";
+    said = "services.agentOrchestrator.agents.builder.dir: `~/builder` is no path. Write it without `~` and `..`, whole or from projectDir on, which is `.`.";
+  };
+  "a folder outside, by two dots" = {
+    change.services.site = {
+      command = "true";
+      dir = "../site";
+    };
+    said = "services.agentOrchestrator.services.site.dir: `../site` is no path. Write it without `~` and `..`, whole or from projectDir on, which is `.`.";
+  };
+  "two loop agents in one clone" = {
+    change.agents.builder.dir = lib.mkForce "./adversary/";
+    said = "services.agentOrchestrator.agents.adversary.dir: `adversary` and `builder` would work in one folder, `/srv/proj/adversary`. Give each a clone of its own.";
+  };
+  "a credential that is no name" = {
+    change.agents.builder.credentials."deploy:key" = "/run/secrets/key";
+    said = "services.agentOrchestrator.agents.builder.credentials: `deploy:key` is no name of a file. Use letters, digits, `_`, `-` and `.`.";
+  };
+  "a credential that is a path" = {
+    change.agents.builder.credentials."../key" = "/run/secrets/key";
+    said = "services.agentOrchestrator.agents.builder.credentials: `../key` is no name of a file. Use letters, digits, `_`, `-` and `.`.";
+  };
+  "a fleet of root's" = {
+    change.user = "root";
+    said = "services.agentOrchestrator.user: agents run commands of their own, and as root nothing confines them. Leave the default, or name another.";
+  };
+  "an agent of root's" = {
+    change.agents.orchestrator.user = "root";
+    said = "services.agentOrchestrator.agents.orchestrator.user: it runs commands of its own, and as root nothing confines it. Leave the fleet's, or name another.";
+  };
+  "a port that is nginx's" = {
+    change.web.port = 443;
+    said = "services.agentOrchestrator.web.port: the server has no right to listen on port 443; it is nginx that does so. Choose one of 1024 or more.";
+  };
   "an agent's user that is not there" = {
     change.agents.orchestrator.user = "bob";
     said = "services.agentOrchestrator.agents.orchestrator.user: there is no user `bob`. Define users.users.bob, or leave the fleet's.";
