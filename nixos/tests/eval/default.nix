@@ -111,6 +111,14 @@ let
         configure
         withExample
         ;
+    }
+    // import ./warnings.nix {
+      inherit
+        lib
+        evaluate
+        configure
+        withExample
+        ;
     };
 in
 {
