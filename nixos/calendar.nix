@@ -18,14 +18,21 @@ in
       "@[0-9]+([.][0-9]+)?"
     ];
 
-  # A build does not see the tables of the zones.
-  withoutZone =
+  # A calendar and its zone, if it names one: systemd in a build sees no tables of zones, so that each is looked up apart.
+  partsOf =
     text:
     let
       parts = builtins.match "(.*[^ ])${zone}" (lib.toLower text);
+      length = builtins.stringLength (builtins.head parts);
     in
     if parts == null then
-      text
+      {
+        calendar = text;
+        zone = null;
+      }
     else
-      builtins.substring 0 (builtins.stringLength (builtins.head parts)) text;
+      {
+        calendar = builtins.substring 0 length text;
+        zone = lib.trim (builtins.substring length (-1) text);
+      };
 }

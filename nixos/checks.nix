@@ -93,6 +93,7 @@ in
   ] "deadnix --fail . && statix check .";
 
   evaluation = looksAt "evaluation" [ package pkgs.python3 pkgs.systemd ] ''
+    export TZDIR=${pkgs.tzdata}/share/zoneinfo
     python3 nixos/tests/check_results.py \
       ${pkgs.writeText "results.json" (builtins.toJSON evaluated)} ${lib.getExe package}
   '';

@@ -79,15 +79,18 @@ let
     }) (said cfg.settings)
   );
 
-  calendars = map (import ./calendar.nix { inherit lib; }).withoutZone (
-    lib.concatMap (
-      agent:
-      lib.remove null [
-        agent.schedule
-        (agent.wake.schedule or null)
-      ]
-    ) fleet.agents
-  );
+  inherit (import ./calendar.nix { inherit lib; }) partsOf;
+  calendars = map (found: found // partsOf found.text) fleet.calendars;
+  refusal =
+    { path, text, ... }:
+    lib.escapeShellArg "${path}: `${text}` names a time that systemd does not take, or a zone that is not there (`timedatectl list-timezones`).";
+  isGood =
+    { calendar, zone, ... }:
+    "systemd-analyze calendar ${lib.escapeShellArg calendar} >/dev/null"
+    # systemd knows this one without a table, in any case.
+    + lib.optionalString (
+      zone != null && lib.toUpper zone != "UTC"
+    ) " && test -f \"$zones\"/${lib.escapeShellArg zone}";
 
   checked =
     pkgs.runCommand "agents.toml"
@@ -98,10 +101,12 @@ let
           pkgs.systemd
         ];
         source = toml.generate "agents.toml" settings;
+        zones = "${pkgs.tzdata}/share/zoneinfo";
       }
       ''
-        ${lib.concatMapStrings (calendar: ''
-          systemd-analyze calendar ${lib.escapeShellArg calendar} >/dev/null
+        refuse() { echo "error: $1" >&2; exit 1; }
+        ${lib.concatMapStrings (one: ''
+          { ${isGood one}; } || refuse ${refusal one}
         '') calendars}
         cp "$source" agents.toml
         agent-orchestrator --config agents.toml check --files-below ${builtins.storeDir}

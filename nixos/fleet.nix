@@ -22,6 +22,24 @@ rec {
   agents = named cfg.agents;
   enabledAgents = builtins.filter (agent: agent.enable) agents;
 
+  # Calendars of agents, enabled or not, each with its option.
+  calendars = lib.concatMap (
+    agent:
+    let
+      path = "services.agentOrchestrator.agents.${agent.name}";
+    in
+    builtins.filter ({ text, ... }: text != null) [
+      {
+        path = "${path}.schedule";
+        text = agent.schedule;
+      }
+      {
+        path = "${path}.wake.schedule";
+        text = agent.wake.schedule or null;
+      }
+    ]
+  ) agents;
+
   # Loops, each with its name, which is null for the only one.
   loops = lib.optional (cfg.loop != null) (cfg.loop // { name = null; }) ++ named cfg.loops;
 

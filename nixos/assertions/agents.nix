@@ -15,18 +15,6 @@ let
   loopNames = builtins.attrNames cfg.loops;
   hasLoop = cfg.loop != null || cfg.loops != { };
 
-  schedules = lib.concatMap (
-    agent:
-    lib.optional (agent.schedule != null) {
-      path = "${pathOf agent}.schedule";
-      text = agent.schedule;
-    }
-    ++ lib.optional (agent.wake.schedule or null != null) {
-      path = "${pathOf agent}.wake.schedule";
-      text = agent.wake.schedule;
-    }
-  ) fleet.agents;
-
   isFolder =
     path: path != "" && !lib.hasPrefix "~" path && !builtins.elem ".." (lib.splitString "/" path);
 
@@ -135,7 +123,7 @@ in
           assertion = isCalendar text;
           message = "${path}: `${text}` is no calendar. See systemd.time(7); `systemd-analyze calendar '${text}'` tries one.";
         }
-      ) schedules
+      ) fleet.calendars
       ++ map (agents: {
         assertion = false;
         message = "${pathOf (lib.head agents)}.dir: ${

@@ -134,8 +134,11 @@ in
     "active_re" = {
       backends.claude.settings.active_re = "(";
     };
-    "Failed to parse calendar" = {
+    "error: services.agentOrchestrator.agents.orchestrator.wake.schedule: `99:99` names" = {
       agents.orchestrator.wake.schedule = lib.mkForce "99:99";
+    };
+    "error: services.agentOrchestrator.agents.upgrader.schedule: `Sun 02:00 Europe/Berln` names" = {
+      agents.upgrader.schedule = lib.mkForce "Sun 02:00 Europe/Berln";
     };
   };
   rendered = {

@@ -167,8 +167,8 @@ in
       TasksMax = 4096;
     };
   };
-  "test full: systemd is asked for the calendar without its zone" = {
-    expr = lib.hasInfix "systemd-analyze calendar 'Mon..Fri *-*-* 02:30:00' >" full.services.agentOrchestrator.configFile.script;
+  "test full: systemd is asked for the calendar, and the zone is looked up" = {
+    expr = lib.hasInfix "systemd-analyze calendar 'Mon..Fri *-*-* 02:30:00' >/dev/null && test -f \"$zones\"/Europe/Berlin;" full.services.agentOrchestrator.configFile.script;
     expected = true;
   };
   "test full: users and groups" = {

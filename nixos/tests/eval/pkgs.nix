@@ -38,6 +38,7 @@ lib.genAttrs [
   "procps"
   "systemd"
   "tmux"
+  "tzdata"
   "util-linux"
   "which"
 ] package
