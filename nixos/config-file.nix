@@ -22,7 +22,7 @@ let
     else
       value;
 
-  ofUnit = builtins.attrNames (import ./options/unit.nix { inherit lib; }).options;
+  ofUnit = fleet.unitOptions;
   entry =
     values:
     keys (
@@ -75,7 +75,7 @@ let
       backend = lib.mapAttrs (_: backendEntry) cfg.backends;
       loop = if cfg.loop != null then lib.head loops else loops;
       inherit (cfg) watchdog;
-      notify = if cfg.notify.command == [ ] then null else cfg.notify;
+      notify = if cfg.notify.command == [ ] then null else { inherit (cfg.notify) command; };
     }) (said cfg.settings)
   );
 

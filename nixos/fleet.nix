@@ -137,11 +137,16 @@ rec {
       ];
     };
 
+  # Names of the options that are of a session's unit only.
+  unitOptions =
+    builtins.attrNames
+      (import ./options/unit.nix { inherit lib; } { config = { }; }).options;
+
   # Files of variables of a unit; where there are none the setting is left out: an empty one would drop all others.
   environmentFiles =
     files:
     let
-      all = lib.remove null ([ cfg.environmentFile ] ++ files);
+      all = lib.remove null files;
     in
     lib.optionalAttrs (all != [ ]) { EnvironmentFile = map literal all; };
 

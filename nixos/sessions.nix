@@ -50,7 +50,10 @@ let
       Group = lib.mkDefault config.users.users.${session.user}.group;
     }
     // folders session
-    // fleet.environmentFiles [ session.environmentFile ]
+    // fleet.environmentFiles [
+      (if session.inheritEnvironmentFile then cfg.environmentFile else null)
+      session.environmentFile
+    ]
     // lib.optionalAttrs (session.credentials != { }) {
       LoadCredential = lib.mapAttrsToList (name: path: fleet.word "${name}:${path}") session.credentials;
     }

@@ -28,6 +28,7 @@ in
         stopIfChanged = false;
         serviceConfig =
           fleet.identity
+          // fleet.environmentFiles [ cfg.notify.environmentFile ]
           // lib.optionalAttrs (cfg.logDir != options.services.agentOrchestrator.logDir.default) {
             ReadWritePaths = [ (fleet.word "-${cfg.logDir}") ];
           };

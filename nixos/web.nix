@@ -41,7 +41,11 @@ in
       // {
         # The same: there is no such file as the package's.
         EnvironmentFile = lib.mkBefore (
-          [ "" ] ++ (fleet.environmentFiles [ web.environmentFile ]).EnvironmentFile or [ ]
+          [ "" ]
+          ++ (fleet.environmentFiles [
+            cfg.environmentFile
+            web.environmentFile
+          ]).EnvironmentFile or [ ]
         );
       };
     };

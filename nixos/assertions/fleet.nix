@@ -55,6 +55,14 @@ in
         message = "${at "user"}: agents run commands of their own, and as root nothing confines them. Leave the default, or name another.";
       }
       {
+        assertion = !lib.any (lib.hasInfix " ") (lib.take 1 cfg.notify.command);
+        message = "${at "notify.command"}: there is no program `${toString (lib.take 1 cfg.notify.command)}`; this is no shell text. Write each argument as a text of its own.";
+      }
+      {
+        assertion = cfg.notify.environmentFile != null -> cfg.notify.command != [ ];
+        message = "${at "notify.environmentFile"}: there is nothing that would have it. Set ${at "notify.command"}.";
+      }
+      {
         assertion = cfg.stateDir != place -> !(fleet.isBelow place state || fleet.isBelow state place);
         message = "${at "stateDir"}: `${cfg.stateDir}` and `${place}`, where it is mounted, lie one in the other. Choose a folder elsewhere.";
       }

@@ -207,11 +207,23 @@ in
       description = "Cadences and bounds of the supervisor: the keys of `[watchdog]` in agents.toml.";
     };
 
-    notify.command = mkOption {
-      type = types.listOf types.str;
-      default = [ ];
-      example = lib.literalExpression ''[ (lib.getExe pkgs.curl) "--data-binary" "@-" "https://ntfy.example.net/fleet" ]'';
-      description = "Program and arguments that get each important event as JSON on standard input.";
+    notify = {
+      command = mkOption {
+        type = types.listOf types.str;
+        default = [ ];
+        example = lib.literalExpression ''[ (lib.getExe pkgs.curl) "--data-binary" "@-" "https://ntfy.example.net/fleet" ]'';
+        description = "Program and arguments, no shell text, that get each important event as JSON on standard input.";
+      };
+
+      environmentFile = mkOption {
+        type = types.nullOr externalPath;
+        default = null;
+        example = "/run/secrets/notify.env";
+        description = ''
+          File of secret variables of the command, such as the token of a webhook, which a script (`pkgs.writeShellScript`)
+          makes use of; they are the supervisor's as well. A file that is missing keeps the supervisor from starting.
+        '';
+      };
     };
 
     packages = mkOption {
@@ -236,8 +248,9 @@ in
       default = null;
       example = "/run/secrets/agents.env";
       description = ''
-        File of secret variables (`NAME=value` lines) of all agents and of the web part, read by systemd at each start. A
-        file that is missing lets the start fail.
+        File of secret variables (`NAME=value` lines) of the web part and of all agents and services, but for those with a
+        user of their own ({option}`inheritEnvironmentFile`), read by systemd at each start. A file that is missing lets the
+        start fail.
       '';
     };
 

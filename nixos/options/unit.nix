@@ -1,5 +1,6 @@
 # What the session unit of an agent or a service can be given besides its entry in agents.toml.
 { lib }:
+{ config, ... }:
 let
   inherit (lib) mkOption types;
   externalPath = import ./external-path.nix { inherit lib; };
@@ -37,9 +38,16 @@ in
       default = null;
       example = "/run/secrets/builder.env";
       description = ''
-        File of secret variables, read by systemd when the session starts, besides those of
-        {option}`services.agentOrchestrator.environmentFile`. A file that is missing lets the start fail.
+        File of secret variables, read by systemd when the session starts, after that of the fleet. A file that is missing
+        lets the start fail.
       '';
+    };
+
+    inheritEnvironmentFile = mkOption {
+      type = types.bool;
+      default = config.user == null;
+      defaultText = lib.literalMD "true, unless it has a user of its own";
+      description = "Whether it has the variables of {option}`services.agentOrchestrator.environmentFile` too.";
     };
 
     credentials = mkOption {

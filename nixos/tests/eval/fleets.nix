@@ -179,11 +179,14 @@
       };
     };
     watchdog.stall_grace = 300;
-    notify.command = [
-      "/usr/bin/logger"
-      "--tag"
-      "fleet"
-    ];
+    notify = {
+      command = [
+        "/usr/bin/logger"
+        "--tag"
+        "fleet"
+      ];
+      environmentFile = "/run/secrets/notify.env";
+    };
     environmentFile = "/run/secrets/agents.env";
     limits.memoryMax = "90%";
     sessionServiceConfig.ProtectHome = "tmpfs";

@@ -144,6 +144,10 @@ in
       };
     };
   };
+  "test full: the token of a webhook is the supervisor's" = {
+    expr = full.systemd.services.agent-orchestrator.serviceConfig.EnvironmentFile;
+    expected = [ "/run/secrets/notify.env" ];
+  };
   "test full: a session's unit" = {
     expr = removeAttrs (session full "builder").serviceConfig [ "ReadWritePaths" ];
     expected = {

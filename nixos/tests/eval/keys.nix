@@ -13,6 +13,7 @@ let
       cfg = { };
     })
     keyName
+    unitOptions
     ;
 
   between =
@@ -53,7 +54,7 @@ let
         map (lib.removePrefix "${path}.") (builtins.filter (lib.hasPrefix "${path}.") names)
       )
     );
-  ofUnit = map keyName (lib.attrNames (import ../../options/unit.nix { inherit lib; }).options);
+  ofUnit = map keyName unitOptions;
   ofHost = ofUnit ++ [
     "package"
     "settings"
@@ -146,7 +147,7 @@ let
       ]
     );
     "[watchdog]" = lib.attrNames through.watchdog;
-    "[notify]" = below "notify";
+    "[notify]" = lib.remove "environment_file" (below "notify");
     "[[agent]]" = [ "name" ] ++ lib.subtractLists ofHost (below "agents.<name>");
     "wake" = below "agents.<name>.wake";
     "[[service]]" = [ "name" ] ++ lib.subtractLists ofHost (below "services.<name>");

@@ -9,6 +9,13 @@ let
     ];
   };
   prefix = "services.agentOrchestrator.";
+  inherit
+    (import ../../fleet.nix {
+      inherit lib;
+      cfg = { };
+    })
+    unitOptions
+    ;
 
   flat =
     text:
@@ -60,9 +67,7 @@ let
     && !(lib.hasInfix "<name>.limits." name)
     && !(
       lib.hasPrefix "services.<name>." name
-      && builtins.elem (lib.removePrefix "services.<name>." name) (
-        lib.attrNames (import ../../options/unit.nix { inherit lib; }).options
-      )
+      && builtins.elem (lib.removePrefix "services.<name>." name) unitOptions
     );
 
   below =

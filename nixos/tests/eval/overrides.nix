@@ -212,7 +212,41 @@ in
       ];
     };
   };
-  "test: an agent with a user of its own has that user's home" = {
+  "test: an agent has the fleet's secrets unless it has a user of its own, or says so" = {
+    expr =
+      map
+        (
+          agent:
+          (session (configure [
+            {
+              services.agentOrchestrator = withExample { agents.orchestrator = agent; };
+              users.users.alice.group = "users";
+            }
+          ]) "orchestrator").EnvironmentFile or [ ]
+        )
+        [
+          { environmentFile = "/run/secrets/own.env"; }
+          { inheritEnvironmentFile = false; }
+          {
+            user = "alice";
+            environmentFile = "/run/secrets/own.env";
+          }
+          {
+            user = "alice";
+            inheritEnvironmentFile = true;
+          }
+        ];
+    expected = [
+      [
+        "/run/secrets/agents.env"
+        "/run/secrets/own.env"
+      ]
+      [ ]
+      [ "/run/secrets/own.env" ]
+      [ "/run/secrets/agents.env" ]
+    ];
+  };
+  "test: an agent with a user of its own has that user's home and not the fleet's secrets" = {
     expr =
       let
         changed = configure [
@@ -235,7 +269,6 @@ in
       home = "/home/alice";
       ProtectHome = "tmpfs";
       BindPaths = [ "-/home/alice" ];
-      EnvironmentFile = [ "/run/secrets/agents.env" ];
       ReadWritePaths = [
         "-/srv/proj"
         "-/var/log/agent-orchestrator"

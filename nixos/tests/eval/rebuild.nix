@@ -89,6 +89,19 @@ lib.mapAttrs'
       after = with' { agents.ada.environmentFile = "/run/secrets/ada.env"; };
       expected.${ada} = "left alone";
     };
+    # Besides, its unit is another: it is restarted, and adopts its agents.
+    "a file of the command that is told" = {
+      after = with' {
+        notify = {
+          command = [ "/usr/bin/logger" ];
+          environmentFile = "/run/secrets/notify.env";
+        };
+      };
+      expected = {
+        "agent-orchestrator.service" = "restarted";
+        supervisor = "reloaded";
+      };
+    };
     "a folder" = {
       after = with' { agents.ada.dir = "ada"; };
       expected = {

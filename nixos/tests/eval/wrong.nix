@@ -244,6 +244,17 @@ in
     change.settings.notify.command = [ "/usr/bin/logger" ];
     said = "services.agentOrchestrator.settings.notify.command: it has an option of its own. Set services.agentOrchestrator.notify.command instead.";
   };
+  "a command that is shell text" = {
+    change.notify.command = [
+      "curl -d @-"
+      "https://ntfy.example.net/fleet"
+    ];
+    said = "services.agentOrchestrator.notify.command: there is no program `curl -d @-`; this is no shell text. Write each argument as a text of its own.";
+  };
+  "secrets of no command" = {
+    change.notify.environmentFile = "/run/secrets/notify.env";
+    said = "services.agentOrchestrator.notify.environmentFile: there is nothing that would have it. Set services.agentOrchestrator.notify.command.";
+  };
   "agents in place of all others" = {
     change.settings.agent = [ { name = "builder"; } ];
     said = "services.agentOrchestrator.settings.agent: it has an option of its own. Set services.agentOrchestrator.agents instead.";
