@@ -11,43 +11,51 @@ let
   fleet = import ./fleet.nix { inherit lib cfg; };
   behindProxy = web.enable && web.hostName != null;
   isRemote = !fleet.isLoopback web.listenAddress;
+  unit = {
+    # What a person has it do, no rebuild ends.
+    restartIfChanged = false;
+    wantedBy = [ "agent-orchestrator.target" ];
+    path = cfg.packages;
+    environment.HOME = fleet.literal cfg.homeDir;
+    serviceConfig = {
+      # The empty one takes the package's away.
+      ExecStart = [
+        ""
+        (utils.escapeSystemdExecArgs [
+          (lib.getExe web.package)
+          "serve"
+          "--hostname"
+          "127.0.0.1"
+          "--port"
+          (toString web.port)
+        ])
+      ];
+      WorkingDirectory = lib.mkDefault (fleet.literal cfg.homeDir);
+    }
+    // fleet.writable [
+      cfg.projectDir
+      cfg.homeDir
+    ]
+    // fleet.identity
+    // {
+      # The same: there is no such file as the package's.
+      EnvironmentFile = lib.mkBefore (
+        [ "" ]
+        ++ (fleet.environmentFiles [
+          cfg.environmentFile
+          web.environmentFile
+        ]).EnvironmentFile or [ ]
+      );
+    };
+  };
 in
 {
-  config = lib.mkIf (cfg.enable && web.enable) {
-    systemd.services.agent-orchestrator-web = {
-      wantedBy = [ "agent-orchestrator.target" ];
-      path = cfg.packages;
-      environment.HOME = fleet.literal cfg.homeDir;
-      serviceConfig = {
-        # The empty one takes the package's away.
-        ExecStart = [
-          ""
-          (utils.escapeSystemdExecArgs [
-            (lib.getExe web.package)
-            "serve"
-            "--hostname"
-            "127.0.0.1"
-            "--port"
-            (toString web.port)
-          ])
-        ];
-        WorkingDirectory = lib.mkDefault (fleet.literal cfg.homeDir);
-      }
-      // fleet.writable [
-        cfg.projectDir
-        cfg.homeDir
-      ]
-      // fleet.identity
-      // {
-        # The same: there is no such file as the package's.
-        EnvironmentFile = lib.mkBefore (
-          [ "" ]
-          ++ (fleet.environmentFiles [
-            cfg.environmentFile
-            web.environmentFile
-          ]).EnvironmentFile or [ ]
-        );
-      };
+  config = lib.mkIf cfg.enable {
+    # The package's unit without what follows is none that could run, nor one that a rebuild would stop.
+    systemd.services.agent-orchestrator-web = if web.enable then unit else { enable = false; };
+    systemd.services.nginx = lib.mkIf (behindProxy && isRemote) {
+      # Also in the switch that sets what is below.
+      after = [ "systemd-sysctl.service" ];
     };
 
     services.nginx = lib.mkIf behindProxy {

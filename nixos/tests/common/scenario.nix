@@ -19,11 +19,26 @@
         ./users.nix
         extra
       ];
-      services.agentOrchestrator = import ./fleet.nix // {
-        web = { };
+      services.agentOrchestrator =
+        let
+          fleet = import ./fleet.nix;
+        in
+        fleet
+        // {
+          # Without its proxy, and with the stand-in of a script, once that is there.
+          web = {
+            inherit (fleet.web) enable environmentFile;
+            package = pkgs.writeShellScriptBin "opencode" ''
+              [ -e /usr/local/bin/opencode ] || exec tail -f /dev/null
+              exec ${lib.getExe pkgs.perl} /usr/local/bin/opencode "$@"
+            '';
+          };
+        };
+      environment.etc = {
+        # What a person of that host has put there; readable by all, as it is no secret here.
+        "agent-orchestrator/ada.env".text = "SECRET=\"of ada\"";
+        "agent-orchestrator/web.env".text = "OPENCODE_SERVER_PASSWORD=open";
       };
-      # What a person of that host has put there; readable by all, as it is no secret here.
-      environment.etc."agent-orchestrator/ada.env".text = "SECRET=\"of ada\"";
       # What the scripts look with.
       environment.systemPackages = with pkgs; [
         curl

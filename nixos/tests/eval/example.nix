@@ -37,7 +37,7 @@ in
       inherit (minimal.systemd) timers;
       sysctl = minimal.boot.kernel.sysctl;
       inherit (minimal.networking.firewall) interfaces;
-      web = minimal.systemd.services ? agent-orchestrator-web;
+      web = minimal.systemd.services.agent-orchestrator-web.enable;
     };
     expected = {
       enable = false;
@@ -160,6 +160,7 @@ in
         proxyWebsockets
         ;
       inherit (example.networking.firewall.interfaces.tailscale0) allowedTCPPorts;
+      after = example.systemd.services.nginx.after;
       late = example.boot.kernel.sysctl."net.ipv4.ip_nonlocal_bind";
       buffered =
         !lib.hasInfix "proxy_buffering off;"
@@ -173,6 +174,7 @@ in
         80
         443
       ];
+      after = [ "systemd-sysctl.service" ];
       late = 1;
       buffered = false;
     };

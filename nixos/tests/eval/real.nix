@@ -78,6 +78,7 @@ let
       }
     ) files;
   ours = lib.filterAttrs (name: _: lib.hasPrefix "agent-orchestrator" name);
+  enabled = lib.filterAttrs (_: unit: unit.enable);
   part = path: config: lib.attrByPath path { } config;
   folders =
     config:
@@ -111,13 +112,18 @@ let
         expected = here.warnings;
       };
       "test ${name}: units are what is rendered" = {
-        expr = lib.mapAttrs (_: unit: settings unit.text) (ours there.systemd.units);
-        expected = units (render here);
+        expr = lib.mapAttrs (_: unit: settings unit.text) (enabled (ours there.systemd.units));
+        expected = ours (units (render here));
       };
       "test ${name}: units are wanted and extended by the same" = {
-        expr = lib.mapAttrs (_: unit: { inherit (unit) overrideStrategy wantedBy requiredBy; }) (
-          ours there.systemd.units
-        );
+        expr = lib.mapAttrs (_: unit: {
+          inherit (unit)
+            enable
+            overrideStrategy
+            wantedBy
+            requiredBy
+            ;
+        }) (ours there.systemd.units);
         expected =
           lib.concatMapAttrs
             (
@@ -125,9 +131,14 @@ let
               lib.mapAttrs' (
                 unit: value:
                 lib.nameValuePair "${unit}.${suffix}" {
-                  inherit (value) overrideStrategy wantedBy requiredBy;
+                  inherit (value)
+                    enable
+                    overrideStrategy
+                    wantedBy
+                    requiredBy
+                    ;
                 }
-              ) here.systemd.${kind}
+              ) (ours here.systemd.${kind})
             )
             {
               services = "service";
@@ -150,6 +161,9 @@ let
             builtins.intersectAttrs here.networking.firewall.interfaces there.networking.firewall.interfaces
           );
           nginx = there.services.nginx.enable;
+          nginxAfter = lib.subtractLists there.systemd.services.nginx.after or [ ] (
+            here.systemd.services.nginx.after or [ ]
+          );
           addresses = (part location there).listenAddresses or null;
           pass = (part location there).locations."/".proxyPass or null;
           etc = there.environment.etc ? "agent-orchestrator/agents.toml";
@@ -163,6 +177,7 @@ let
           inherit (here.boot.kernel) sysctl;
           ports = lib.mapAttrs (_: interface: interface.allowedTCPPorts) here.networking.firewall.interfaces;
           nginx = here.services.nginx.enable;
+          nginxAfter = [ ];
           addresses = (part location here).listenAddresses or null;
           pass = (part location here).locations."/".proxyPass or null;
           etc = true;

@@ -25,7 +25,16 @@ let
   done =
     new: path:
     if !(new ? ${path}) then
-      if lib.hasInfix "X-StopOnRemoval=false" old.${path} then "left alone" else "stopped"
+      # Without its drop-in the package's own would run, if that is not put out of the way.
+      if
+        builtins.pathExists (../../../src/units + "/${unitOf path}")
+        && new."etc/systemd/system/${unitOf path}" or "" != "→ /dev/null"
+      then
+        "restarted"
+      else if lib.hasInfix "X-StopOnRemoval=false" old.${path} then
+        "left alone"
+      else
+        "stopped"
     else if lib.hasInfix "X-RestartIfChanged=false" new.${path} then
       "left alone"
     else if !(old ? ${path}) then
@@ -158,7 +167,11 @@ lib.mapAttrs'
     };
     "a page's port" = {
       after = with' { web.port = 5000; };
-      expected."agent-orchestrator-web.service" = "restarted";
+      expected."agent-orchestrator-web.service" = "left alone";
+    };
+    "a page that is switched off" = {
+      after = with' { web.enable = false; };
+      expected."agent-orchestrator-web.service" = "stopped";
     };
     # The supervisor's own unit is the package's: its `ExecStart=` is another, so it is restarted besides.
     "the package" = {

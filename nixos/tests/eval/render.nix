@@ -57,10 +57,18 @@ let
     + lib.optionalString (!unit.stopIfChanged) "X-StopIfChanged=false\n"
     + settings unit.serviceConfig;
 
+  # A unit of another module, whose own part is not told.
+  isForeign = name: name == "nginx.service";
   # A unit that the package has, or that is said to be a drop-in, is extended; any other is whole.
   unitFile =
     name: unit:
-    if unit.overrideStrategy == "asDropin" || builtins.pathExists (../../../src/units + "/${name}") then
+    if !unit.enable then
+      name
+    else if
+      unit.overrideStrategy == "asDropin"
+      || isForeign name
+      || builtins.pathExists (../../../src/units + "/${name}")
+    then
       "${name}.d/overrides.conf"
     else
       name;
@@ -68,7 +76,11 @@ let
     suffix: specific: units:
     lib.concatMapAttrs (name: unit: {
       "etc/systemd/system/${unitFile "${name}.${suffix}" unit}" =
-        section "Unit" (settings (unitSection unit)) + specific unit;
+        if unit.enable then
+          section "Unit" (settings (unitSection unit))
+          + lib.optionalString (!isForeign "${name}.${suffix}") (specific unit)
+        else
+          "→ /dev/null";
     }) units;
   links =
     kind: name: others:
