@@ -119,7 +119,19 @@ write_config() {
     cat >"$scratch/agents.toml"
     # On NixOS it is a link into the store. The drop-ins are the module's there.
     install -m 644 "$scratch/agents.toml" "$config"
-    [[ ${SCENARIO_UNITS:-} == module ]] || agent-orchestrator units >/dev/null
+    if [[ ${SCENARIO_UNITS:-} == module ]]; then quiet_calendars; else agent-orchestrator units >/dev/null; fi
+}
+
+# quiet_calendars: the module's timers that this config does not know of would ask at each full hour.
+quiet_calendars() {
+    local timer agent
+    for timer in $(systemctl list-unit-files --no-legend --plain 'agent-orchestrator-*@*.timer' | cut -d ' ' -f 1); do
+        agent=${timer#*@} agent=${agent%.timer}
+        if [[ ! $agent ]] || sed -n "/^name = \"$agent\"/,/^\[\[/p" "$config" | grep -q schedule; then continue; fi
+        mkdir -p "/run/systemd/system/$timer.d"
+        printf '[Timer]\nOnCalendar=\nOnCalendar=2100-01-01\n' >"/run/systemd/system/$timer.d/quiet.conf"
+    done
+    systemctl daemon-reload
 }
 
 # agent_program: what an agent of a simple fleet runs.
