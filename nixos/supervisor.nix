@@ -16,7 +16,7 @@ in
     systemd = {
       packages = [ cfg.package ];
 
-      targets.agent-orchestrator.wantedBy = [ "multi-user.target" ];
+      targets.agent-orchestrator.wantedBy = lib.optional cfg.autoStart "multi-user.target";
 
       slices.agent-orchestrator.sliceConfig = fleet.limitsConfig cfg.limits;
 

@@ -44,6 +44,16 @@ in
   options.services.agentOrchestrator = {
     enable = lib.mkEnableOption "a fleet of supervised coding agents";
 
+    autoStart = mkOption {
+      type = types.bool;
+      default = true;
+      example = false;
+      description = ''
+        Whether the fleet starts with the host, and with the rebuild that brings it. Without it all is made, and
+        `systemctl start agent-orchestrator` starts it.
+      '';
+    };
+
     package =
       lib.mkPackageOption { agent-orchestrator = pkgs.callPackage ../package.nix { }; }
         "agent-orchestrator"

@@ -9,6 +9,31 @@ let
   session = config: name: config.systemd.services."agent-orchestrator-session@${name}".serviceConfig;
 in
 {
+  "test: nothing starts a fleet that is not to start by itself" = {
+    expr =
+      let
+        wanting = config: map (kind: lib.mapAttrs (_: unit: unit.wantedBy) config.systemd.${kind});
+        found =
+          change:
+          lib.filterAttrs (_: lib.elem "multi-user.target") (
+            lib.mergeAttrsList (
+              wanting (evaluate (withExample change)) [
+                "services"
+                "targets"
+                "timers"
+              ]
+            )
+          );
+      in
+      map found [
+        { }
+        { autoStart = false; }
+      ];
+    expected = [
+      { agent-orchestrator = [ "multi-user.target" ]; }
+      { }
+    ];
+  };
   "test: a setting of a person goes before the module's" = {
     expr =
       (session (configure [
