@@ -16,10 +16,7 @@ let
   fleets =
     lib.mapAttrs (_: evaluate) (import ./fleets.nix)
     // lib.optionalAttrs (blocks != [ ]) {
-      readme = configure [
-        readme.configuration
-        { users.users.alice.isNormalUser = true; }
-      ];
+      readme = configure [ readme.configuration ];
     };
 
   text = config: config.services.agentOrchestrator.configFile.source.text;

@@ -148,7 +148,9 @@ in
         settings = map' (types.attrsOf (types.attrsOf tmpfile));
       };
     };
-    # Of tests only.
+    # Of tests and of the README's configuration only.
+    nixpkgs.config = map' types.unspecified;
+    programs.git.enable = option types.bool false;
     specialisation = map' (
       types.submodule { options.configuration = option types.deferredModule { }; }
     );
