@@ -126,6 +126,14 @@ rec {
   user = "agent-orchestrator";
   group = "agent-orchestrator";
 
+  # A text of the package's, with another name in it.
+  renamed =
+    name: other: text:
+    if lib.hasInfix name text then
+      lib.replaceStrings [ name ] [ other ] text
+    else
+      throw "services.agentOrchestrator: the package's files do not say `${name}` any more";
+
   # What a unit has to say when they have other names.
   identity =
     lib.optionalAttrs (cfg.user != user) { User = lib.mkDefault cfg.user; }

@@ -24,7 +24,6 @@ rustPlatform.buildRustPackage {
       ../.rustfmt.toml
       ../Cargo.lock
       ../Cargo.toml
-      ../README.md
       ../prompts
       ../src
       (fileset.difference ../tests (

@@ -57,7 +57,7 @@ in
         )
         (
           lib.splitString "\n" (
-            lib.replaceStrings [ " ${fleet.user} ${fleet.group}" ] [ " ${cfg.user} ${cfg.group}" ] (
+            fleet.renamed " ${fleet.user} ${fleet.group}" " ${cfg.user} ${cfg.group}" (
               builtins.readFile ../src/units/agent-orchestrator.tmpfiles.conf
             )
           )
@@ -83,7 +83,7 @@ in
     # The package's rule: start, stop and restart of session units, for this user.
     security.polkit = {
       enable = true;
-      extraConfig = lib.replaceStrings [ ''!== "${fleet.user}")'' ] [ ''!== "${cfg.user}")'' ] (
+      extraConfig = fleet.renamed ''!== "${fleet.user}")'' ''!== "${cfg.user}")'' (
         builtins.readFile ../src/units/50-agent-orchestrator.rules
       );
     };

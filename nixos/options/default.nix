@@ -54,12 +54,13 @@ in
       '';
     };
 
-    package =
-      lib.mkPackageOption { agent-orchestrator = pkgs.callPackage ../package.nix { }; }
-        "agent-orchestrator"
-        {
-          pkgsText = "agent-orchestrator.packages.\${system}";
-        };
+    package = mkOption {
+      type = types.package;
+      default = pkgs.callPackage ../package.nix { };
+      defaultText = lib.literalMD "that of this module's repository, built with the host's nixpkgs";
+      example = lib.literalExpression "inputs.agent-orchestrator.packages.x86_64-linux.default";
+      description = "The program, its units and prompts.";
+    };
 
     user = mkOption {
       type = types.strMatching "[a-z_][a-z0-9_-]{0,30}";
@@ -101,7 +102,10 @@ in
     projectDir = mkOption {
       type = externalPath;
       example = "/srv/proj";
-      description = "Where relative paths start. It is made if it is missing; below a home it is that person's to make.";
+      description = ''
+        Where relative paths start. It is made if it is missing, and so are the agents' folders; below a home, or a folder of
+        anybody but root and the fleet's user, they are that person's to make.
+      '';
     };
 
     logDir = mkOption {

@@ -5,7 +5,7 @@ let
   externalPath = import ./external-path.nix { inherit lib; };
 in
 {
-  enable = lib.mkEnableOption "opencode's web server on loopback, behind nginx";
+  enable = lib.mkEnableOption "an opencode server for people, on loopback";
 
   package = lib.mkPackageOption pkgs "opencode" { };
 

@@ -10,6 +10,10 @@ lib.concatMapAttrs (name: config: {
     expr = complaints config;
     expected = [ ];
   };
+  "test ${name}: nothing is warned of" = {
+    expr = config.warnings;
+    expected = [ ];
+  };
   "test ${name}: a rebuild reaches no session and nothing that asks" = {
     expr = lib.attrNames (
       lib.filterAttrs (
