@@ -6,7 +6,7 @@
     agents.assistant = { };
   };
 
-  # What the README shows.
+  # What the README shows, and a web part.
   example = {
     enable = true;
     projectDir = "/srv/proj";
@@ -19,9 +19,14 @@
         kind = "loop";
         dir = "adversary";
       };
-      orchestrator.wake.schedule = "hourly";
+      orchestrator = {
+        dir = "orchestrator";
+        control = "operate";
+        wake.schedule = "hourly";
+      };
       upgrader = {
         kind = "task";
+        dir = "upgrader";
         schedule = "Sun 02:00 UTC";
       };
     };

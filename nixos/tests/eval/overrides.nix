@@ -295,7 +295,7 @@ in
       ProtectHome = "tmpfs";
       BindPaths = [ "-/home/alice" ];
       ReadWritePaths = [
-        "-/srv/proj"
+        "-/srv/proj/orchestrator"
         "-/var/log/agent-orchestrator"
       ];
     };
