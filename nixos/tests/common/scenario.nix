@@ -29,7 +29,7 @@
           web = {
             inherit (fleet.web) enable environmentFile;
             package = pkgs.writeShellScriptBin "opencode" ''
-              [ -e /usr/local/bin/opencode ] || exec tail -f /dev/null
+              [ -e /usr/local/bin/opencode ] || exec sleep infinity
               exec ${lib.getExe pkgs.perl} /usr/local/bin/opencode "$@"
             '';
           };

@@ -46,7 +46,7 @@ of_unit() {
         "$(command -v find)${find_writable#find}" >"/run/systemd/system/$1.d/probe.conf"
     systemctl daemon-reload
     rm -f /run/probe
-    systemctl start "$1"
+    systemctl restart "$1"
     rm -r "/run/systemd/system/$1.d"
     systemctl daemon-reload
     writes_only "$2" </run/probe
