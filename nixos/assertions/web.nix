@@ -17,6 +17,10 @@ in
         message = "${at "web.environmentFile"}: without a password the server obeys every user of the host. Name a file with the line `OPENCODE_SERVER_PASSWORD=...`, outside of the store; the user is `opencode`.";
       }
       {
+        assertion = web.enable && web.environmentFile != null -> web.environmentFile != cfg.environmentFile;
+        message = "${at "web.environmentFile"}: it is that of all agents, who would have the password. Name another file.";
+      }
+      {
         assertion =
           web.enable && web.hostName != null -> host.basicAuthFile == null && host.basicAuth == { };
         message = "services.nginx.virtualHosts.\"${toString web.hostName}\": a password of nginx comes by the same header as that of the server behind it, so that nobody gets in. Remove `basicAuth` and `basicAuthFile`.";

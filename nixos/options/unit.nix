@@ -12,8 +12,8 @@ in
       default = null;
       example = "alice";
       description = ''
-        User that it runs as, who is defined elsewhere, instead of the fleet's. It has that user's home then, and its folder
-        must be that user's.
+        User that it runs as, who is defined elsewhere, instead of the fleet's. It has that user's home then, no variables of
+        the fleet's {option}`environmentFile`, and its folder must be that user's.
       '';
     };
 

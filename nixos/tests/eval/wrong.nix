@@ -267,6 +267,10 @@ in
     change.web.environmentFile = lib.mkForce null;
     said = "services.agentOrchestrator.web.environmentFile: without a password the server obeys every user of the host. Name a file with the line `OPENCODE_SERVER_PASSWORD=...`, outside of the store; the user is `opencode`.";
   };
+  "a password that all agents have" = {
+    change.web.environmentFile = lib.mkForce "/run/secrets/agents.env";
+    said = "services.agentOrchestrator.web.environmentFile: it is that of all agents, who would have the password. Name another file.";
+  };
   "a host name with nothing behind it" = {
     change.web.enable = lib.mkForce false;
     said = "services.agentOrchestrator.web.hostName: there is nothing behind it. Set services.agentOrchestrator.web.enable.";
