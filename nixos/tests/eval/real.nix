@@ -16,15 +16,13 @@ let
     { services.agentOrchestrator = services; }
   ];
   nixos =
-    services:
+    modules:
     (import (nixpkgs + "/nixos/lib/eval-config.nix") (
       {
         inherit lib;
-        modules = modules services ++ [
+        modules = modules ++ [
           ../../module.nix
           {
-            # As little of a machine as NixOS accepts.
-            boot.isContainer = true;
             documentation.enable = false;
             system.stateVersion = lib.trivial.release;
           }
@@ -92,7 +90,8 @@ let
   ofFleet =
     name: services:
     let
-      there = nixos services;
+      # As little of a machine as NixOS accepts.
+      there = nixos (modules services ++ [ { boot.isContainer = true; } ]);
       here = standIns (modules services);
       host = services.web.hostName or null;
       location = [
@@ -185,7 +184,41 @@ let
       };
     };
 
-  tests = lib.concatMapAttrs ofFleet (import ./fleets.nix);
+  # What virtual machines are switched to is a configuration of its own, and as good as theirs.
+  ofMachine =
+    name:
+    let
+      machine = nixos [
+        (import (./.. + "/${name}.nix") { inherit lib; }).nodes.machine
+        (nixpkgs + "/nixos/modules/virtualisation/qemu-vm.nix")
+        {
+          boot.loader.grub.enable = false;
+          services.qemuGuest.enable = lib.mkForce false;
+        }
+      ];
+      ofSystem =
+        system:
+        builtins.deepSeq (lib.mapAttrs (_: unit: settings unit.text) (
+          enabled (ours system.systemd.units)
+        )) (map (one: one.message) (builtins.filter (one: !one.assertion) system.assertions));
+    in
+    {
+      "test vm-${name}: NixOS takes what it is switched to" = {
+        expr = lib.mapAttrsToList (_: special: ofSystem special.configuration) machine.specialisation;
+        expected = [ [ ] ];
+      };
+    };
+
+  tests =
+    lib.concatMapAttrs ofFleet (import ./fleets.nix)
+    // lib.mergeAttrsList (
+      map ofMachine [
+        "home"
+        "off"
+        "state"
+        "switch"
+      ]
+    );
 in
 {
   count = builtins.length (builtins.attrNames tests);
