@@ -105,6 +105,7 @@ fn backend(prompt_delivery: PromptDelivery, bin: &str) -> Backend {
         connect_delay: Duration::ZERO,
         ready_max: Duration::ZERO,
         submit_key: "Enter".to_owned(),
+        clear_key: None,
         process_name: None,
         footer_ui: false,
         log_grace: Duration::ZERO,

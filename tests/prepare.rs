@@ -38,6 +38,7 @@ fn backend() -> Backend {
         connect_delay: Duration::ZERO,
         ready_max: Duration::ZERO,
         submit_key: "Enter".to_owned(),
+        clear_key: None,
         process_name: None,
         footer_ui: false,
         log_grace: Duration::ZERO,

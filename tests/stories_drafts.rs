@@ -5,6 +5,7 @@ mod story;
 use std::time::Duration;
 
 use agent_orchestrator::policy::action::Action;
+use agent_orchestrator::policy::agent_event::Told;
 use agent_orchestrator::policy::now::{Mono, Now};
 use agent_orchestrator::policy::observation::{Exit, Observation};
 use story::fleets::ONE;
@@ -143,6 +144,35 @@ fn what_stands_again_and_can_be_nobodys_draft_is_submitted_soon() {
     assert_eq!(again_after(true, "rm -rf build", 15), (0, 1), "what is no message of ours is left alone");
     assert_eq!(again_after(false, SENT, 15), (0, 1), "a terminal was there when its box was empty");
     assert_eq!(again_after(false, SENT, 70), (1, 3), "then it has the time of a draft");
+}
+
+#[test]
+fn what_stands_again_and_was_told_to_be_submitted_is_taken_out() {
+    let fleet = ONE.replace("submit_key", "clear_key = \"C-u\"\nsubmit_key");
+    let goes_past = |tells: bool, unattended: bool| {
+        let mut story = begin_with(&fleet);
+        story.pane("worker").tells = tells;
+        story.pane("worker").unattended = unattended;
+        let rests = |story: &mut Story| {
+            if tells {
+                story.tell("worker", Told::Idle { ended: true });
+            }
+        };
+        rests(&mut story);
+        sends(&mut story, SENT);
+        story.pass_s(30);
+        rests(&mut story);
+        story.pass_s(5);
+        story.told();
+        stands(&mut story, SENT);
+        sends(&mut story, "the next");
+        story.pass_s(15);
+        let told = story.told();
+        (told.matches("is taken out").count(), told.matches(AGAIN).count(), story.pane("worker").taken.join("; "))
+    };
+    assert_eq!(goes_past(true, true), (1, 0, format!("{SENT}; the next")));
+    assert_eq!(goes_past(false, true), (0, 1, format!("{SENT}; {SENT}; the next")), "nobody knows that it came");
+    assert_eq!(goes_past(true, false), (0, 0, SENT.to_owned()), "it may be a person's");
 }
 
 #[test]

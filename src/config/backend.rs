@@ -104,6 +104,7 @@ fn one(reader: &Reader<'_>, screen: Arc<Rules>) -> Backend {
         connect_delay: seconds("connect_delay", 12),
         ready_max: seconds("ready_max", 60),
         submit_key: option("submit_key").unwrap_or_else(|| default_key.to_owned()),
+        clear_key: option("clear_key"),
         process_name: option("process_name"),
         footer_ui: flag("footer_ui"),
         log_grace: seconds("log_grace", 180),

@@ -106,7 +106,7 @@ const fn key(
 }
 
 /// Every key.
-pub const KEYS: [Key; 116] = [
+pub const KEYS: [Key; 117] = [
     key("", "defaults", Form::Table, "required", "names of sessions and folders; defaults of all agents"),
     key("", "watchdog", Form::Table, "-", "cadences and bounds of the supervisor"),
     key("", "notify", Form::Table, "-", "the operator's command"),
@@ -188,6 +188,7 @@ pub const KEYS: [Key; 116] = [
     key("backend", "connect_delay", Form::Seconds(0), "12", "ready after this time where no pattern tells"),
     key("backend", "ready_max", Form::Seconds(1), "60", "a start ends after this time at the latest"),
     key("backend", "submit_key", Form::Text, "Enter, `ping`: C-m", "tmux key that submits"),
+    key("backend", "clear_key", Form::Text, "", "tmux key that empties the line in the input box"),
     key("backend", "process_name", Form::Text, "-", "tells the program from another one in its session"),
     key("backend", "footer_ui", Form::Flag, "false", "`active_re` sees the ten bottom rows only"),
     key("backend", "log_grace", Form::Seconds(0), "180", "of `footer_ui`: a log written so recently is activity"),

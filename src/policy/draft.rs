@@ -1,16 +1,18 @@
 //! Since when a person's draft keeps messages back, and who is told.
 //!
-//! A program may take a message, answer it, and show it in its box again (seen of a busy Claude Code 2.1.197). What is a
-//! message of ours and cannot be a person's, since no terminal has been attached from the empty box on, is submitted once
-//! more after [`OWN_MAX`]. Where a person may have recalled it, it must be one word for word and have kept others back as
-//! long as a draft may. What waits behind it matters more than a message that comes twice.
+//! A program may take a message, answer it, and show it in its box again (seen of a busy Claude Code 2.1.197, of three in
+//! sixty). What is a message of ours and cannot be a person's, since no terminal has been attached from the empty box on, is
+//! taken out after [`OWN_MAX`] where the program has told that it was submitted, and its preset knows the key; else it is
+//! submitted once more. Where a person may have recalled it, it must be one word for word and have kept others back as long
+//! as a draft may. What waits behind it matters more than a message that comes twice.
 
 use std::time::Duration;
 
 use super::action::Action;
+use super::delivery::typed_text;
 use super::event::EventKind;
 use super::input_box::is_ours;
-use super::live::{AgentLive, Obstacle, shortened};
+use super::live::{AgentLive, Obstacle, Taken, shortened};
 use super::message::{Message, Progress, Purpose};
 use super::now::Now;
 use super::screen::{Attendance, InputBox};
@@ -68,8 +70,8 @@ impl Supervisor {
             turn.due(since.mono + alarm);
             return false;
         }
-        if let Some(text) = stands_again {
-            return self.submit_again(name, text, turn);
+        if let Some(taken) = stands_again {
+            return self.go_past(name, taken, is_nobodys, turn);
         }
         if let Some((_, told)) = self.agents.get_mut(name).and_then(|live| live.draft.as_mut()) {
             *told = true;
@@ -81,24 +83,29 @@ impl Supervisor {
 
     /// Returns which message that this program has taken before stands in the box. Where a person may have typed, it is so word
     /// for word, no short one and no command, and once in the life of a program.
-    fn stands_again(&self, name: &str) -> Option<String> {
-        let live = self.agents.get(name)?;
+    fn stands_again(&self, name: &str) -> Option<Taken> {
+        let (live, state) = (self.agents.get(name)?, self.state.agents.get(name)?);
         let look = live.look.as_ref()?;
         let Some(Obstacle::Draft(held)) = &look.obstacle else { return None };
         let is_busy = !self.backend_of(name)?.queues_while_busy && shows_work(&look.readings);
         let is_long = held.chars().count() >= OWN_CHARS_MIN && !held.starts_with('/');
-        let recalled = || live.taken.iter().find(|taken| words(taken) == words(held));
+        let recalled = || live.taken.iter().find(|taken| words(&taken.text) == words(held));
         let taken = if live.unattended.is_some() {
-            let newest = live.taken.iter().rev().find(|taken| is_ours(held, taken));
-            newest.filter(|taken| live.submitted_again.as_ref() != Some(*taken))?
+            let newest = live.taken.iter().rev().find(|taken| is_ours(held, &taken.text));
+            newest.filter(|taken| live.submitted_again.as_ref() != Some(&taken.text))?
         } else {
             recalled().filter(|_| is_long && live.submitted_again.is_none())?
         };
-        (!is_busy && !self.posts(name)).then(|| taken.clone())
+        // Its turn may come yet.
+        let is_kept = state.kept.iter().any(|kept| typed_text(&kept.message, name, &self.places.texts) == taken.text);
+        let may_come = is_kept && !taken.received && live.heard.works() == Some(true);
+        (!is_busy && !may_come && !self.posts(name)).then(|| taken.clone())
     }
 
-    /// Submits what stands in the box, as a look of just now shows; returns whether it does.
-    fn submit_again(&mut self, name: &str, text: String, turn: &mut Turn) -> bool {
+    /// Takes out what stands in the box, or submits it, as a look of just now shows; returns whether it does.
+    fn go_past(&mut self, name: &str, taken: Taken, is_nobodys: bool, turn: &mut Turn) -> bool {
+        let key = self.backend_of(name).and_then(|backend| backend.clear_key.clone());
+        let Taken { text, received } = taken;
         let Some(live) = self.agents.get_mut(name) else { return false };
         if live.looking || live.typing {
             return true;
@@ -108,7 +115,15 @@ impl Supervisor {
             self.look(name, turn);
             return true;
         }
-        (live.draft, live.submitted_again) = (None, Some(text.clone()));
+        live.draft = None;
+        if let Some(key) = key.filter(|_| is_nobodys && received && live.taken_out.as_ref() != Some(&text)) {
+            let said = format!("what was delivered stands in the box again, and is taken out: {}", shortened(&text));
+            (live.taken_out, live.look) = (Some(text), None);
+            turn.act(Action::Key { agent: name.to_owned(), key });
+            turn.act(Action::Record(self.about(name, EventKind::Draft, &said, turn.now)));
+            return true;
+        }
+        live.submitted_again = Some(text.clone());
         let said =
             format!("what was delivered stands in the box again, and is submitted once more: {}", shortened(&text));
         turn.act(Action::Record(self.about(name, EventKind::Draft, &said, turn.now)));
@@ -117,6 +132,17 @@ impl Supervisor {
             message.progress = Progress::Typed { since: turn.now.moment(), shown: true };
         }
         true
+    }
+}
+
+impl Supervisor {
+    /// Takes note that a program has told of this message that it was submitted.
+    pub(super) fn note_received(&mut self, name: &str, message: &Message) {
+        let typed = typed_text(message, name, &self.places.texts);
+        let Some(live) = self.agents.get_mut(name) else { return };
+        if let Some(taken) = live.taken.iter_mut().rev().find(|taken| taken.text == typed) {
+            taken.received = true;
+        }
     }
 }
 
@@ -129,7 +155,7 @@ impl AgentLive {
         if self.taken.len() == TAKEN_MAX {
             self.taken.pop_front();
         }
-        self.taken.push_back(typed.to_owned());
+        self.taken.push_back(Taken { text: typed.to_owned(), received: false });
     }
 
     /// Says whether this message was taken before, and is only submitted because it stood in the box again.

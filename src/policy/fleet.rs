@@ -254,6 +254,8 @@ pub struct Backend {
     pub ready_max: Duration,
     /// tmux key that submits.
     pub submit_key: String,
+    /// tmux key that empties the line in the input box.
+    pub clear_key: Option<String>,
     /// Name of the program's process, to tell it from another.
     pub process_name: Option<String>,
     /// Its last status line stays after a turn: a log written within `log_grace` counts as activity.

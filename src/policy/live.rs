@@ -37,9 +37,11 @@ pub(super) struct AgentLive {
     /// `Paste` or `Press` was asked and not answered.
     pub typing: bool,
     /// The newest messages that its program has taken, the last one last.
-    pub taken: VecDeque<String>,
+    pub taken: VecDeque<Taken>,
     /// The one of them that stood in its box again last, and was submitted once more.
     pub submitted_again: Option<String>,
+    /// The one of them that stood in its box again last, and was taken out of it.
+    pub taken_out: Option<String>,
     /// A person's draft stands since then, and whether that has been told.
     pub draft: Option<(Moment, bool)>,
     /// No terminal has been attached since its box was empty, and this was when one was last ([`super::screen::Attendance::last`]).
@@ -78,6 +80,15 @@ impl AgentLive {
         let is_unread = self.look.as_ref().is_some_and(|look| matches!(look.obstacle, Some(Obstacle::Unreadable(_))));
         self.unseen.is_some() || self.looking || is_unread
     }
+}
+
+/// A message that a program has taken.
+#[derive(Debug, Clone)]
+pub(super) struct Taken {
+    /// As it was typed.
+    pub text: String,
+    /// The program has told that it was submitted.
+    pub received: bool,
 }
 
 /// Why an agent cannot be woken.

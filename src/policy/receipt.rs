@@ -183,6 +183,8 @@ impl Supervisor {
         };
         if let Some(place) = kept {
             let Kept { message, .. } = state.kept.remove(place);
+            self.note_received(name, &message);
+            let Some(live) = self.agents.get(name) else { return };
             if told_work || live.is_in_turn() {
                 self.keep(name, message, Receipt::Heard, turn);
             }
@@ -191,9 +193,10 @@ impl Supervisor {
         let Some(message) = first.cloned() else { return };
         // What the stream tells is in the conversation already.
         if event.source != Source::OpencodeStream && (told_work || live.was_in_turn(&message)) {
-            self.keep(name, message, Receipt::Heard, turn);
+            self.keep(name, message.clone(), Receipt::Heard, turn);
         }
         self.finish(name, Outcome::Confirmed, turn);
+        self.note_received(name, &message);
     }
 
     /// Takes the first message out of the queue and tells how it ended.

@@ -232,6 +232,7 @@ impl Supervisor {
             live.adopted_run = None;
             live.taken.clear();
             live.submitted_again = None;
+            live.taken_out = None;
             live.heard = Heard::of(run);
         }
         turn.act(Action::Start { agent: name.to_owned(), run });

@@ -48,22 +48,22 @@ fn the_files_that_must_be_there_are_listed() {
     let gone: Vec<Mistake> = files_needed(&parsed)[..3].iter().map(|needed| missing(needed, EVERY_KEY)).collect();
     expect![[r#"
         error: kickoff template `/srv/fleet/prompts/kickoff.md` is missing
-          --> agents.toml:69:1
+          --> agents.toml:70:1
            |
-        69 | kickoff_template = "prompts/kickoff.md"
+        70 | kickoff_template = "prompts/kickoff.md"
            | ^^^^^^^^^^^^^^^^
-
-        error: plan is missing
-          --> agents.toml:77:15
-           |
-        77 |   { id = "1", plan = "plans/1.md", status = "STATUS-1.md", models = { builder = "opus" } },
-           |               ^^^^
-        hint: looked for `/srv/fleet/plans/1.md`, `/srv/fleet/clone/plans/1.md`, `/srv/fleet/clone/docs/plans/1.md`
 
         error: plan is missing
           --> agents.toml:78:15
            |
-        78 |   { id = "2", plan = "plans/2.md", status = "STATUS-2.md" },
+        78 |   { id = "1", plan = "plans/1.md", status = "STATUS-1.md", models = { builder = "opus" } },
+           |               ^^^^
+        hint: looked for `/srv/fleet/plans/1.md`, `/srv/fleet/clone/plans/1.md`, `/srv/fleet/clone/docs/plans/1.md`
+
+        error: plan is missing
+          --> agents.toml:79:15
+           |
+        79 |   { id = "2", plan = "plans/2.md", status = "STATUS-2.md" },
            |               ^^^^
         hint: looked for `/srv/fleet/plans/2.md`, `/srv/fleet/clone/plans/2.md`, `/srv/fleet/clone/docs/plans/2.md`
     "#]]

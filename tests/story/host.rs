@@ -152,7 +152,12 @@ impl Story {
 
     fn perform_quietly(&mut self, action: Action) {
         match action {
-            Action::Key { agent, key } => self.note(&format!("host: {agent} gets {key}")),
+            Action::Key { agent, key } => {
+                self.note(&format!("host: {agent} gets {key}"));
+                if key == "C-u" {
+                    self.pane(&agent).input.clear();
+                }
+            }
             Action::Post { agent, message, conversation, text } => {
                 self.note(&format!("host: {conversation} of {agent} is handed {message}: {text}"));
             }

@@ -67,6 +67,7 @@ let
       "answer_pause"
       "answers"
       "attach"
+      "clear_key"
       "closing_re"
       "connect_delay"
       "events"
