@@ -390,3 +390,38 @@ fn a_message_that_was_taken_and_stands_in_the_box_again_is_submitted_in_the_end(
     assert_eq!(blocked_by(&again), (vec![sent.clone(), again, "the next".to_owned()], 1));
     assert_eq!(blocked_by("hello there, have a look at all"), (vec![sent], 0), "a person's");
 }
+
+#[test]
+fn a_sender_over_the_end_of_a_supervisor_is_told_that_the_message_stays() {
+    let mut story = Story::new(ONE);
+    story.pass_s(5);
+    story.pane("worker").dialog = true;
+    story.output("worker");
+    let sent = story.send("worker", "look again", 60);
+    story.pass_s(2);
+    let parting = story.supervisor.as_ref().expect("a supervisor").parting();
+    let [(id, Reply::Failed { reason: Reason::Unconfirmed, hint: Some(hint), .. })] = parting.as_slice() else {
+        panic!("{parting:?}")
+    };
+    assert!(id.0 == sent && hint.contains("the next supervisor goes on with it"), "{hint}");
+    story.kill_supervisor();
+    story.pane("worker").dialog = false;
+    story.wake();
+    story.pass_s(10);
+    assert_eq!(story.pane("worker").taken, ["look again"]);
+}
+
+#[test]
+fn what_was_typed_and_never_seen_is_not_said_to_be_taken_back() {
+    let mut story = Story::new(ONE);
+    story.pass_s(5);
+    story.pane("worker").loses_pastes = 1;
+    let sent = story.send("worker", "look again", 12);
+    story.pass_s(11);
+    story.pane("worker").dialog = true;
+    story.output("worker");
+    story.pass_s(5);
+    let told = story.told();
+    let reply = story.replies.get(&sent).unwrap_or_else(|| panic!("{told}"));
+    assert!(matches!(reply, Reply::Failed { reason: Reason::Unconfirmed, .. }), "{reply:?} {told}");
+}

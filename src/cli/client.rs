@@ -66,11 +66,11 @@ pub fn ask(config: &Path, request: &Request, patience: Patience) -> Outcome<Opti
                 .into()),
         };
     }
-    let reply = serde_json::from_slice(&answer).context(
-        "cannot read the supervisor's answer\nhint: it may be of another version: end it with SIGTERM (agents go on), \
-         then start it again",
-    )?;
-    Ok(Some(reply))
+    serde_json::from_slice(&answer).map(Some).map_err(|error| {
+        Failure::new(Reason::Unanswered, format!("cannot read the supervisor's answer: {error}"))
+            .hint("it may be of another version: end it with SIGTERM (agents go on), then start it again")
+            .into()
+    })
 }
 
 /// Asks the supervisor of `config`, or without one disk and tmux.
@@ -226,5 +226,5 @@ fn unanswered(what: &str, error: &io::Error) -> Failure {
         return Failure::new(Reason::Unanswered, format!("{what}: the supervisor does not answer"))
             .hint("it may hang: see its log; agents are not affected");
     }
-    Failure::new(Reason::Failed, format!("{what}: {error}"))
+    Failure::new(Reason::Unanswered, format!("{what}: {error}"))
 }

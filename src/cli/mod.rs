@@ -52,6 +52,7 @@ Exit codes of every verb:
   1  failed, or mistakes were found
   2  usage: an unknown verb, option or agent
   3  no supervisor runs
+  9  the supervisor did not answer: ask again; `wake`, `run`: it could neither be done nor kept
 `send` has more: see `agent-orchestrator send --help`.
 
 A first fleet:

@@ -285,8 +285,11 @@ impl EventLoop {
             };
             // The last words: whoever would be told of their loss ends with them.
             let _ = self.parts.telling.tell(&event);
-            for (id, reply) in self.supervisor.parting() {
-                self.parts.listener.answer(id, &reply);
+            // What could not be saved is not promised.
+            if self.keeper.keep(self.supervisor.state()).is_ok() {
+                for (id, reply) in self.supervisor.parting() {
+                    self.parts.listener.answer(id, &reply);
+                }
             }
         }
         self.parts.listener.flush(LAST_ANSWERS_MAX);

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
+use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use super::paths::{Manager, Paths};
@@ -31,7 +32,10 @@ impl Peer {
             getsockopt(stream, PeerCredentials).map_err(|error| format!("the kernel does not tell it: {error}"));
         Self(found.and_then(|peer| {
             let pid = Pid::from_raw(peer.pid()).ok_or("it is out of sight")?;
-            let held = pidfd_open(pid, PidfdFlags::empty()).map_err(|_| ENDED.to_owned())?;
+            let held = pidfd_open(pid, PidfdFlags::empty()).map_err(|error| match error {
+                Errno::SRCH => ENDED.to_owned(),
+                other => format!("it cannot be held on to: {other}"),
+            })?;
             Ok((peer.pid(), held))
         }))
     }

@@ -139,7 +139,9 @@ pub fn server_of(table: &Table, socket: &Path) -> Option<(i32, PathBuf)> {
     let is_same = |mark: &Path| mark.iter().rev().take(3).eq(socket.iter().rev().take(3));
     table.processes.iter().filter(|process| !process.ended).find_map(|process| {
         let mark = table.marks.get(&process.pid).filter(|mark| is_same(mark))?;
-        (name(process.parent) == SERVER_NAME).then(|| (process.parent, mark.clone()))
+        // A server that the agent itself has started bears the mark like all that it starts.
+        let is_its_own = table.marks.get(&process.parent).is_some_and(|mark| is_same(mark));
+        (name(process.parent) == SERVER_NAME && !is_its_own).then(|| (process.parent, mark.clone()))
     })
 }
 

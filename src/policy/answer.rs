@@ -44,9 +44,19 @@ impl Supervisor {
             WaitsFor::Run(name) => Some(kept(format!("the run of {name}"))),
             WaitsFor::Up(names) => match names.as_slice() {
                 [(name, _)] if ordered(name) => Some(kept(format!("the run of {name}"))),
+                [(name, than)] => self.state.agents.get(name).and_then(|state| {
+                    let newer = than.is_none_or(|than| state.run > than);
+                    let runs = matches!(state.session, Session::Running { .. }) && newer;
+                    runs.then(|| Reply::Done { lines: vec![format!("{name} runs (run {})", state.run)] })
+                }),
                 _ => None,
             },
-            WaitsFor::Down(_) | WaitsFor::End | WaitsFor::Message { .. } => None,
+            WaitsFor::Message { agent, message, .. } => Some(failed(
+                Reason::Unconfirmed,
+                format!("the supervisor ends before message {message} has arrived at `{agent}`"),
+                Some("it stays in the queue, and the next supervisor goes on with it".to_owned()),
+            )),
+            WaitsFor::Down(_) | WaitsFor::End => None,
         };
         self.waiters.iter().filter_map(|waiter| Some((waiter.id, answer(waiter)?))).collect()
     }
@@ -241,6 +251,10 @@ impl Supervisor {
         let look = self.agents.get(agent).and_then(|live| live.look.as_ref()).filter(|_| !is_behind);
         let obstacle = look.and_then(|look| look.obstacle.clone());
         let delay = self.delay_words(agent, message);
+        // What was typed once and not seen may have arrived.
+        if first.is_some_and(|first| first.id == message && first.is_repeated()) {
+            return unproven(agent, message);
+        }
         if !self.withdraw(agent, message, turn) {
             return unproven(agent, message);
         }

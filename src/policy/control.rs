@@ -36,7 +36,7 @@ impl Supervisor {
         let agent = match asker {
             Asker::Person => return None,
             Asker::Unknown(why) => {
-                return Some(failed(Reason::Failed, format!("it cannot be told who asks: {why}"), None));
+                return Some(failed(Reason::Unanswered, format!("it cannot be told who asks: {why}"), None));
             }
             // The operator's command may act on what it is told.
             Asker::Own if right != Right::Person => return None,

@@ -23,6 +23,8 @@ use super::{Supervisor, Turn};
 const OWN_CHARS_MIN: usize = 20;
 /// What stands again and is nobody's draft keeps others back for so long: a program that draws its box anew is done then.
 const OWN_MAX: Duration = Duration::from_secs(10);
+/// A program that shows what it has taken more often than so in its life is left to a person.
+const GONE_PAST_MAX: u32 = 50;
 /// So many messages are remembered by their texts.
 const TAKEN_MAX: usize = 16;
 
@@ -92,7 +94,8 @@ impl Supervisor {
         let recalled = || live.taken.iter().find(|taken| words(&taken.text) == words(held));
         let taken = if live.unattended.is_some() {
             let newest = live.taken.iter().rev().find(|taken| is_ours(held, &taken.text));
-            newest.filter(|taken| live.submitted_again.as_ref() != Some(&taken.text))?
+            let is_again = |text: &String| live.submitted_again.as_ref().is_some_and(|(again, _)| again == text);
+            newest.filter(|taken| !is_again(&taken.text) && live.gone_past < GONE_PAST_MAX)?
         } else {
             recalled().filter(|_| is_long && live.submitted_again.is_none())?
         };
@@ -116,6 +119,7 @@ impl Supervisor {
             return true;
         }
         live.draft = None;
+        live.gone_past += 1;
         if let Some(key) = key.filter(|_| is_nobodys && received && live.taken_out.as_ref() != Some(&text)) {
             let said = format!("what was delivered stands in the box again, and is taken out: {}", shortened(&text));
             (live.taken_out, live.look) = (Some(text), None);
@@ -123,11 +127,13 @@ impl Supervisor {
             turn.act(Action::Record(self.about(name, EventKind::Draft, &said, turn.now)));
             return true;
         }
-        live.submitted_again = Some(text.clone());
         let said =
             format!("what was delivered stands in the box again, and is submitted once more: {}", shortened(&text));
         turn.act(Action::Record(self.about(name, EventKind::Draft, &said, turn.now)));
-        self.queue_first(name, Purpose::Send, text, turn.now);
+        let id = self.queue_first(name, Purpose::Send, text.clone(), turn.now);
+        if let Some(live) = self.agents.get_mut(name) {
+            live.submitted_again = id.map(|id| (text, id));
+        }
         if let Some(message) = self.state.agents.get_mut(name).and_then(|state| state.queue.first_mut()) {
             message.progress = Progress::Typed { since: turn.now.moment(), shown: true };
         }
@@ -160,7 +166,7 @@ impl AgentLive {
 
     /// Says whether this message was taken before, and is only submitted because it stood in the box again.
     pub(super) fn has_taken(&self, message: &Message) -> bool {
-        self.submitted_again.as_ref() == Some(&message.text)
+        self.submitted_again.as_ref().is_some_and(|(_, id)| *id == message.id)
     }
 }
 

@@ -132,7 +132,10 @@ impl Supervisor {
         let is_ours = matches!(&event.told, Told::Receipt { text } if self.is_just_submitted(name, text));
         let Some(live) = self.agents.get_mut(name).filter(|live| live.heard.run == Some(run)) else { return };
         let heard = &mut live.heard;
-        if heard.is_of_another(event) {
+        let state = self.state.agents.get(name);
+        let is_known =
+            event.conversation.is_some() && state.is_some_and(|state| state.conversation == event.conversation);
+        if !is_known && heard.is_of_another(event) {
             let Some(id) = event.conversation.clone().filter(|_| is_ours) else { return };
             // What was typed here came there: a word of a person's `/clear` was lost, or of the end of a turn.
             heard.conversation = Some(id.clone());

@@ -38,10 +38,12 @@ pub(super) struct AgentLive {
     pub typing: bool,
     /// The newest messages that its program has taken, the last one last.
     pub taken: VecDeque<Taken>,
-    /// The one of them that stood in its box again last, and was submitted once more.
-    pub submitted_again: Option<String>,
+    /// The one of them that stood in its box again last, and the message as which it was submitted once more.
+    pub submitted_again: Option<(String, MessageId)>,
     /// The one of them that stood in its box again last, and was taken out of it.
     pub taken_out: Option<String>,
+    /// How often either was done in the life of this program.
+    pub gone_past: u32,
     /// A person's draft stands since then, and whether that has been told.
     pub draft: Option<(Moment, bool)>,
     /// No terminal has been attached since its box was empty, and this was when one was last ([`super::screen::Attendance::last`]).

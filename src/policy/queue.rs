@@ -30,14 +30,15 @@ impl Supervisor {
     }
 
     /// Puts a message before those that have not been typed yet.
-    pub(super) fn queue_first(&mut self, name: &str, purpose: Purpose, text: String, now: Now) {
-        let Some(id) = self.queue(name, purpose, text, now) else { return };
-        let Some(state) = self.state.agents.get_mut(name) else { return };
+    pub(super) fn queue_first(&mut self, name: &str, purpose: Purpose, text: String, now: Now) -> Option<MessageId> {
+        let id = self.queue(name, purpose, text, now)?;
+        let state = self.state.agents.get_mut(name)?;
         let under_way = state.queue.iter().take_while(|message| message.progress != Progress::Queued).count();
         // It need not be the last one: a wake that waits stays behind it.
         if let Some(place) = state.queue.iter().position(|message| message.id == id) {
             state.queue[under_way..=place].rotate_right(1);
         }
+        Some(id)
     }
 
     /// Puts a message at the end of an agent's queue; `None` when there is no such agent.

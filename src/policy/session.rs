@@ -233,6 +233,7 @@ impl Supervisor {
             live.taken.clear();
             live.submitted_again = None;
             live.taken_out = None;
+            live.gone_past = 0;
             live.heard = Heard::of(run);
         }
         turn.act(Action::Start { agent: name.to_owned(), run });

@@ -1,8 +1,9 @@
 //! What a clone's config says of its origin: the address, and how to log in there.
 //!
-//! How to log in names programs that git runs, as the supervisor. So it counts only where the supervisor's own user, or root,
-//! has written it: an agent with a user of its own is not to run anything as another one.
+//! How to log in names programs that git runs, as the supervisor. So it counts only where nobody but the supervisor's own user
+//! and root can have written it: an agent with a user of its own is not to run anything as another one.
 
+use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -70,10 +71,20 @@ impl Origin {
     }
 }
 
-/// Says whether a file is this process's own user's, or root's.
+/// Says whether nobody but this process's own user and root can write a file, or put another one in its place.
 pub(super) fn is_own(file: &Path) -> bool {
     let own = nix::unistd::geteuid().as_raw();
-    file.metadata().is_ok_and(|found| found.uid() == own || found.uid() == 0)
+    let is_ours = |found: &Metadata| found.uid() == own || found.uid() == 0;
+    let is_closed = |found: &Metadata| found.mode() & 0o022 == 0;
+    // In such a folder only its owner takes away what is another's (unlink(2), `S_ISVTX`).
+    let is_sticky = |found: &Metadata| found.mode() & 0o1000 != 0;
+    let Ok(whole) = file.canonicalize() else { return false };
+    let is_safe = |folder: &Path| {
+        folder.symlink_metadata().is_ok_and(|found| is_ours(&found) && (is_closed(&found) || is_sticky(&found)))
+    };
+    whole.symlink_metadata().is_ok_and(|found| found.is_file() && is_ours(&found) && is_closed(&found))
+        && whole.ancestors().skip(1).all(is_safe)
+        && file.ancestors().skip(1).filter(|folder| !folder.as_os_str().is_empty()).all(is_safe)
 }
 
 /// Applies the longest `url.NEW.insteadOf = OLD`.
@@ -101,6 +112,9 @@ fn local_path(url: &str) -> Option<PathBuf> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     fn origin(lines: &[(&str, &str, &str)]) -> Option<Origin> {
@@ -131,6 +145,14 @@ mod tests {
         let mine = folder.path().join("config");
         std::fs::write(&mine, "").unwrap();
         assert!(is_own(&mine) && is_own(Path::new("/etc/passwd")) && !is_own(&folder.path().join("none")));
+        let may = |mode: u32| Permissions::from_mode(mode);
+        std::fs::set_permissions(&mine, may(0o664)).unwrap();
+        assert!(!is_own(&mine), "its group writes it");
+        std::fs::set_permissions(&mine, may(0o644)).unwrap();
+        std::fs::set_permissions(folder.path(), may(0o777)).unwrap();
+        assert!(!is_own(&mine), "anybody puts another one in its place");
+        std::fs::set_permissions(folder.path(), may(0o1777)).unwrap();
+        assert!(is_own(&mine), "nobody else does, as in /tmp");
     }
 
     #[test]

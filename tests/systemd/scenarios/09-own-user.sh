@@ -84,7 +84,7 @@ promise "git reads a repository that is hers" within 10 read_head
 commit "claim(p1): done"
 promise "what she pushes is handed over" within 20 grep -q 'claim' /srv/fleet/ada/heard
 
-printf '#!/bin/sh\nid >/tmp/evil-ran\ntouch /srv/fleet/carol/evil-ran\nexit 1\n' >/srv/fleet/carol/evil
+printf '#!/bin/sh\nid >/tmp/evil-ran\nexit 1\n' >/srv/fleet/carol/evil
 chmod 755 /srv/fleet/carol/evil
 as_carol() { setpriv --reuid=carol --regid=agent-orchestrator --clear-groups -- "$@"; }
 as_carol git -C /srv/fleet/carol config core.sshCommand /srv/fleet/carol/evil
@@ -92,7 +92,12 @@ as_carol git -C /srv/fleet/carol remote set-url origin ssh://host.invalid/reposi
 systemctl restart "$supervisor"
 away() { agent-orchestrator status --json | grep -q '"trouble": ".*ssh'; }
 promise "where her clone says that its origin is elsewhere, git asks there" within 40 away
-promise "and runs nothing that she has named" not find "/proc/$(supervisor_pid)/root/tmp/evil-ran" /srv/fleet/carol/evil-ran
+ran() { test -e "/proc/$(supervisor_pid)/root/tmp/evil-ran"; }
+promise "and runs nothing that she has named" not ran
+chown root: /srv/fleet/carol /srv/fleet/carol/.git /srv/fleet/carol/.git/config
+systemctl restart "$supervisor"
+promise "as it does where only root can have named it" within 20 ran
+chown carol:agent-orchestrator /srv/fleet/carol /srv/fleet/carol/.git /srv/fleet/carol/.git/config
 
 agent-orchestrator down dave >/dev/null
 fake=/run/agent-orchestrator/tmux/dave
