@@ -24,7 +24,7 @@ use crate::protocol::tmux::{Reply, quote};
 const DEATH_ROUNDS_MAX: u32 = 20;
 
 /// How often an empty last screen is captured again: tmux tells of an end before it has drawn what was written last.
-const BLANK_SCREENS_MAX: u32 = 3;
+const BLANK_SCREENS_MAX: u32 = 10;
 
 /// How many lines of the scrollback are kept of a dead program.
 const SCROLLBACK_LINES: u32 = 200;
