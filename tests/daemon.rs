@@ -220,7 +220,7 @@ fn the_supervisor_ends_at_once_although_a_client_hangs_in_mid_request() {
     let mut rude = UnixStream::connect(fleet.paths.control_socket()).expect("connected");
     rude.write_all(b"{\"request\":").expect("sent");
     kill(pid_of(child.id()), Signal::SIGINT).expect("sent");
-    assert_eq!(ended(child).0, Some(0));
+    assert_eq!(ended(child).0, Some(130));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::Read;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -19,6 +20,23 @@ pub const DEFAULT: &str = "agents.toml";
 pub fn default() -> &'static Path {
     let (here, hosts) = (Path::new(DEFAULT), Path::new(HOST_CONFIG));
     if !here.exists() && hosts.exists() { hosts } else { here }
+}
+
+/// Proves that a config that nobody named may be meant: root does not run the programs of one that lies where it stands by
+/// chance and is somebody else's.
+///
+/// # Errors
+/// Says whose it is, and how it is meant.
+pub fn may_be_meant(config: &Path) -> Result<(), Failure> {
+    let Ok(owner) = config.metadata().map(|found| found.uid()) else { return Ok(()) };
+    let asker = std::env::var("SUDO_UID").ok().and_then(|uid| uid.parse::<u32>().ok());
+    if !nix::unistd::geteuid().is_root() || owner == 0 || asker == Some(owner) {
+        return Ok(());
+    }
+    let owner = nix::unistd::User::from_uid(owner.into()).ok().flatten().map_or(owner.to_string(), |user| user.name);
+    let error = format!("`{}` belongs to `{owner}`, and what it names would run as root", config.display());
+    let hint = format!("`--config {}` says that it is meant", config.display());
+    Err(Failure::new(Reason::Failed, error).hint(hint))
 }
 
 /// A fleet as far as the verbs look at it.
@@ -133,6 +151,20 @@ fn missing(config: &Path, hosts: &Path) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn root_takes_no_config_of_somebody_elses_by_chance() {
+        let folder = tempfile::tempdir().expect("a temp folder");
+        let file = folder.path().join("agents.toml");
+        assert!(may_be_meant(&file).is_ok(), "there is none");
+        std::fs::write(&file, "").expect("written");
+        assert!(may_be_meant(&file).is_ok(), "it is one's own");
+        let is_root = nix::unistd::geteuid().is_root();
+        if is_root {
+            std::os::unix::fs::chown(&file, Some(65534), None).expect("given away");
+        }
+        assert_eq!(may_be_meant(&file).is_err(), is_root, "who is not root can do no more than that one");
+    }
 
     #[test]
     fn who_lacks_a_config_is_told_of_the_hosts_own_where_units_are_installed() {

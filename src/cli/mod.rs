@@ -169,6 +169,9 @@ pub fn main() -> ExitCode {
     let place = config.as_deref().unwrap_or_else(|| fleet_file::default());
     let ended = match (&verb, &config) {
         (Verb::Init(_), Some(_)) => Err(init::config_given().into()),
+        (Verb::Up(_) | Verb::Check(_) | Verb::Supervise(_), None) => {
+            fleet_file::may_be_meant(place).map_err(Stop::from).and_then(|()| run(verb, place))
+        }
         _ => run(verb, place),
     };
     match ended {
@@ -201,9 +204,10 @@ fn is_of_the_fleet(verb: &Verb) -> bool {
         | Verb::Probe(_)
         | Verb::Run(_)
         | Verb::Phase(_)
-        | Verb::Trust(_) => true,
-        Verb::Check(_)
-        | Verb::Selftest(_)
+        | Verb::Trust(_)
+        // It asks the agents' programs for their versions, and those may lie where agents write.
+        | Verb::Check(_) => true,
+        Verb::Selftest(_)
         | Verb::Init(_)
         | Verb::Hook(_)
         | Verb::Install(_)

@@ -14,14 +14,16 @@ Starts all that is enabled, adopts what runs already, and supervises until Ctrl-
 The end of the supervisor ends no agent: `down` does. One supervisor runs per config; `up` starts it detached.
 
 Exit codes:
-  0    ended by `down` or Ctrl-C
+  0    ended by `down`
   1    it could not begin, or another one supervises this fleet
-  143  ended by SIGTERM: systemd starts it again, unless that was its own
+  130  ended by Ctrl-C
+  143  ended by SIGTERM; after either systemd starts it again, unless it was its own
 
 Example:
   agent-orchestrator supervise";
 
-/// How it ends by SIGTERM: as a shell tells the end of a program by that signal. What ends it on purpose ends it otherwise.
+/// How it ends by a signal: as a shell tells the end of a program by that one. What ends it on purpose ends it otherwise.
+const INTERRUPTED: u8 = 128 + 2;
 const TERMINATED: u8 = 128 + 15;
 
 /// What `supervise` takes.
@@ -36,12 +38,13 @@ pub struct Arguments {
 /// Supervises.
 ///
 /// # Errors
-/// When supervision cannot begin, and after SIGTERM.
+/// When supervision cannot begin, and after a signal.
 pub fn run(config: &Path, arguments: Arguments) -> Outcome {
     fleet_file::must_exist(config)?;
     let Arguments { detached, hold } = arguments;
     match start::supervise(&start::Options { config: config.to_owned(), detached, hold })? {
         End::Signal(Signal::SIGTERM) => Err(Stop::Told(TERMINATED)),
+        End::Signal(Signal::SIGINT) => Err(Stop::Told(INTERRUPTED)),
         End::Decided | End::Signal(_) => Ok(()),
     }
 }

@@ -196,7 +196,7 @@ fn a_second_supervisor_is_told_who_has_the_fleet() {
 #[test]
 fn supervise_runs_in_the_foreground_and_its_end_ends_no_agent() {
     let fleet = TestFleet::new(&config(ONE));
-    for (signal, code) in [(Signal::SIGINT, 0), (Signal::SIGTERM, 143)] {
+    for (signal, code) in [(Signal::SIGINT, 130), (Signal::SIGTERM, 143)] {
         fleet.forget_events();
         let supervisor = fleet.begin(&["supervise"]);
         fleet.until_event("supervisor-started", None);

@@ -46,9 +46,12 @@ promise "after kill -9 another supervisor comes" within 20 another
 promise "the same programs run" same
 promise "what was pushed meanwhile is handed over, once" heard_once bob "pushed after a kill"
 pid=$(supervisor_pid)
-kill -TERM "$pid"
-promise "so it does after a SIGTERM that is of no stop" within 20 another
-promise "the same programs run" same
+for signal in TERM INT; do
+    kill -$signal "$pid"
+    promise "so it does after a SIG$signal that is of no stop" within 20 another
+    promise "the same programs run" same
+    pid=$(supervisor_pid)
+done
 pid=$(supervisor_pid)
 mkdir -p /run/systemd/system/$supervisor.d
 printf '[Service]\nWatchdogSec=3s\nTimeoutAbortSec=3s\n' >/run/systemd/system/$supervisor.d/quick.conf

@@ -61,6 +61,17 @@ projects=
 [[ $(prop agent-orchestrator-web ReadWritePaths) != */srv/fleet* ]] || projects="/srv/fleet "
 promise "the web part in no other than the shared home, its projects, its own /tmp and /dev" \
     of_unit agent-orchestrator-web.service "/dev/mqueue /dev/shm $projects/tmp /var/lib/agent-orchestrator/home /var/tmp"
+cat >/var/lib/agent-orchestrator/home/program <<'PROGRAM'
+#!/bin/sh
+id -un >/tmp/who-checks
+echo 2.1.197
+PROGRAM
+chmod 755 /var/lib/agent-orchestrator/home/program
+cp "$config" "$scratch/whole"
+printf '[backend.claude]\nbin = "/var/lib/agent-orchestrator/home/program"\n[[agent]]\nname = "eve"\nbackend = "claude"\nprompt = "x"\n' >>"$config"
+agent-orchestrator check >/dev/null
+promise "what an agent can write is not run by root's check" grep -qx agent-orchestrator /tmp/who-checks
+cp "$scratch/whole" "$config"
 promise "an agent writes its own folder" inside ada touch /srv/fleet/ada/mine
 promise "its home" inside ada sh -c 'touch "$HOME/mine"'
 promise "its own /tmp" inside ada touch /tmp/mine
