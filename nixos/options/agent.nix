@@ -115,7 +115,8 @@ in
           "heal+stall"
         ]
       );
-      default = null;
+      default = if config.kind == "loop" then "heal+stall" else null;
+      defaultText = lib.literalMD "`heal+stall`, of a loop agent";
       example = "heal";
       description = ''
         What is healed: nothing, its death, or also its silence. Without it that of {option}`defaults`.

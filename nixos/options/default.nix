@@ -145,9 +145,12 @@ in
               "heal"
               "heal+stall"
             ];
-            default = "heal+stall";
-            example = "heal";
-            description = "What is healed: nothing, an agent's death, or also its silence.";
+            default = "heal";
+            example = "none";
+            description = ''
+              What is healed: nothing, an agent's death, or also its silence. One that rests is silent too, and would be
+              started anew each time; loop agents are `heal+stall` unless they say otherwise themselves.
+            '';
           };
         };
       };

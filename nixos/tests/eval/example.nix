@@ -27,7 +27,7 @@ in
         log_dir = "/var/log/agent-orchestrator";
         project_dir = "/srv/proj";
         session_prefix = "agent-";
-        watch = "heal+stall";
+        watch = "heal";
       };
     };
   };
@@ -50,6 +50,18 @@ in
   "test example: a loop agent's role is its name" = {
     expr = (agent example "builder").role;
     expected = "builder";
+  };
+  "test example: who works a loop is healed of silence, who rests is not" = {
+    expr = lib.listToAttrs (
+      map (one: lib.nameValuePair one.name (one.watch or (toml example).defaults.watch))
+        (toml example).agent
+    );
+    expected = {
+      adversary = "heal+stall";
+      builder = "heal+stall";
+      orchestrator = "heal";
+      upgrader = "heal";
+    };
   };
   "test example: a loop's readers are its agents" = {
     expr = (toml example).loop.handoff;
