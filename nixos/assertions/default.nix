@@ -5,6 +5,7 @@
     ./fleet.nix
     ./keys.nix
     ./loops.nix
+    ./programs.nix
     ./warnings.nix
     ./web.nix
   ];

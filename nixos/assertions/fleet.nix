@@ -55,10 +55,6 @@ in
         message = "${at "user"}: agents run commands of their own, and as root nothing confines them. Leave the default, or name another.";
       }
       {
-        assertion = !lib.any (lib.hasInfix " ") (lib.take 1 cfg.notify.command);
-        message = "${at "notify.command"}: there is no program `${toString (lib.take 1 cfg.notify.command)}`; this is no shell text. Write each argument as a text of its own.";
-      }
-      {
         assertion = cfg.notify.environmentFile != null -> cfg.notify.command != [ ];
         message = "${at "notify.environmentFile"}: there is nothing that would have it. Set ${at "notify.command"}.";
       }

@@ -22,6 +22,7 @@ in
           prompt_file = "/usr/share/agent-orchestrator/prompts/assistant.md";
         }
       ];
+      backend.claude.bin = "/opt/claude/bin/claude";
       defaults = {
         backend = "claude";
         log_dir = "/var/log/agent-orchestrator";

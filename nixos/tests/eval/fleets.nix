@@ -1,8 +1,13 @@
 # Configurations that must work.
+let
+  # A program that the host has without a package.
+  claude.bin = "/opt/claude/bin/claude";
+in
 {
   minimal = {
     enable = true;
     projectDir = "/srv/proj";
+    backends = { inherit claude; };
     agents.assistant = { };
   };
 
@@ -10,6 +15,7 @@
   example = {
     enable = true;
     projectDir = "/srv/proj";
+    backends = { inherit claude; };
     agents = {
       builder = {
         kind = "loop";
@@ -64,13 +70,15 @@
     };
     backends = {
       mine = {
-        bin = "mine --go";
+        bin = "/opt/mine/bin/mine --go";
         flags = "--quiet";
         account = "team";
         env.MINE_HOME = "/srv/home/mine";
         settings.stall_idle = 600;
       };
-      claude.flags = "--permission-mode acceptEdits";
+      claude = claude // {
+        flags = "--permission-mode acceptEdits";
+      };
     };
     agents = {
       builder = {
@@ -226,6 +234,7 @@
     {
       enable = true;
       projectDir = "/srv/proj";
+      backends = { inherit claude; };
       agents = {
         builder = agent "one" "builder";
         adversary = agent "one" "adversary";

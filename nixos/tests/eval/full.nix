@@ -104,12 +104,13 @@ in
     expected = {
       backend = {
         claude = {
+          bin = "/opt/claude/bin/claude";
           flags = "--permission-mode acceptEdits";
           stall_idle = 900;
         };
         mine = {
           account = "team";
-          bin = "mine --go";
+          bin = "/opt/mine/bin/mine --go";
           env.MINE_HOME = "/srv/home/mine";
           flags = "--quiet";
           stall_idle = 600;

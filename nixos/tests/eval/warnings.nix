@@ -53,6 +53,73 @@
       [ ]
     ];
   };
+  "test: a program that nothing brings is warned of, of each agent that would start" = {
+    expr =
+      let
+        inherit (import ./pkgs.nix { inherit lib; }) claude-code opencode;
+        warnings =
+          change:
+          map (lib.removePrefix "services.agentOrchestrator.agents.")
+            (evaluate (
+              lib.mkMerge [
+                {
+                  enable = true;
+                  projectDir = "/srv/proj";
+                  agents.assistant = { };
+                  agents.lead = {
+                    prompt = "x";
+                    enable = false;
+                  };
+                }
+                change
+              ]
+            )).warnings;
+      in
+      map warnings [
+        { }
+        { backends.claude.flags = "--verbose"; }
+        { agents.assistant.backend = "codex"; }
+        {
+          agents.assistant.backend = "mine";
+          backends.mine.preset = "gemini";
+        }
+        {
+          agents.assistant.backend = "mine";
+          backends.mine.bin = "mine --go";
+        }
+        {
+          agents.assistant.backend = "opencode";
+          agents.assistant.packages = [ claude-code ];
+        }
+        { agents.assistant.packages = [ claude-code ]; }
+        { packages = [ claude-code ]; }
+        { backends.claude.package = claude-code; }
+        {
+          agents.assistant.backend = "opencode";
+          backends.opencode.package = opencode;
+        }
+        { backends.claude.bin = "NODE_OPTIONS=--no-warnings /opt/claude"; }
+      ];
+    expected =
+      let
+        nothing =
+          program: backend: package:
+          "assistant: nothing brings `${program}`, the program of its backend `${backend}`. Set services.agentOrchestrator.backends.${backend}.package = ${package}, or the program's whole path as `bin`.";
+      in
+      [
+        [ (nothing "claude" "claude" "pkgs.claude-code") ]
+        [ (nothing "claude" "claude" "pkgs.claude-code") ]
+        [ (nothing "codex" "codex" "pkgs.codex") ]
+        [ (nothing "gemini" "mine" "pkgs.gemini-cli") ]
+        [ (nothing "mine" "mine" "…") ]
+        [ (nothing "opencode" "opencode" "pkgs.opencode") ]
+        [ ]
+        [ ]
+        [ ]
+        [ ]
+        [ ]
+      ];
+  };
   "test: operators who are nobody are warned of" = {
     expr =
       (evaluate (withExample {

@@ -251,6 +251,10 @@ in
     ];
     said = "services.agentOrchestrator.notify.command: there is no program `curl -d @-`; this is no shell text. Write each argument as a text of its own.";
   };
+  "a command that the supervisor would look for in vain" = {
+    change.notify.command = [ "curl" ];
+    said = "services.agentOrchestrator.notify.command: the supervisor's PATH has no `curl`. Write its whole path: `lib.getExe pkgs.curl`.";
+  };
   "secrets of no command" = {
     change.notify.environmentFile = "/run/secrets/notify.env";
     said = "services.agentOrchestrator.notify.environmentFile: there is nothing that would have it. Set services.agentOrchestrator.notify.command.";
