@@ -1,4 +1,4 @@
-# What of a loop cannot work.
+# What of a loop cannot work, or waits for nobody.
 { config, lib, ... }:
 let
   inherit (import ./common.nix { inherit lib config; })
@@ -8,6 +8,31 @@ let
     pathOfLoop
     twice
     ;
+
+  # Who is told and does not run, where others of the loop do.
+  ofDeaf =
+    loop:
+    let
+      handoff = fleet.handoffOf loop;
+    in
+    map
+      (
+        key:
+        "${pathOfLoop loop}.handoff.${key}: `${handoff.${key}}` is to be told, and is disabled. Enable it, or name another."
+      )
+      (
+        builtins.filter
+          (
+            key:
+            handoff.${key} != null
+            && !cfg.agents.${handoff.${key}}.enable or true
+            && lib.any (agent: agent.enable) (fleet.agentsOf loop)
+          )
+          [
+            "claimPings"
+            "reviewPings"
+          ]
+      );
 
   ofLoop =
     loop:
@@ -61,5 +86,8 @@ let
     ];
 in
 {
-  config = lib.mkIf cfg.enable { assertions = lib.concatMap ofLoop fleet.loops; };
+  config = lib.mkIf cfg.enable {
+    assertions = lib.concatMap ofLoop fleet.loops;
+    warnings = lib.concatMap ofDeaf fleet.loops;
+  };
 }

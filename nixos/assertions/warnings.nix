@@ -105,6 +105,17 @@ in
         map
           (
             agent:
+            "${pathOf agent}.user: `${agent.user}` has no home, where its program would keep login and conversations. Set users.users.${agent.user}.home and createHome, or isNormalUser."
+          )
+          (
+            builtins.filter (
+              agent: agent.user != null && config.users.users.${agent.user}.home or "" == "/var/empty"
+            ) fleet.enabledAgents
+          )
+      ++
+        map
+          (
+            agent:
             "${pathOf agent}: it has `watch = \"none\"` and a calendar; if it dies, nothing is left to be woken."
           )
           (

@@ -110,7 +110,7 @@ in
         {
           name = "second-adversary";
           loop = "two";
-          enabled = false;
+          enabled = true;
         }
         {
           name = "second-builder";

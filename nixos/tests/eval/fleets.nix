@@ -239,9 +239,7 @@ in
         builder = agent "one" "builder";
         adversary = agent "one" "adversary";
         second-builder = agent "two" "builder";
-        second-adversary = agent "two" "adversary" // {
-          enable = false;
-        };
+        second-adversary = agent "two" "adversary";
       };
       loops.one = { inherit phases; };
       loops.two = { inherit phases; };

@@ -81,6 +81,7 @@ let
       basicAuth = map' types.str;
       basicAuthFile = option (types.nullOr types.path) null;
       forceSSL = option types.bool false;
+      onlySSL = option types.bool false;
       enableACME = option types.bool false;
       extraConfig = option types.lines "";
       locations = map' location;

@@ -120,6 +120,109 @@
         [ ]
       ];
   };
+  "test: a password that others can read on the wire is warned of" = {
+    expr =
+      let
+        isWarned =
+          host: address:
+          (configure [
+            {
+              services.agentOrchestrator = withExample { web.listenAddress = lib.mkForce address; };
+              services.nginx.virtualHosts."oc.example.net" = host;
+            }
+          ]).warnings != [ ];
+        addresses = [
+          "10.0.0.1"
+          "172.16.0.1"
+          "172.32.0.1"
+          "192.168.1.1"
+          "100.64.0.1"
+          "100.127.255.1"
+          "100.128.0.1"
+          "203.0.113.7"
+          "0.0.0.0"
+          "[fd7a::1]"
+          "[fe80::1]"
+          "[2001:db8::1]"
+          "[::]"
+        ];
+      in
+      map (host: builtins.filter (isWarned host) addresses) [
+        { }
+        { forceSSL = true; }
+        { onlySSL = true; }
+      ];
+    expected = [
+      [
+        "172.32.0.1"
+        "100.128.0.1"
+        "203.0.113.7"
+        "0.0.0.0"
+        "[2001:db8::1]"
+        "[::]"
+      ]
+      [ ]
+      [ ]
+    ];
+  };
+  "test: who is told and does not run is warned of, where others do" = {
+    expr =
+      map
+        (
+          disabled:
+          (evaluate (withExample {
+            agents = lib.genAttrs disabled (_: {
+              enable = false;
+            });
+          })).warnings
+        )
+        [
+          [ "adversary" ]
+          [ "builder" ]
+          [
+            "adversary"
+            "builder"
+          ]
+        ];
+    expected = [
+      [
+        "services.agentOrchestrator.loop.handoff.claimPings: `adversary` is to be told, and is disabled. Enable it, or name another."
+      ]
+      [
+        "services.agentOrchestrator.loop.handoff.reviewPings: `builder` is to be told, and is disabled. Enable it, or name another."
+      ]
+      [ ]
+    ];
+  };
+  "test: an agent's user without a home is warned of" = {
+    expr =
+      map
+        (
+          user:
+          (configure [
+            {
+              services.agentOrchestrator = withExample { agents.orchestrator.user = "critic"; };
+              users.users.critic = {
+                group = "users";
+              }
+              // user;
+            }
+          ]).warnings
+        )
+        [
+          { isSystemUser = true; }
+          {
+            isSystemUser = true;
+            home = "/var/lib/critic";
+          }
+        ];
+    expected = [
+      [
+        "services.agentOrchestrator.agents.orchestrator.user: `critic` has no home, where its program would keep login and conversations. Set users.users.critic.home and createHome, or isNormalUser."
+      ]
+      [ ]
+    ];
+  };
   "test: operators who are nobody are warned of" = {
     expr =
       (evaluate (withExample {

@@ -192,6 +192,18 @@ in
     change.stateDir = "/srv/proj/builder/state";
     said = "services.agentOrchestrator.stateDir: `/srv/proj/builder/state` lies in `/srv/proj/builder`, where agents write. Choose a folder elsewhere.";
   };
+  "an interface in place of an address" = {
+    change.web.listenAddress = lib.mkForce "tailscale0";
+    said = "services.agentOrchestrator.web.listenAddress: `tailscale0` is no address, neither the name of an interface nor that of a host is one. Write the host's own as `ip address` shows it; an interface is named by services.agentOrchestrator.web.firewallInterface.";
+  };
+  "the password of the web part as an agent's secret" = {
+    change.agents.builder.environmentFile = "/run/secrets/web.env";
+    said = "services.agentOrchestrator.agents.builder.environmentFile: it is that of the web part, whose password would be known. Name another file.";
+  };
+  "the password of the web part as a secret of notify" = {
+    change.notify.environmentFile = "/run/secrets/web.env";
+    said = "services.agentOrchestrator.notify.environmentFile: it is that of the web part, whose password would be known. Name another file.";
+  };
   "an IPv6 address without brackets" = {
     change.web.listenAddress = lib.mkForce "fd7a::1";
     said = "services.agentOrchestrator.web.listenAddress: `fd7a::1` has a colon and no brackets. Write an IPv6 address as `[fd7a::1]`, and no port.";
