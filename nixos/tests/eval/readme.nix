@@ -34,12 +34,23 @@ in
       };
       expected = {
         modules = [
-          "hardware-configuration.nix"
           "configuration.nix"
+          "fleet.nix"
         ];
         module = ../../module.nix;
         imported = [ ../../module.nix ];
       };
+    };
+    "test readme: the host takes the commands that an upgrade is made with" = {
+      expr =
+        (configuration {
+          inherit (system.specialArgs) inputs;
+          pkgs = { };
+        }).nix.settings.experimental-features;
+      expected = [
+        "nix-command"
+        "flakes"
+      ];
     };
     "test readme: the host's nixpkgs is the one that the flake is made for" = {
       expr = host.inputs.nixpkgs.url;

@@ -150,6 +150,7 @@ in
       };
     };
     # Of tests and of the README's configuration only.
+    nix.settings = map' types.unspecified;
     nixpkgs.config = map' types.unspecified;
     programs.git.enable = option types.bool false;
     specialisation = map' (
