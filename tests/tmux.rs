@@ -64,20 +64,20 @@ fn a_session_is_started_adopted_read_typed_into_and_ended() {
 #[test]
 fn a_look_tells_whether_anybody_elses_terminal_is_attached() {
     let mut driver = Driver::new();
-    driver.start("bob", 1, ECHO);
-    assert_eq!(driver.session("bob"), running(1));
-    let before = driver.screen_with("bob", "hello").attendance;
+    driver.start("seen", 1, ECHO);
+    assert_eq!(driver.session("seen"), running(1));
+    let before = driver.screen_with("seen", "hello").attendance;
     assert_eq!(before.terminals, 0, "the supervisor's own is none");
     assert!(before.last > 0, "since when it is there is known");
-    let own = driver.clients("bob");
+    let own = driver.clients("seen");
     let mut person = Command::new("tmux");
-    person.env_remove("TMUX").arg("-S").arg(driver.paths.tmux_socket("bob")).args(["-C", "attach-session"]);
+    person.env_remove("TMUX").arg("-S").arg(driver.paths.tmux_socket("seen")).args(["-C", "attach-session"]);
     let mut person = person.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
-    driver.until_another_client("bob", &own);
-    assert_eq!(driver.screen_with("bob", "hello").attendance.terminals, 1);
+    driver.until_another_client("seen", &own);
+    assert_eq!(driver.screen_with("seen", "hello").attendance.terminals, 1);
     drop(person.stdin.take());
     person.wait().unwrap();
-    let gone = driver.screen_with("bob", "hello").attendance;
+    let gone = driver.screen_with("seen", "hello").attendance;
     assert!(gone.terminals == 0 && gone.last >= before.last);
 }
 
