@@ -305,10 +305,13 @@ fn short_enough(socket: &Path, hint: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// How many hexadecimal digits name a fleet's runtime folder.
+pub const HASH_CHARS: usize = 12;
+
 /// Returns the runtime folder of the fleet whose config stands at the absolute path `config`.
 fn runtime(config: &Path) -> PathBuf {
     let digest = Sha256::digest(config.as_os_str().as_encoded_bytes());
-    let hash = digest[..6].iter().fold(String::new(), |hash, byte| hash + &format!("{byte:02x}"));
+    let hash = digest[..HASH_CHARS / 2].iter().fold(String::new(), |hash, byte| hash + &format!("{byte:02x}"));
     match std::env::var_os("XDG_RUNTIME_DIR").filter(|folder| Path::new(folder).is_absolute()) {
         Some(folder) => PathBuf::from(folder).join("agent-orchestrator").join(hash),
         None => std::env::temp_dir().join(format!("agent-orchestrator-{}", nix::unistd::getuid())).join(hash),

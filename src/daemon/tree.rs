@@ -12,6 +12,8 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use crate::protocol::launch::MARK;
 
+use super::paths::HASH_CHARS;
+
 /// The most bytes that are read of a file below `/proc`; the kernel bounds an environment at this size too.
 const PROC_BYTES_MAX: u64 = 6 << 20;
 
@@ -133,10 +135,14 @@ impl Table {
     }
 }
 
-/// Returns a living tmux server that runs what bears the mark of `socket`, and where its own socket is: the folder that the
-/// last three parts of the path stand in may be another one by now.
+/// Returns a living tmux server that runs what bears the mark of `socket`, and where its own socket is: the folder in which a
+/// fleet has its own, `HASH/tmux/NAME`, may be another one by now.
 pub fn server_of(table: &Table, socket: &Path) -> Option<(i32, PathBuf)> {
-    let is_same = |mark: &Path| mark.iter().rev().take(3).eq(socket.iter().rev().take(3));
+    let fleet = socket.iter().rev().nth(2).and_then(|part| part.to_str());
+    let is_of_hash =
+        fleet.is_some_and(|part| part.len() == HASH_CHARS && part.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    let is_same =
+        |mark: &Path| mark == socket || is_of_hash && mark.iter().rev().take(3).eq(socket.iter().rev().take(3));
     table.processes.iter().filter(|process| !process.ended).find_map(|process| {
         let mark = table.marks.get(&process.pid).filter(|mark| is_same(mark))?;
         // A server that the agent itself has started bears the mark like all that it starts.
