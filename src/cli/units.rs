@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -161,15 +162,28 @@ fn check_calendars(calendars: &[(&str, &str)]) -> Outcome {
     Ok(())
 }
 
-/// Makes folders without which a unit does not start, and returns what to tell.
+/// Makes folders without which a unit does not start, and returns what to tell. Behind a link that is not root's nothing is made:
+/// whoever may write above a folder could have root make it anywhere.
 fn make_folders<'a>(missing: impl Iterator<Item = &'a Path>) -> anyhow::Result<Vec<String>> {
     let mut lines = Vec::new();
     for folder in missing {
+        if let Some(link) = foreign_link(folder, 0) {
+            let (link, folder) = (link.display(), folder.display());
+            anyhow::bail!(
+                "`{link}`, on the way to `{folder}`, is a link that is not root's: no folder is made behind it"
+            );
+        }
         let folder = folder.to_string_lossy();
         systemd::run("install", &["-d", "-o", USER, "-g", USER, "-m", "750", "--", &folder])?;
         lines.push(format!("made `{folder}`, which belongs to the user `{USER}`"));
     }
     Ok(lines)
+}
+
+/// Returns a link on the way to `folder` that is not the user `owner`'s.
+fn foreign_link(folder: &Path, owner: u32) -> Option<&Path> {
+    let is_foreign = |found: std::fs::Metadata| found.is_symlink() && found.uid() != owner;
+    folder.ancestors().find(|place| place.symlink_metadata().is_ok_and(is_foreign))
 }
 
 /// What a unit's `ProtectHome=` makes of homes.
@@ -288,6 +302,17 @@ mod tests {
         let gone = vec!["agent-orchestrator-wake@gone.timer"];
         assert_eq!(orders(&shown("active"), &wanted), (gone.clone(), "restart"));
         assert_eq!(orders(&shown("inactive"), &wanted), (gone, "try-restart"), "a stopped fleet stays so");
+    }
+
+    #[test]
+    fn a_link_on_the_way_counts_by_whose_it_is() {
+        let folder = tempfile::tempdir().expect("a temp folder");
+        let link = folder.path().join("clones");
+        std::os::unix::fs::symlink("/usr/local/lib", &link).expect("linked");
+        let (own, wanted) = (nix::unistd::geteuid().as_raw(), link.join("eve/deep"));
+        assert_eq!(foreign_link(&wanted, own), None);
+        assert_eq!(foreign_link(&wanted, own + 1), Some(link.as_path()));
+        assert_eq!(foreign_link(&folder.path().join("eve"), own + 1), None, "no link is on this way");
     }
 
     #[test]
