@@ -257,7 +257,7 @@ in
       ];
       defaultText = lib.literalExpression "with pkgs; [ bashInteractive gawk git gnutar gzip openssh procps which ]";
       example = lib.literalExpression "with pkgs; [ bashInteractive git openssh nix ]";
-      description = "Packages on the `PATH` of all agents, besides this program, coreutils, findutils, grep, sed, systemd and tmux.";
+      description = "Packages on the `PATH` of all agents, besides this program, coreutils, findutils, grep, sed, systemd and tmux; a value takes the default's place.";
     };
 
     environmentFile = mkOption {
