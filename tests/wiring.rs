@@ -143,6 +143,11 @@ fn the_others_get_what_they_understand() {
     let (_, launch) = new_start("backend = 'opencode'\n");
     let port = launch.command.strip_prefix("opencode --port ").unwrap();
     assert_eq!(launch.beside.last().unwrap(), &format!("http://127.0.0.1:{port}"));
+    let password = |launch: &Launch| launch.env.get("OPENCODE_SERVER_PASSWORD").cloned().unwrap_or_default();
+    let (first, (_, again)) = (password(&launch), new_start("backend = 'opencode'\n"));
+    assert!(first.len() == 32 && first != password(&again), "one for each start, so that nobody else uses its server");
+    let (_, launch) = new_start("backend = 'opencode'\n[backend.opencode.env]\nOPENCODE_SERVER_PASSWORD = 'mine'\n");
+    assert_eq!(password(&launch), "mine");
     let elsewhere = "backend = 'opencode'\n[backend.opencode]\nserver = 'http://127.0.0.1:4096'\n\
                      attach = '{bin} attach {server}'\n";
     let (_, launch) = new_start(elsewhere);

@@ -1,5 +1,7 @@
 //! Makes an agent's program tell of itself: its environment, and a settings file of the start's own.
 
+use std::fs::File;
+use std::io::Read;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 
@@ -11,7 +13,9 @@ use super::paths::{Paths, is_roots_alone};
 use super::prepare::{read, replace};
 use crate::policy::fleet::{Agent, Backend, Teller};
 use crate::policy::wiring::{Setting, option_in, silence};
-use crate::protocol::event::{GEMINI_SETTINGS_VARIABLE, Given, SENDER_VARIABLE, SOCKET_VARIABLE, Sender, Wiring, wire};
+use crate::protocol::event::{
+    GEMINI_SETTINGS_VARIABLE, Given, PASSWORD_VARIABLE, SENDER_VARIABLE, SOCKET_VARIABLE, Sender, Wiring, wire,
+};
 
 /// Where Gemini's settings of the host stand, where no variable names another place.
 const GEMINI_SETTINGS: &str = "/etc/gemini-cli/settings.json";
@@ -50,7 +54,10 @@ fn wired(paths: &Paths, agent: &Agent, backend: &Backend) -> Result<Option<Wirin
     }
     let port = if teller == Teller::Opencode { free_port() } else { Some(0) };
     let Some(port) = port else { return Ok(None) };
-    let wiring = wire(teller, &Given { program: &program, file: &file, settings, port });
+    let mut wiring = wire(teller, &Given { program: &program, file: &file, settings, port });
+    if teller == Teller::Opencode && !is_set(PASSWORD_VARIABLE, backend) {
+        wiring.env.push((PASSWORD_VARIABLE.to_owned(), new_password()?));
+    }
     if let Some(file) = &wiring.file {
         replace(&path, file.as_bytes())?;
     }
@@ -80,6 +87,19 @@ fn given_settings(teller: Teller, agent: &Agent, backend: &Backend) -> Option<Ma
         }
         Teller::Codex | Teller::Opencode => Some(Map::new()),
     }
+}
+
+/// Says whether the program finds a variable in its environment without us.
+fn is_set(variable: &str, backend: &Backend) -> bool {
+    backend.env.contains_key(variable) || std::env::var_os(variable).is_some_and(|value| !value.is_empty())
+}
+
+/// Returns a password for the server of one start: without one every user of the host could have its agent run commands.
+fn new_password() -> Result<String, String> {
+    let mut random = [0; 16];
+    let read = File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut random));
+    read.map_err(|error| format!("cannot read `/dev/urandom`: {error}"))?;
+    Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 fn object(text: &str) -> Option<Map<String, Value>> {

@@ -1,7 +1,10 @@
 """What one agent program is brought into, step by step: what its events told, what its screen showed, what was done."""
 import os
+import re
 import select
 import time
+import urllib.error
+import urllib.request
 
 from api import BREAKING
 from world import KICKOFFS, Failed
@@ -45,7 +48,24 @@ def start(world):
     world.until_state("idle", limit_s=START_S_MAX)
     if (times := world.kickoffs()) != 1:
         raise Failed(f"the kickoff came {times} times")
+    if world.name == "opencode":
+        refuses_strangers(world)
     return world.seen(RESTS, "idle"), "started unattended, kickoff delivered once"
+
+
+def refuses_strangers(world):
+    """The server by which it tells runs commands for whoever may ask it."""
+    ports = {port for line in world.processes() for port in re.findall(r" --port (\d+)", line)}
+    if not ports:
+        raise Failed("its server is not to be found")
+    for port in ports:
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/session", timeout=10)
+        except urllib.error.HTTPError as error:
+            if error.code == 401:
+                continue
+            raise Failed(f"its server answers a stranger with {error.code}") from error
+        raise Failed("its server answers whoever asks")
 
 
 def working(world):

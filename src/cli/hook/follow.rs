@@ -15,10 +15,9 @@ use serde_json::json;
 
 use super::Teller;
 use super::http::{Answer, Server};
-use crate::protocol::event::{AgentEvent, DATAGRAM_BYTES_MAX, HANDED_BYTES_MAX, Post, Posted, Source, Stream, Told};
-
-/// Where the password of the server stands, if it wants one.
-const PASSWORD_VARIABLE: &str = "OPENCODE_SERVER_PASSWORD";
+use crate::protocol::event::{
+    AgentEvent, DATAGRAM_BYTES_MAX, HANDED_BYTES_MAX, PASSWORD_VARIABLE, Post, Posted, Source, Stream, Told,
+};
 
 /// A server that does not answer is asked again after this time: the program starts, or has gone.
 const AGAIN: Duration = Duration::from_millis(500);

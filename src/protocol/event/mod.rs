@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 
 pub use crate::policy::agent_event::*;
 pub use opencode::Stream;
-pub use wiring::{GEMINI_SETTINGS_VARIABLE, Given, Wiring, wire};
+pub use wiring::{GEMINI_SETTINGS_VARIABLE, Given, PASSWORD_VARIABLE, Wiring, wire};
 
 /// Name of the variable that tells an agent's processes where the event socket is.
 pub const SOCKET_VARIABLE: &str = "AGENT_ORCHESTRATOR_EVENTS";

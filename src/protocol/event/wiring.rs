@@ -5,6 +5,9 @@ use serde_json::{Map, Value, json};
 use crate::policy::fleet::Teller;
 use crate::policy::launch::quoted;
 
+/// Where opencode finds the password that its server asks for; its user is `opencode`.
+pub const PASSWORD_VARIABLE: &str = "OPENCODE_SERVER_PASSWORD";
+
 /// Where Gemini reads the settings that come before all others.
 pub const GEMINI_SETTINGS_VARIABLE: &str = "GEMINI_CLI_SYSTEM_SETTINGS_PATH";
 
