@@ -99,7 +99,7 @@ fn new_password() -> Result<String, String> {
     let mut random = [0; 16];
     let read = File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut random));
     read.map_err(|error| format!("cannot read `/dev/urandom`: {error}"))?;
-    Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(random.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}")))
 }
 
 fn object(text: &str) -> Option<Map<String, Value>> {
