@@ -104,9 +104,13 @@ fake=/run/agent-orchestrator/tmux/dave
 promise "she can make a terminal where that of dave is to be" inside carol tmux -S $fake new-session -d
 inside carol tmux -S $fake server-access -a agent-orchestrator >/dev/null
 inside carol chmod 770 $fake >/dev/null
-agent-orchestrator up dave >"$scratch/up" 2>&1
-names_her() { cat "$1" && grep -Eq 'is one of agent .carol|a tmux server outside of its unit' "$1"; }
-promise "with which dave is not started" names_her "$scratch/up"
+# What has just come up is looked at first.
+names_her() {
+    not agent-orchestrator up dave >"$scratch/up" 2>&1
+    cat "$scratch/up"
+    grep -Eq 'is one of agent .carol|a tmux server outside of its unit' "$scratch/up"
+}
+promise "with which dave is not started" within 20 names_her
 promise "and gets nothing that is for him" not agent-orchestrator send dave secret
 inside carol tmux -S $fake kill-server >/dev/null
 promise "without it he is" within 20 agent-orchestrator up dave
