@@ -15,7 +15,7 @@ It returns when the task runs, and does not wait for its end. Without a supervis
 
 Exit codes:
   0  it runs, was left alone, or is kept for the next supervisor
-  1  it is disabled, was stopped by a person, or cannot be started now: then it starts as soon as it can
+  1  it is disabled or was stopped by a person; or it cannot be started yet, and is as soon as it can
   2  unknown name, or no task
   5  another run with other text is just being started
   9  nobody answered, its session cannot be reached, or the run could not be kept: ask again

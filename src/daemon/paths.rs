@@ -1,5 +1,6 @@
 //! Where things lie (README, "Where things lie").
 
+use std::fs::Metadata;
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -346,9 +347,22 @@ fn is_absence(error: &io::Error) -> bool {
 /// other settings of the host (`isFileAndDirectorySecureSync` of 0.61). What is not there yet will be its maker's.
 pub fn is_roots_alone(path: &Path) -> bool {
     let there = path.ancestors().find(|part| part.exists()).unwrap_or(Path::new("/"));
-    let Ok(real) = there.canonicalize() else { return false };
-    let is_safe = |place: &Path| place.metadata().is_ok_and(|of| of.uid() == 0 && of.mode() & WRITABLE == 0);
-    there.ancestors().chain(real.ancestors()).all(is_safe) && (there == path || nix::unistd::geteuid().is_root())
+    let is_roots = |of: &Metadata| of.uid() == 0 && of.mode() & WRITABLE == 0;
+    holds_upwards(there, is_roots) && (there == path || nix::unistd::geteuid().is_root())
+}
+
+/// Says whether nobody but this process's own user and root can write a file, or put another one in its place.
+pub fn is_own(file: &Path) -> bool {
+    let own = nix::unistd::geteuid().as_raw();
+    // In a sticky folder only its owner takes away what is another's (unlink(2), `S_ISVTX`).
+    let is_sticky = |of: &Metadata| of.is_dir() && of.mode() & 0o1000 != 0;
+    holds_upwards(file, |of| [own, 0].contains(&of.uid()) && (of.mode() & WRITABLE == 0 || is_sticky(of)))
+}
+
+/// Says whether this holds of what is at `path` and of all folders above it, as they are named and as they are.
+fn holds_upwards(path: &Path, holds: impl Fn(&Metadata) -> bool) -> bool {
+    let Ok(real) = path.canonicalize() else { return false };
+    path.ancestors().chain(real.ancestors()).all(|part| part.metadata().is_ok_and(|of| holds(&of)))
 }
 
 /// Makes `path` absolute with its folder's links resolved, so that two spellings of it mean one fleet.
@@ -397,4 +411,27 @@ fn private_folder(folder: &Path) -> anyhow::Result<()> {
             .with_context(|| format!("cannot make `{}` private", folder.display()))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_can_write_or_replace_is_not_ones_own() {
+        let folder = tempfile::tempdir().expect("a temp folder");
+        let mine = folder.path().join("config");
+        std::fs::write(&mine, "").expect("written");
+        let may = |path: &Path, mode| {
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("changed");
+        };
+        assert!(is_own(&mine) && is_own(Path::new("/etc/passwd")) && !is_own(&folder.path().join("none")));
+        may(&mine, 0o664);
+        assert!(!is_own(&mine), "its group writes it");
+        may(&mine, 0o644);
+        may(folder.path(), 0o777);
+        assert!(!is_own(&mine), "anybody puts another one in its place");
+        may(folder.path(), 0o1777);
+        assert!(is_own(&mine), "nobody else does, as in /tmp");
+    }
 }

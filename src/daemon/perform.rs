@@ -244,8 +244,9 @@ fn remove_old_texts(beside: &Path) -> anyhow::Result<()> {
     let cannot_look = || format!("cannot look through `{}`", folder.display());
     for entry in std::fs::read_dir(folder).with_context(cannot_look)? {
         let path = entry.with_context(cannot_look)?.path();
-        let changed = path.symlink_metadata().and_then(|found| found.modified());
-        if changed.is_ok_and(|changed| changed.elapsed().is_ok_and(|age| age > TEXT_AGE_MAX)) {
+        let text = path.symlink_metadata().ok().filter(std::fs::Metadata::is_file);
+        let age = text.and_then(|text| text.modified().ok()?.elapsed().ok());
+        if age.is_some_and(|age| age > TEXT_AGE_MAX) {
             remove_file(&path)?;
         }
     }

@@ -1,7 +1,5 @@
 //! Makes an agent's program tell of itself: its environment, and a settings file of the start's own.
 
-use std::fs::File;
-use std::io::Read;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 
@@ -31,8 +29,14 @@ pub fn prepare(paths: &Paths, agent: &Agent, backend: &Backend, run: u64) -> Res
     let (Some(secret), Some(socket)) = (secret, text(&paths.event_socket())) else {
         return Ok(Wiring::default());
     };
-    let mut wiring = wired(paths, agent, backend)?.unwrap_or_default();
+    let wiring = wired(paths, agent, backend)?;
+    let has_server = wiring.is_some() && backend.events == Some(Teller::Opencode);
+    let mut wiring = wiring.unwrap_or_default();
     let sender = Sender::of(&secret, &agent.name, run);
+    // Without a password every user of the host could have the agent run commands. Only this start has the sender's proof.
+    if has_server && !is_set(PASSWORD_VARIABLE, backend) {
+        wiring.env.push((PASSWORD_VARIABLE.to_owned(), sender.to_variable()));
+    }
     let ours = [(SOCKET_VARIABLE.to_owned(), socket), (SENDER_VARIABLE.to_owned(), sender.to_variable())];
     wiring.env.extend(ours);
     Ok(wiring)
@@ -54,10 +58,7 @@ fn wired(paths: &Paths, agent: &Agent, backend: &Backend) -> Result<Option<Wirin
     }
     let port = if teller == Teller::Opencode { free_port() } else { Some(0) };
     let Some(port) = port else { return Ok(None) };
-    let mut wiring = wire(teller, &Given { program: &program, file: &file, settings, port });
-    if teller == Teller::Opencode && !is_set(PASSWORD_VARIABLE, backend) {
-        wiring.env.push((PASSWORD_VARIABLE.to_owned(), new_password()?));
-    }
+    let wiring = wire(teller, &Given { program: &program, file: &file, settings, port });
     if let Some(file) = &wiring.file {
         replace(&path, file.as_bytes())?;
     }
@@ -92,14 +93,6 @@ fn given_settings(teller: Teller, agent: &Agent, backend: &Backend) -> Option<Ma
 /// Says whether the program finds a variable in its environment without us.
 fn is_set(variable: &str, backend: &Backend) -> bool {
     backend.env.contains_key(variable) || std::env::var_os(variable).is_some_and(|value| !value.is_empty())
-}
-
-/// Returns a password for the server of one start: without one every user of the host could have its agent run commands.
-fn new_password() -> Result<String, String> {
-    let mut random = [0; 16];
-    let read = File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut random));
-    read.map_err(|error| format!("cannot read `/dev/urandom`: {error}"))?;
-    Ok(random.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}")))
 }
 
 fn object(text: &str) -> Option<Map<String, Value>> {

@@ -58,7 +58,7 @@ impl Supervisor {
         }
     }
 
-    /// Tells a person once that a draft blocks messages, and for how long it has; returns whether it is being submitted.
+    /// Tells a person once that a draft blocks messages, and for how long it has; returns whether it is a message of ours that is gone past.
     pub(super) fn tell_long_draft(&mut self, name: &str, turn: &mut Turn) -> bool {
         let stands_again = self.stands_again(name);
         let is_nobodys = self.agents.get(name).is_some_and(|live| live.unattended.is_some());
@@ -93,16 +93,19 @@ impl Supervisor {
         let is_long = held.chars().count() >= OWN_CHARS_MIN && !held.starts_with('/');
         let recalled = || live.taken.iter().find(|taken| words(&taken.text) == words(held));
         let taken = if live.unattended.is_some() {
-            let newest = live.taken.iter().rev().find(|taken| is_ours(held, &taken.text));
+            // A box that folds a text shows less of it than tells one from another.
+            let similar = || live.taken.iter().filter(|taken| is_ours(held, &taken.text));
+            let received = similar().all(|taken| taken.received);
+            let newest = similar().next_back().map(|taken| Taken { received, ..taken.clone() });
             let is_again = |text: &String| live.submitted_again.as_ref().is_some_and(|(again, _)| again == text);
             newest.filter(|taken| !is_again(&taken.text) && live.gone_past < GONE_PAST_MAX)?
         } else {
-            recalled().filter(|_| is_long && live.submitted_again.is_none())?
+            recalled().filter(|_| is_long && live.submitted_again.is_none())?.clone()
         };
         // Its turn may come yet.
         let is_kept = state.kept.iter().any(|kept| typed_text(&kept.message, name, &self.places.texts) == taken.text);
         let may_come = is_kept && !taken.received && live.heard.works() == Some(true);
-        (!is_busy && !may_come && !self.posts(name)).then(|| taken.clone())
+        (!is_busy && !may_come && !self.posts(name)).then_some(taken)
     }
 
     /// Takes out what stands in the box, or submits it, as a look of just now shows; returns whether it does.
@@ -139,9 +142,7 @@ impl Supervisor {
         }
         true
     }
-}
 
-impl Supervisor {
     /// Takes note that a program has told of this message that it was submitted.
     pub(super) fn note_received(&mut self, name: &str, message: &Message) {
         let typed = typed_text(message, name, &self.places.texts);

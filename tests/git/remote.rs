@@ -1,5 +1,6 @@
 //! Origins on another host, through a stand-in for ssh: asked at a cadence, hinted at by clones, hung.
 
+use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use agent_orchestrator::daemon::git::LoopWatch;
@@ -82,6 +83,22 @@ fn an_origin_on_another_host_is_asked_and_comes_back() {
     assert_eq!(driver.trouble(""), "no route to host");
     std::fs::remove_file(world.path("refuse")).unwrap();
     assert_eq!(driver.head(""), head);
+}
+
+#[test]
+fn a_login_that_others_can_have_written_does_not_count_and_is_named_when_git_fails() {
+    let world = World::new();
+    world.origin("far", "main", &["builder"]);
+    through_ssh(&world, "builder", "far.git");
+    world.git("builder", &["remote", "set-url", "origin", "ssh://host.invalid/far.git"]);
+    world.write("refuse", "");
+    let config = world.path("builder/.git/config");
+    std::fs::set_permissions(&config, std::fs::Permissions::from_mode(0o666)).unwrap();
+    let mut driver = Driver::new(&world);
+    driver.git.configure(&[world.watch("", "builder", None)]);
+    let trouble = driver.trouble("");
+    let told = format!("; the login in `{}` does not count, since others can write it", config.display());
+    assert!(trouble.ends_with(&told) && !trouble.contains("no route to host"), "the stand-in is not run: {trouble}");
 }
 
 #[test]

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use super::output::Sink;
 use super::repository::Repository;
-use super::settings::{Origin, is_own};
+use super::settings::Origin;
 use super::shared::{About, Shared};
 use super::watched::{Watched, top_of};
+use crate::daemon::paths::is_own;
 use crate::daemon::watch::Spot;
 
 /// How soon after a look a clone's mere sign of change leads to the next.

@@ -3,8 +3,6 @@
 //! How to log in names programs that git runs, as the supervisor. So it counts only where nobody but the supervisor's own user
 //! and root can have written it: an agent with a user of its own is not to run anything as another one.
 
-use std::fs::Metadata;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// The most settings of a clone that are handed on; git's own configs are far smaller.
@@ -22,6 +20,8 @@ pub(super) struct Origin {
     pub local: Option<PathBuf>,
     /// Settings of this clone alone that reaching the origin may need; our mirror has none of its own.
     pub settings: Vec<(String, String)>,
+    /// A file whose logins are not among them, since others can write it.
+    pub unheeded: Option<PathBuf>,
     /// Whether git has been told which ssh to use.
     pub has_ssh_command: bool,
 }
@@ -33,6 +33,7 @@ impl Origin {
         let mut url = None;
         let mut settings = Vec::new();
         let mut replacements = Vec::new();
+        let mut unheeded = None;
         let mut has_ssh_command = false;
         let mut fields = answer.split(|byte| *byte == 0).map(|field| String::from_utf8_lossy(field).into_owned());
         while let (Some(scope), Some(from), Some(entry)) = (fields.next(), fields.next(), fields.next()) {
@@ -43,8 +44,10 @@ impl Origin {
             } else if lower.starts_with("url.") {
                 replacements.push((value.to_owned(), key["url.".len()..key.len() - ".insteadof".len()].to_owned()));
             } else if matches!(scope.as_str(), "local" | "worktree") {
-                let is_taken = from.strip_prefix("file:").is_some_and(|file| is_trusted(&top.join(file)));
-                if is_taken && settings.len() < SETTINGS_MAX {
+                let file = top.join(from.strip_prefix("file:").unwrap_or_default());
+                if !is_trusted(&file) {
+                    unheeded = Some(file);
+                } else if settings.len() < SETTINGS_MAX {
                     has_ssh_command |= lower == "core.sshcommand";
                     settings.push((key.to_owned(), value.to_owned()));
                 }
@@ -58,7 +61,7 @@ impl Origin {
             Some(path) if !url.starts_with("file://") => path.to_string_lossy().into_owned(),
             _ => url,
         };
-        Some(Self { url, local, settings, has_ssh_command })
+        Some(Self { url, local, settings, unheeded, has_ssh_command })
     }
 
     /// Returns whether both addresses are the same but for a trailing `/` or `.git`.
@@ -69,22 +72,6 @@ impl Origin {
         }
         plain(&self.url) == plain(&other.url)
     }
-}
-
-/// Says whether nobody but this process's own user and root can write a file, or put another one in its place.
-pub(super) fn is_own(file: &Path) -> bool {
-    let own = nix::unistd::geteuid().as_raw();
-    let is_ours = |found: &Metadata| found.uid() == own || found.uid() == 0;
-    let is_closed = |found: &Metadata| found.mode() & 0o022 == 0;
-    // In such a folder only its owner takes away what is another's (unlink(2), `S_ISVTX`).
-    let is_sticky = |found: &Metadata| found.mode() & 0o1000 != 0;
-    let Ok(whole) = file.canonicalize() else { return false };
-    let is_safe = |folder: &Path| {
-        folder.symlink_metadata().is_ok_and(|found| is_ours(&found) && (is_closed(&found) || is_sticky(&found)))
-    };
-    whole.symlink_metadata().is_ok_and(|found| found.is_file() && is_ours(&found) && is_closed(&found))
-        && whole.ancestors().skip(1).all(is_safe)
-        && file.ancestors().skip(1).filter(|folder| !folder.as_os_str().is_empty()).all(is_safe)
 }
 
 /// Applies the longest `url.NEW.insteadOf = OLD`.
@@ -112,9 +99,6 @@ fn local_path(url: &str) -> Option<PathBuf> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs::Permissions;
-    use std::os::unix::fs::PermissionsExt;
-
     use super::*;
 
     fn origin(lines: &[(&str, &str, &str)]) -> Option<Origin> {
@@ -134,25 +118,12 @@ mod tests {
                 (scope, "remote.origin.url", "ssh://host/a.git"),
             ])
             .unwrap();
-            (found.url, found.settings.len(), found.has_ssh_command)
+            assert_eq!(found.url, "ssh://host/a.git");
+            (found.settings.len(), found.unheeded, found.has_ssh_command)
         };
-        let url = || "ssh://host/a.git".to_owned();
-        assert_eq!(found("local"), (url(), 2, true));
-        assert_eq!(found("worktree"), (url(), 0, false), "somebody else's file");
-        assert_eq!(found("global"), (url(), 0, true), "git reads it by itself");
-
-        let folder = tempfile::tempdir().unwrap();
-        let mine = folder.path().join("config");
-        std::fs::write(&mine, "").unwrap();
-        assert!(is_own(&mine) && is_own(Path::new("/etc/passwd")) && !is_own(&folder.path().join("none")));
-        let may = |mode: u32| Permissions::from_mode(mode);
-        std::fs::set_permissions(&mine, may(0o664)).unwrap();
-        assert!(!is_own(&mine), "its group writes it");
-        std::fs::set_permissions(&mine, may(0o644)).unwrap();
-        std::fs::set_permissions(folder.path(), may(0o777)).unwrap();
-        assert!(!is_own(&mine), "anybody puts another one in its place");
-        std::fs::set_permissions(folder.path(), may(0o1777)).unwrap();
-        assert!(is_own(&mine), "nobody else does, as in /tmp");
+        assert_eq!(found("local"), (2, None, true));
+        assert_eq!(found("worktree"), (0, Some("/srv/clone/worktree".into()), false), "somebody else's file");
+        assert_eq!(found("global"), (0, None, true), "git reads it by itself");
     }
 
     #[test]
@@ -186,6 +157,6 @@ mod tests {
     #[test]
     fn no_origin_is_none() {
         assert_eq!(origin(&[("global", "credential.helper", "store")]), None);
-        assert_eq!(Origin::parse(b"", Path::new("/"), is_own), None);
+        assert_eq!(Origin::parse(b"", Path::new("/"), |_| true), None);
     }
 }

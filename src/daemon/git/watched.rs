@@ -1,6 +1,7 @@
 //! One loop's origin: found out, watched or asked, and its head told.
 
 use std::collections::VecDeque;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -9,10 +10,11 @@ use super::hints::Tracker;
 use super::output::{Sink, heads};
 use super::read::{Reading, Wanted};
 use super::repository::Repository;
-use super::settings::{Origin, is_own};
+use super::settings::Origin;
 use super::shared::{About, End, Key, Shared, Step};
 use super::told::Told;
 use crate::daemon::clock;
+use crate::daemon::paths::is_own;
 use crate::daemon::watch::Spot;
 use crate::policy::now::Mono;
 
@@ -318,7 +320,10 @@ impl Watched {
     }
 
     fn fail(&mut self, why: String, shared: &mut Shared) {
-        let why = if why.is_empty() { "git failed without a word".to_owned() } else { why };
+        let mut why = if why.is_empty() { "git failed without a word".to_owned() } else { why };
+        if let Some(file) = self.origin.as_ref().and_then(|origin| origin.unheeded.as_ref()) {
+            let _ = write!(why, "; the login in `{}` does not count, since others can write it", file.display());
+        }
         self.failures = self.failures.saturating_add(1);
         self.not_before = None;
         self.told.trouble(&self.setup.in_loop, why, shared);
