@@ -164,6 +164,28 @@ fn a_start_whose_session_is_gone_is_told_and_counts_as_a_death() {
 }
 
 #[test]
+fn starts_that_fail_are_tried_ever_more_rarely_and_are_no_crash_loop() {
+    let mut story = Story::new(ONE);
+    story.pass_s(5);
+    story.down(&["worker"]);
+    story.silent.insert("worker".to_owned());
+    story.up(&["worker"]);
+    let (mut last, mut waits) = (story.now.mono, Vec::new());
+    while waits.len() < 11 {
+        if matches!(story.saved.agents["worker"].session, Session::Preparing { .. }) {
+            waits.push(story.now.mono.since(last).as_secs());
+            last = story.now.mono;
+            prepared(&mut story, "worker");
+            seen(&mut story, "worker", SessionSeen::StartFailed { run: 0, why: "polkit refuses it".to_owned() });
+        } else {
+            story.pass_s(1);
+        }
+    }
+    assert_eq!(waits, [0, 0, 1, 2, 4, 8, 16, 32, 64, 128, 256]);
+    assert!(!story.told().contains("crash loop"));
+}
+
+#[test]
 fn a_supervisor_that_holds_touches_nothing_that_runs() {
     let broken = ONE.replace("submit_key", "fatal_re = \"cannot be modified\"\nsubmit_key");
     let mut story = Story::new(&broken);

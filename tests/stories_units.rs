@@ -15,7 +15,7 @@ use story::{Pane, Story, send_queued};
 /// The worker's unit is stopped by order; its fleet's slice was entered at this time since boot.
 fn unit_stops(story: &mut Story, fleet_since: Mono) {
     story.panes.remove("worker");
-    seen(story, SessionSeen::Stopped { fleet_since: Some(fleet_since) });
+    seen(story, SessionSeen::Stopped { at: None, fleet_since: Some(fleet_since) });
 }
 
 fn seen(story: &mut Story, seen: SessionSeen) {
@@ -56,6 +56,37 @@ fn what_ended_with_its_whole_fleet_runs_again() {
     assert_eq!(story.pane("worker").run, 2);
     let told = story.told();
     assert!(!told.contains("died") && !told.contains("systemctl stop"), "it is no death and no order: {told}");
+}
+
+#[test]
+fn what_ended_with_its_whole_fleet_runs_again_also_where_systemd_did_not_answer_at_first() {
+    let mut story = Story::new(ONE);
+    story.pass_s(20);
+    let at = story.now.mono;
+    let fleet_since = at + Duration::from_secs(2);
+    story.pass_s(5);
+    story.panes.remove("worker");
+    story.hung.insert("worker".to_owned());
+    seen(&mut story, SessionSeen::Unknown { why: "no answer".to_owned() });
+    story.hung.clear();
+    story.pass_s(1);
+    seen(&mut story, SessionSeen::Stopped { at: Some(at), fleet_since: Some(fleet_since) });
+    story.pass_s(5);
+    assert_eq!(story.pane("worker").run, 2);
+    assert!(!story.told().contains("systemctl stop"));
+}
+
+#[test]
+fn what_a_person_stops_after_its_fleet_was_entered_stays_stopped_though_nothing_was_known_of_its_end() {
+    let mut story = Story::new(ONE);
+    story.pass_s(20);
+    let fleet_since = story.now.mono;
+    story.pass_s(5);
+    let at = story.now.mono;
+    story.panes.remove("worker");
+    seen(&mut story, SessionSeen::Stopped { at: Some(at), fleet_since: Some(fleet_since) });
+    story.pass_s(600);
+    assert!(!story.panes.contains_key("worker"));
 }
 
 #[test]
@@ -278,7 +309,7 @@ fn a_stop_that_is_known_is_not_told_as_one_by_systemctl_when_its_unit_stops() {
     let stopped = story.saved.agents["worker"].stopped;
     story.panes.clear();
     story.pass_s(1);
-    seen(&mut story, SessionSeen::Stopped { fleet_since: None });
+    seen(&mut story, SessionSeen::Stopped { at: None, fleet_since: None });
     story.pass_s(5);
     assert!(!story.told().contains("systemctl"));
     assert_eq!(story.saved.agents["worker"].stopped, stopped, "it is stopped since then");

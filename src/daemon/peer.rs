@@ -15,6 +15,7 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use super::paths::{Manager, Paths};
 use super::tree::{self, Process};
+use super::unit::cgroup_of;
 use crate::policy::request::Asker;
 use crate::protocol::unit::{Part, agent_of, part_of};
 
@@ -100,8 +101,7 @@ impl Peers {
 
 /// Tells by a process's unit who it is.
 fn by_unit(pid: i32) -> Result<Asker, String> {
-    let cgroup = std::fs::read_to_string(format!("/proc/{pid}/cgroup"))
-        .map_err(|error| format!("cannot read the unit of process {pid}: {error}"))?;
+    let cgroup = cgroup_of(pid)?;
     match (agent_of(&cgroup), part_of(&cgroup)) {
         (Some(agent), _) => Ok(Asker::Agent(agent.to_owned())),
         // What a person asks of the web part runs there, and so may what an agent asks of it on loopback.

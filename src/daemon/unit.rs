@@ -26,6 +26,15 @@ const ANSWER_BYTES_MAX: u64 = 64 << 10;
 /// and `AccessDenied`).
 const REFUSALS: [&str; 2] = ["Interactive authentication required", "Access denied"];
 
+/// Reads where a process stands among the units (cgroups(7)).
+///
+/// # Errors
+/// One line, also when the process has ended.
+pub fn cgroup_of(pid: i32) -> Result<String, String> {
+    let read = std::fs::read_to_string(format!("/proc/{pid}/cgroup"));
+    read.map_err(|error| format!("cannot read the unit of process {pid}: {error}"))
+}
+
 /// Returns what `systemctl` said with what helps.
 pub fn explained(said: String) -> String {
     if REFUSALS.iter().any(|refusal| said.contains(refusal)) {

@@ -51,21 +51,35 @@ impl AgentState {
         Some(self.deaths.last()?.mono + back_off(self.deaths.len(), self.crash_loop))
     }
 
-    /// Notes a death or failed start at `now`, after the program had run since `began`; says whether this makes it
-    /// a crash loop.
+    /// Notes a death at `now`, after the program had run since `began`; says whether this makes it a crash loop.
     pub(super) fn count_death(&mut self, began: Option<Moment>, now: Now) -> bool {
         if began.is_some_and(|began| now.since(began) >= HEALTHY) {
             self.deaths.clear();
             self.crash_loop = false;
         }
-        self.deaths.push(now.moment());
-        let excess = self.deaths.len().saturating_sub(2 * CRASH_LOOP_DEATHS);
-        self.deaths.drain(..excess);
+        self.note_death(now);
         let recent = self.deaths.iter().filter(|death| now.since(**death) < HEALTHY).count();
         let begins = !self.crash_loop && recent >= CRASH_LOOP_DEATHS;
         self.crash_loop |= begins;
-        self.retry = Some(now.moment() + back_off(self.deaths.len(), self.crash_loop));
+        self.set_retry(now);
         begins
+    }
+
+    /// Notes a start at `now` that did not come about. It waits as after a death, but alone it is no crash loop: the
+    /// agent's program has not shown anything, and a bus or a disk that is away for ten seconds would cost minutes.
+    fn count_failed_start(&mut self, now: Now) {
+        self.note_death(now);
+        self.set_retry(now);
+    }
+
+    fn note_death(&mut self, now: Now) {
+        self.deaths.push(now.moment());
+        let excess = self.deaths.len().saturating_sub(2 * CRASH_LOOP_DEATHS);
+        self.deaths.drain(..excess);
+    }
+
+    fn set_retry(&mut self, now: Now) {
+        self.retry = Some(now.moment() + back_off(self.deaths.len(), self.crash_loop));
     }
 }
 
@@ -125,12 +139,12 @@ impl Supervisor {
         turn.act(Action::Record(self.about(name, EventKind::CrashLoop, &text, turn.now)));
     }
 
-    /// Takes in that a start did not come about; it counts as a death.
+    /// Takes in that a start did not come about.
     pub(super) fn start_failed(&mut self, name: &str, why: &str, turn: &mut Turn) {
         let Some(state) = self.state.agents.get_mut(name) else { return };
         // What a failed start left behind is ended before the next one.
         state.enter(Session::Dead { exit: Exit::Unknown }, turn.now);
-        let crash_loop = state.count_death(None, turn.now);
+        state.count_failed_start(turn.now);
         state.blocked = Some(Blocked {
             why: format!("cannot be started: {why}"),
             misconfigured: false,
@@ -139,9 +153,6 @@ impl Supervisor {
         });
         let text = format!("cannot be started: {why}");
         turn.act(Action::Record(self.about(name, EventKind::StartFailed, &text, turn.now)));
-        if crash_loop {
-            self.tell_crash_loop(name, turn);
-        }
     }
 
     /// Says whether the agent is started again after a death.

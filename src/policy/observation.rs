@@ -195,7 +195,9 @@ pub enum SessionSeen {
     },
     /// Its unit has ended by somebody's order, not by itself: a person's, or the whole fleet's end.
     Stopped {
-        /// When the fleet's slice was entered; later than the agent's start means that the whole fleet had ended.
+        /// When that was, as its unit has marked it.
+        at: Option<Mono>,
+        /// When the fleet's slice was entered; later than the agent's end means that the whole fleet had ended.
         fleet_since: Option<Mono>,
     },
     /// The program has ended; its session may still hold the last screen.

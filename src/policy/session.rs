@@ -27,7 +27,7 @@ impl Supervisor {
         }
         live.stop_failed.take_if(|_| matches!(seen, SessionSeen::Running { .. } | SessionSeen::Absent));
         match seen {
-            SessionSeen::Stopped { fleet_since } => self.unit_stopped(name, *fleet_since, turn),
+            SessionSeen::Stopped { at, fleet_since } => self.unit_stopped(name, *at, *fleet_since, turn),
             SessionSeen::Running { run } if first => self.adopted(name, *run, turn),
             SessionSeen::Running { .. } => self.runs(name, &was, turn),
             SessionSeen::Absent if self.has_gone(name, &was, turn) => {}

@@ -9,11 +9,12 @@ use super::{Supervisor, Turn};
 impl Supervisor {
     /// Takes in that the agent's unit was stopped by somebody's order.
     ///
-    /// Where the fleet's slice was entered only after the agent's start, the whole fleet had been stopped: what ran then
-    /// is to run again. What the supervisor itself stops is known to it.
-    pub(super) fn unit_stopped(&mut self, name: &str, fleet_since: Option<Mono>, turn: &mut Turn) {
+    /// Where the fleet's slice was entered only after that, the whole fleet had been stopped: what ran then is to run
+    /// again. What the supervisor itself stops is known to it. Where nothing tells when it was stopped, it was after
+    /// the last that is known of it.
+    pub(super) fn unit_stopped(&mut self, name: &str, at: Option<Mono>, fleet_since: Option<Mono>, turn: &mut Turn) {
         let Some(state) = self.state.agents.get_mut(name) else { return };
-        let with_fleet = fleet_since.is_some_and(|since| since > state.since.mono);
+        let with_fleet = fleet_since.is_some_and(|since| since > at.unwrap_or(state.since.mono));
         let was_stopped = state.stopped.is_some();
         let is_ended_here = matches!(state.session, Session::Stopping { then_start: false });
         state.restart = None;

@@ -161,6 +161,8 @@ const MESSAGES: &[Pair] = &[
 const MESSAGES_RARE: &[Pair] = &[
     ("handed over", "gone"),
     ("handed over", "held back"),
+    // Its own turn is told before its answer.
+    ("handed over", "kept, receipt heard"),
     ("handed over", "pasting"),
     ("handed over", "waiting"),
     ("handed over", "waiting, marked"),

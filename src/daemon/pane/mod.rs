@@ -222,8 +222,9 @@ pub fn stopping(launch_file: &Path) -> anyhow::Result<()> {
         return Ok(());
     }
     let mark = stopped_mark(launch_file);
-    File::create(&mark).with_context(|| format!("cannot make `{}`", mark.display()))?;
-    Ok(())
+    // Microseconds since the boot, as systemd tells its times.
+    let at = clock::mono().0.as_micros().to_string();
+    std::fs::write(&mark, at).with_context(|| format!("cannot make `{}`", mark.display()))
 }
 
 /// Returns where a stop by order is marked (`daemon::paths`).

@@ -66,13 +66,12 @@ impl Agent {
             Manager::Systemd => listener_of(knock)?,
         };
         let socket = self.socket.display();
-        match std::fs::read_to_string(format!("/proc/{pid}/cgroup")) {
-            Ok(cgroup) => agent_of(&cgroup)
-                .filter(|agent| *agent != self.name)
-                .map(|agent| format!("process {pid}, which listens on `{socket}`, is one of agent `{agent}`")),
+        let why = match unit::cgroup_of(pid) {
+            Ok(cgroup) => format!("it is one of agent `{}`", agent_of(&cgroup).filter(|agent| *agent != self.name)?),
             // It has ended meanwhile.
-            Err(error) => Some(format!("cannot read the unit of process {pid}, which listens on `{socket}`: {error}")),
-        }
+            Err(why) => why,
+        };
+        Some(format!("process {pid}, which listens on `{socket}`: {why}"))
     }
 
     fn wait(&mut self, knock: Option<Watched<OwnedFd>>, search: Search, context: &Context) {

@@ -1,6 +1,12 @@
 //! What a unit tells of its session: whether a person has stopped it, and whether what is silent has ended.
 
+use std::fs::File;
+use std::io::Read as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
 use std::time::Duration;
+
+use nix::fcntl::OFlag;
 
 use super::Context;
 use super::agent::Agent;
@@ -24,6 +30,9 @@ const TRIES_ACTIVE_MAX: u32 = 5;
 
 /// How often systemd is asked about a death when it does not answer: a person may have ordered it.
 const TRIES_SILENT_MAX: u32 = 3;
+
+/// More than the digits of any time.
+const MARK_BYTES_MAX: u64 = 32;
 
 impl Agent {
     /// There is no session on the agent's socket: where it is a unit's, that may be unknown.
@@ -121,10 +130,11 @@ impl Agent {
             }
         };
         if is_stopped {
+            let at = when(&mark);
             // One that cannot be removed is told again, which says nothing new.
             let _ = std::fs::remove_file(mark);
             self.life = Life::Absent;
-            return self.tell(SessionSeen::Stopped { fleet_since }, context);
+            return self.tell(SessionSeen::Stopped { at, fleet_since }, context);
         }
         match doubt {
             Doubt::Search(Search { goal, pane: Some(pane), .. }) => {
@@ -150,4 +160,13 @@ impl Agent {
             self.lose(None, 0, true, ("it has just been started".to_owned(), context));
         }
     }
+}
+
+/// Reads when a stop by order was marked (`pane::stopping`).
+fn when(mark: &Path) -> Option<Mono> {
+    let mut text = String::new();
+    // The folder is the agent's as well.
+    let file = File::options().read(true).custom_flags((OFlag::O_NONBLOCK | OFlag::O_NOFOLLOW).bits()).open(mark);
+    file.ok()?.take(MARK_BYTES_MAX).read_to_string(&mut text).ok()?;
+    Some(Mono(Duration::from_micros(text.trim().parse().ok()?)))
 }

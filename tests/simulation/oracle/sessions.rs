@@ -76,6 +76,10 @@ impl Sessions {
                 } if self.died.insert((agent.clone(), *run)) => {
                     // A death is told again to the next supervisor, and is the same.
                     self.deaths.entry(agent.clone()).or_default().push(world.clock.at);
+                    // No program of it ran.
+                    if let Observation::Session { seen: SessionSeen::StartFailed { .. }, .. } = observation {
+                        self.starts.entry(agent.clone()).or_default().pop();
+                    }
                 }
                 Observation::Spool { found } => {
                     let run = |spooled: &Spooled| match &spooled.request {

@@ -27,7 +27,7 @@ promise() {
         echo "ok   - $text"
     else
         echo "FAIL - $text"
-        { tail -n 25 "$scratch/said" && cat "$scratch/broken"; } | sed 's/^/       /'
+        { uniq "$scratch/said" | tail -n 25 && cat "$scratch/broken"; } | sed 's/^/       /'
         : >"$scratch/broken"
         failed=1
     fi
