@@ -81,12 +81,15 @@ fn a_server_whose_socket_is_gone_is_unknown_until_it_is_there_again() {
     let mut driver = Driver::new();
     driver.start("lost", 1, ECHO);
     assert_eq!(driver.session("lost"), running(1));
+    // What has not read its launch file yet would end with its folder.
+    driver.screen_with("lost", "hello");
     let server = driver.server("lost");
     std::fs::remove_dir_all(&driver.paths.runtime).unwrap();
     driver.paths.make(["lost"].iter()).unwrap();
     driver.restart_supervisor();
     driver.sessions.find("lost");
-    let SessionSeen::Unknown { why } = driver.session("lost") else { panic!("it is not known to be absent") };
+    let seen = driver.session("lost");
+    let SessionSeen::Unknown { why } = seen else { panic!("it is not known to be absent: {seen:?}") };
     assert!(why.contains(&format!("`kill -USR1 {server}`")), "{why}");
     signal(server, Signal::SIGUSR1);
     assert_eq!(driver.session("lost"), running(1), "it is found again by itself");

@@ -2,7 +2,8 @@
 
 It answers a main request (one that offers a shell tool) as `mode` says, and keeps what was asked:
 answer (at once), slow (a line a second), tool (calls the shell, then answers), script (calls it with what `script` makes
-of the prompt), limit, login, overload (refuses), fatal (refuses the conversation that holds BREAKING).
+of the prompt), drop (breaks its answer off), or one of refusals.MODES: a limit until its reset, fatal in the conversation
+that holds BREAKING.
 """
 import json
 import os
@@ -12,21 +13,13 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import refusals
+
 SHELL_TOOLS = ("Bash", "bash", "exec_command", "shell_command", "shell", "run_shell_command")
 # Of a prompt that is quoted.
 PROMPT_CHARS_MAX = 200
 ANSWER = "This is the stand-in's answer."
 BREAKING = "into the fault"
-FATAL = (
-    "messages.1.content.0: `thinking` or `redacted_thinking` blocks in the latest assistant message cannot be "
-    "modified. These blocks must remain as they were in the original response."
-)
-REFUSALS = {
-    "limit": (429, "rate_limit_error", "This request would exceed your account's rate limit."),
-    "login": (401, "authentication_error", "OAuth token has expired. Please obtain a new token or refresh your existing token."),
-    "fatal": (400, "invalid_request_error", FATAL),
-    "overload": (500, "api_error", "Internal server error"),
-}
 
 
 class Api:
@@ -61,7 +54,7 @@ class Api:
                 self.prompts.append(text)
                 self.histories.append(json.dumps(history, ensure_ascii=False))
             self.changed.notify_all()
-            lifted = self.mode == "limit" and time.time() >= self.reset_at
+            lifted = self.mode in refusals.LIMITS and time.time() >= self.reset_at
             lifted |= self.mode == "fatal" and BREAKING not in json.dumps(history, ensure_ascii=False)
             if not is_main or lifted:
                 return "answer"
@@ -198,6 +191,8 @@ class _Handler(BaseHTTPRequestHandler):
                 yield f"line {number}\n"
                 time.sleep(1)
         yield "I call a tool." if mode == "tool" else ANSWER
+        if mode == refusals.DROP:
+            raise ConnectionResetError("as it was told to")
 
     def anthropic(self, asked):
         tools = [tool.get("name") for tool in asked.get("tools") or []]
@@ -205,20 +200,8 @@ class _Handler(BaseHTTPRequestHandler):
         text, has_result = newest(asked.get("messages") or [], is_result=is_result)
         is_main = "Bash" in tools
         mode = self.service.asked(is_main, text, has_result, asked.get("messages") or [])
-        if mode in REFUSALS:
-            status, kind, said = REFUSALS[mode]
-            reset = int(self.service.reset_at)
-            limit = "anthropic-ratelimit-unified"
-            headers = [
-                (f"{limit}-status", "rejected"), (f"{limit}-reset", reset),
-                (f"{limit}-representative-claim", "five_hour"), (f"{limit}-5h-status", "rejected"),
-                (f"{limit}-5h-reset", reset), (f"{limit}-5h-utilization", "1.0"), (f"{limit}-7d-status", "allowed"),
-                (f"{limit}-7d-reset", reset + 500000), (f"{limit}-7d-utilization", "0.4"),
-                (f"{limit}-overage-status", "rejected"), (f"{limit}-overage-disabled-reason", "org_level_disabled"),
-                ("retry-after", max(1, reset - int(time.time()))),
-            ]
-            error = {"type": "error", "error": {"type": kind, "message": said}}
-            return self.reply(status, error, headers if mode == "limit" else ())
+        if mode in refusals.MODES:
+            return self.reply(*refusals.anthropic(mode, self.service.reset_at))
         uses = mode == "tool"
         title = '{"title": "Stand-in", "isNewTopic": false}'
         if not asked.get("stream"):
@@ -234,7 +217,7 @@ class _Handler(BaseHTTPRequestHandler):
             "id": f"msg_{time.time_ns()}", "type": "message", "role": "assistant", "model": asked.get("model"),
             "content": [], "stop_reason": None, "stop_sequence": None, "usage": usage})
         send("content_block_start", index=0, content_block={"type": "text", "text": ""})
-        for piece in self.pieces("tool" if uses else mode if mode == "slow" else "answer") if is_main else [title]:
+        for piece in self.pieces(mode if uses or mode != "tool" else "answer") if is_main else [title]:
             send("content_block_delta", index=0, delta={"type": "text_delta", "text": piece})
         send("content_block_stop", index=0)
         if uses:
@@ -252,31 +235,20 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(b"0\r\n\r\n")
         self.wfile.flush()
 
-    def refuse_openai(self, mode):
-        status, kind, said = REFUSALS[mode]
-        error = {"message": said, "type": kind, "param": None, "code": kind}
-        if mode == "limit":
-            left = max(1, int(self.service.reset_at - time.time()))
-            error = {"type": "usage_limit_reached", "code": "usage_limit_reached", "message": "The usage limit has been reached",
-                     "plan_type": "plus", "resets_at": int(self.service.reset_at), "resets_in_seconds": left}
-        elif mode == "login":
-            error.update(code="invalid_api_key", message="Incorrect API key provided: sk-xxx.")
-        self.reply(status, {"error": error}, [("retry-after", 30)] if mode == "limit" else ())
-
     def chat(self, asked):
         tools = [tool.get("function", {}).get("name") for tool in asked.get("tools") or []]
         text, has_result = newest(asked.get("messages") or [], is_result=lambda m: m.get("role") == "tool")
         is_main = bool(tools)
         mode = self.service.asked(is_main, text, has_result, asked.get("messages") or [])
-        if mode in REFUSALS:
-            return self.refuse_openai(mode)
+        if mode in refusals.MODES:
+            return self.reply(*refusals.openai(mode, self.service.reset_at))
         tool = next((name for name in SHELL_TOOLS if name in tools), None)
         uses = mode == "tool" and tool
         self.begin_stream()
         base = {"id": f"chatcmpl-{time.time_ns()}", "object": "chat.completion.chunk", "created": int(time.time()), "model": asked.get("model")}
         send = lambda delta, end=None: self.event({**base, "choices": [{"index": 0, "delta": delta, "finish_reason": end}]})
         send({"role": "assistant", "content": ""})
-        for piece in self.pieces("tool" if uses else mode if mode == "slow" else "answer") if is_main else ["Stand-in"]:
+        for piece in self.pieces(mode if uses or mode != "tool" else "answer") if is_main else ["Stand-in"]:
             send({"content": piece})
         if uses:
             arguments = json.dumps({"command": self.service.command, "description": "runs a command"})
@@ -294,8 +266,8 @@ class _Handler(BaseHTTPRequestHandler):
         text, has_result = newest(messages, is_result=lambda m: "output" in (m.get("type") or ""))
         is_main = bool(tools)
         mode = self.service.asked(is_main, text, has_result, messages)
-        if mode in REFUSALS:
-            return self.refuse_openai(mode)
+        if mode in refusals.MODES and mode != "context":
+            return self.reply(*refusals.openai(mode, self.service.reset_at))
         tool = next((name for name in SHELL_TOOLS if name in tools), None)
         uses = mode == "tool" and tool
         number = time.time_ns()
@@ -305,10 +277,14 @@ class _Handler(BaseHTTPRequestHandler):
         item = {"type": "message", "id": f"msg_{number}", "role": "assistant", "status": "in_progress", "content": []}
         place = {"item_id": item["id"], "output_index": 0, "content_index": 0}
         send("response.created", response=base)
+        if mode == "context":
+            _, code, said = refusals.OPENAI[mode]
+            send("response.failed", response={**base, "status": "failed", "error": {"code": code, "message": said}})
+            return self.chunk_end()
         send("response.output_item.added", output_index=0, item=item)
         send("response.content_part.added", part={"type": "output_text", "text": "", "annotations": []}, **place)
         whole = ""
-        for piece in self.pieces("tool" if uses else mode if mode == "slow" else "answer") if is_main else ["Stand-in"]:
+        for piece in self.pieces(mode if uses or mode != "tool" else "answer") if is_main else ["Stand-in"]:
             whole += piece
             send("response.output_text.delta", delta=piece, **place)
         done = {**item, "status": "completed", "content": [{"type": "output_text", "text": whole, "annotations": []}]}
@@ -333,18 +309,8 @@ class _Handler(BaseHTTPRequestHandler):
         text, has_result = newest(asked.get("contents") or [], is_result=is_result)
         is_main = "run_shell_command" in tools
         mode = self.service.asked(is_main, text, has_result, asked.get("contents") or [])
-        if mode in REFUSALS:
-            status, _, said = REFUSALS[mode]
-            word, details = {"limit": "RESOURCE_EXHAUSTED", "overload": "INTERNAL"}.get(mode, "INVALID_ARGUMENT"), []
-            if mode == "limit":
-                metric = "generativelanguage.googleapis.com/generate_requests_per_model_per_day"
-                said = f"You exceeded your current quota. Quota exceeded for metric: {metric}, limit: 100"
-                quota = {"quotaMetric": metric, "quotaId": "GenerateRequestsPerDayPerProjectPerModel"}
-                details = [{"@type": "type.googleapis.com/google.rpc.QuotaFailure", "violations": [quota]},
-                           {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "3600s"}]
-            elif mode == "login":
-                status, said = 400, "API key not valid. Please pass a valid API key."
-            return self.reply(status, {"error": {"code": status, "message": said, "status": word, "details": details}})
+        if mode in refusals.MODES:
+            return self.reply(*refusals.gemini(mode, self.service.reset_at))
 
         def part(parts, end=None):
             one = {"content": {"role": "model", "parts": parts}, "index": 0, **({"finishReason": end} if end else {})}
@@ -357,7 +323,7 @@ class _Handler(BaseHTTPRequestHandler):
             return self.reply(200, part([{"text": json.dumps(words) if wants_json else ANSWER}], "STOP"))
         self.begin_stream()
         uses = mode == "tool"
-        for piece in self.pieces("tool" if uses else mode if mode == "slow" else "answer"):
+        for piece in self.pieces(mode if uses or mode != "tool" else "answer"):
             self.event(part([{"text": piece}]))
         last = [{"text": ""}]
         if uses:
