@@ -261,7 +261,7 @@ fn every_state_that_status_shows_is_explained() {
         let body = source.split(&format!("fn {name}(")).nth(1).unwrap_or_else(|| panic!("no `{name}`"));
         body.split("\n    }\n").next().unwrap().to_owned()
     };
-    let bodies = ["state_words", "running_words", "resting_words"].map(words).concat();
+    let bodies = ["state_words", "running_words", "resting_words", "attention_words"].map(words).concat();
     let shown: BTreeSet<&str> =
         word.captures_iter(&bodies).map(|found| found.get(1).or(found.get(2)).unwrap().as_str()).collect();
     assert_eq!(told, shown);

@@ -259,3 +259,17 @@ fn a_refused_login_in_a_resumed_conversation_is_of_before_until_the_program_was_
     story.pass_s(5);
     assert_eq!(story.state_of("worker"), "attention: Incorrect API key provided", "what follows is news");
 }
+
+#[test]
+fn a_dialog_at_the_start_is_attention_before_the_program_is_ready() {
+    let rule =
+        "[[backend.box.rules]]\nname = \"trust\"\nregion = \"anywhere\"\nmeaning = \"permission\"\nre = 'Trust this'\n";
+    let fleet = WORKER.replacen("submit_key", "ready_re = 'never'\nready_max = 600\nsubmit_key", 1);
+    let mut story = Story::new(&format!("{fleet}\n{rule}"));
+    story.pass_s(5);
+    assert_eq!(story.state_of("worker"), "starting: not ready yet");
+    story.pane("worker").above = "Trust this folder?".to_owned();
+    story.output("worker");
+    story.pass_s(5);
+    assert_eq!(story.state_of("worker"), "attention: Trust this folder?");
+}

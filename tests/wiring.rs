@@ -92,9 +92,14 @@ fn what_the_persons_own_settings_argument_says_stays_in_force() {
     );
     assert_eq!(lab.settings()["skipDangerousModePermissionPrompt"], true);
 
-    let flags = "flags = '--dangerously-skip-permissions'";
-    let (lab, _) = new_start(&format!("backend = 'claude'\n[backend.claude]\n{flags}\n"));
-    assert_eq!(lab.settings()["skipDangerousModePermissionPrompt"], true, "the flag is the answer");
+    for flags in [
+        "flags = '--dangerously-skip-permissions'",
+        "flags = '--permission-mode bypassPermissions'",
+        "bin = 'claude --permission-mode=bypassPermissions'",
+    ] {
+        let (lab, _) = new_start(&format!("backend = 'claude'\n[backend.claude]\n{flags}\n"));
+        assert_eq!(lab.settings()["skipDangerousModePermissionPrompt"], true, "the flag is the answer: {flags}");
+    }
 
     let lab = Lab::new("backend = 'claude'\n[backend.claude]\nflags = '--settings mine.json'\n");
     std::fs::write(lab.folder.path().join("mine.json"), r#"{"model": "opus"}"#).unwrap();

@@ -57,7 +57,7 @@ pub const SCREENS: [Screens; 4] = [
     ),
     screens!("codex":
         "dialog-trust-folder" "dialog-trust-folder.ansi" "err-400thinking-60s" "err-400toolong-60s" "err-401-60s"
-        "err-429-60s" "err-429-8s" "err-429plain-60s" "err-429unified-8s" "err-500-8s" "err-failed_midstream-60s"
+        "err-403" "err-404" "err-413" "err-429-60s" "err-429-8s" "err-429plain-60s" "err-429unified-8s" "err-500-8s" "err-failed_midstream-60s"
         "err-failed_midstream-8s" "err-midstream_drop-60s" "err-midstream_drop-8s" "finished-turn" "idle-fresh"
         "made-blocked-unseen" "made-capacity" "made-context-left" "made-credit" "made-demand" "made-limit-date"
         "made-limit-later" "made-limit-relative" "made-limit-time" "made-not-old" "made-not-prose" "made-not-status"
@@ -67,10 +67,10 @@ pub const SCREENS: [Screens; 4] = [
         "working-4s" "working-4s.ansi" "working-8s"
     ),
     screens!("gemini":
-        "after-auth" "dialog-auth" "err-400thinking-8s" "err-400toolong-8s" "err-401-8s" "err-429-40s" "err-429-80s"
-        "err-429-8s" "err-429-final" "err-429plain-40s" "err-429plain-80s" "err-429plain-8s" "err-429plain-final"
+        "after-auth" "dialog-auth" "err-400thinking-8s" "err-400toolong-8s" "err-401-8s" "err-403" "err-404" "err-429-40s"
+        "err-429-80s" "err-429-8s" "err-429-final" "err-429plain-40s" "err-429plain-80s" "err-429plain-8s" "err-429plain-final"
         "err-429unified-8s" "err-500-40s" "err-500-80s" "err-500-8s" "err-500-final" "err-503-80s" "err-503-8s"
-        "err-503-final" "finished-turn" "idle-fresh" "idle-fresh.ansi" "made-apply-change" "made-blocked-unseen"
+        "err-503-final" "err-billing" "finished-turn" "idle-fresh" "idle-fresh.ansi" "made-apply-change" "made-blocked-unseen"
         "made-box-idle" "made-limit-capacity" "made-limit-daily" "made-limit-exhausted" "made-limit-menu-pro"
         "made-not-old" "made-not-prose" "made-refused" "made-spinner" "made-tool-no-title" "made-unknown-dialog"
         "made-waiting" "permission-prompt" "permission-prompt.ansi" "start1" "tool-running-yolo" "typed-not-submitted"

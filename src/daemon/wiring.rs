@@ -42,8 +42,9 @@ pub fn prepare(paths: &Paths, agent: &Agent, backend: &Backend, run: u64) -> Res
     Ok(wiring)
 }
 
-/// The flag that has Claude Code ask at its start whether that is meant.
-const CLAUDE_BYPASS: &str = "--dangerously-skip-permissions";
+/// The flags that have Claude Code ask at its start whether that is meant.
+const CLAUDE_BYPASS: [&str; 3] =
+    ["--dangerously-skip-permissions", "--permission-mode bypassPermissions", "--permission-mode=bypassPermissions"];
 
 /// Returns the program's own wiring; `None` where there is none, or the person's own settings are in its place and
 /// cannot be understood.
@@ -53,7 +54,8 @@ fn wired(paths: &Paths, agent: &Agent, backend: &Backend) -> Result<Option<Wirin
     let (Some(file), Some(program)) = (text(&path), text(&child::own_program())) else { return Ok(None) };
     let Some(mut settings) = given_settings(teller, agent, backend) else { return Ok(None) };
     // Whoever gives this flag has answered; a blind Enter would end the program.
-    if teller == Teller::Claude && backend.flags.contains(CLAUDE_BYPASS) {
+    let bypasses = |flag: &&str| backend.flags.contains(flag) || backend.bin.contains(flag);
+    if teller == Teller::Claude && CLAUDE_BYPASS.iter().any(bypasses) {
         settings.entry("skipDangerousModePermissionPrompt").or_insert(Value::Bool(true));
     }
     let port = if teller == Teller::Opencode { free_port() } else { Some(0) };

@@ -81,11 +81,10 @@ impl Supervisor {
         let state = self.state.agents.get(name);
         let first = state.and_then(|state| state.queue.first());
         let typed = first.filter(|message| matches!(message.progress, Progress::Typed { .. }));
-        let waits = |message: &Message| {
-            matches!((&message.purpose, &message.progress), (Purpose::Kickoff { .. }, Progress::Queued))
-        };
-        let is_untold = first.is_some_and(waits) && state.is_some_and(|state| state.resumed);
+        let is_kickoff = |message: &Message| matches!(message.purpose, Purpose::Kickoff { .. });
+        let waits_to_be_told = first.is_some_and(is_kickoff) && state.is_some_and(|state| state.resumed);
         let Some(live) = self.agents.get_mut(name) else { return };
+        let is_untold = waits_to_be_told || live.has_just_resumed(turn.now.mono);
         live.looking = false;
         let at = turn.now.moment();
         let mut look = match (screen, &backend) {
@@ -101,6 +100,9 @@ impl Supervisor {
         }
         if let Some(backend) = &backend {
             events::merge(&mut live.heard, &mut look, backend, turn.now);
+        }
+        if shows_work(&look.readings) {
+            live.resumes = None;
         }
         live.look = Some(look);
         if let Ok(screen) = screen {
@@ -142,6 +144,7 @@ impl Supervisor {
     pub(super) fn pressed(&mut self, name: &str, id: MessageId, result: &Result<(), String>, turn: &mut Turn) {
         if let Some(live) = self.agents.get_mut(name) {
             live.typing = false;
+            live.resumes.take_if(|_| result.is_ok());
         }
         let proves = self.backend_of(name).is_some_and(|backend| backend.screen.input_re.is_some());
         let Some(message) = self.front(name, id) else { return };

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::events::Heard;
 use super::message::MessageId;
@@ -72,11 +73,21 @@ pub(super) struct AgentLive {
     pub reading_wake: bool,
     /// Why it cannot be woken, as last told.
     pub wake_trouble: Option<WakeTrouble>,
+    /// Its newest start, which goes on with a conversation and was given the word to go on, until it is seen to do so.
+    pub resumes: Option<Mono>,
     /// The number that its program's adopted session has; it differs from the state's where a restart was cut short.
     pub adopted_run: Option<u64>,
 }
 
+/// A program that was told at its start how to go on with its conversation shows of it by then.
+const RESUMED_MAX: Duration = Duration::from_secs(60);
+
 impl AgentLive {
+    /// Says whether its screen may still be all of the conversation as it was before the newest start.
+    pub fn has_just_resumed(&self, now: Mono) -> bool {
+        self.resumes.is_some_and(|at| now.since(at) < RESUMED_MAX) && self.heard.doing.is_none()
+    }
+
     /// Says whether its screen is about to be looked at, or could not be read.
     pub fn is_unseen(&self) -> bool {
         let is_unread = self.look.as_ref().is_some_and(|look| matches!(look.obstacle, Some(Obstacle::Unreadable(_))));

@@ -102,7 +102,9 @@ impl Supervisor {
             Session::Preparing { .. } | Session::Starting => ("starting", None, None),
             Session::Stopping { then_start: true } => ("restarting", None, None),
             Session::Stopping { then_start: false } => ("stopping", None, None),
-            Session::Running { ready: false } => ("starting", None, Some("not ready yet".to_owned())),
+            Session::Running { ready: false } => {
+                attention_words(state, now).unwrap_or_else(|| ("starting", None, Some("not ready yet".to_owned())))
+            }
             Session::Running { ready: true } => self.running_words(agent, name, now, why()),
             Session::Absent | Session::Dead { .. } => {
                 let (word, detail) = self.resting_words(agent, name, state, now);
@@ -116,9 +118,8 @@ impl Supervisor {
         if agent.is_none_or(|agent| matches!(agent.kind, Kind::Service { .. })) {
             return ("running", None, detail);
         }
-        let attention = self.state.agents.get(name).and_then(|state| state.attention.as_ref());
-        if let Some(attention) = attention {
-            return ("attention", Some(now.since_ever(attention.since)), Some(attention.why.clone()));
+        if let Some(words) = self.state.agents.get(name).and_then(|state| attention_words(state, now)) {
+            return words;
         }
         if let Some(held) = self.held_words(name, now) {
             let lasted = self.limit_of(name).map(|limit| now.since_ever(limit.since));
@@ -404,4 +405,10 @@ fn hold_words(limit: &Limit, now: Now) -> String {
         None => "being probed".to_owned(),
     };
     format!("account {}, {next}", limit.account)
+}
+
+/// Says what a person is needed for, also where the program has not come so far as to take a message.
+fn attention_words(state: &AgentState, now: Now) -> Option<Words> {
+    let attention = state.attention.as_ref()?;
+    Some(("attention", Some(now.since_ever(attention.since)), Some(attention.why.clone())))
 }

@@ -213,6 +213,8 @@ impl Supervisor {
             }
         }
         let run = state.run;
+        // One that is told by typing is told when it shows that it is ready.
+        let resumes = (state.resumed && kickoff.is_none()).then_some(turn.now.mono);
         if let Some(text) = kickoff {
             let id = self.state.take_message_id();
             let message = Message {
@@ -230,6 +232,7 @@ impl Supervisor {
         if let Some(live) = self.agents.get_mut(name) {
             live.first = false;
             live.adopted_run = None;
+            live.resumes = resumes;
             live.taken.clear();
             live.submitted_again = None;
             live.taken_out = None;

@@ -31,8 +31,12 @@ class Api:
         self.command = "echo done"
         self.script = lambda prompt: None
         self.reset_at = 0
+        # A refusal for one prompt only, where it is a conversation that is too long.
+        self.too_long = "into a context that is full"
         self.prompts = []
         self.histories = []
+        self.models = []
+        self.refused = self.answered = 0
         self.said = []
         self.changed = threading.Condition()
         api = self
@@ -45,8 +49,17 @@ class Api:
         self.address = f"http://127.0.0.1:{self.server.server_address[1]}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
-    def asked(self, is_main, text, has_result, history):
+    def asked(self, is_main, text, has_result, history, model):
         """The mode for a request by its newest texts, perhaps behind a tool's result, and all that was said before."""
+        mode = self.mode_for(is_main, text, has_result, history)
+        with self.changed:
+            if is_main:
+                self.models.append(model)
+                self.refused += mode in refusals.MODES or mode == refusals.DROP
+                self.answered += mode == "answer"
+        return mode
+
+    def mode_for(self, is_main, text, has_result, history):
         with self.changed:
             if is_main:
                 text = self.new(text, history)
@@ -55,6 +68,7 @@ class Api:
                 self.histories.append(json.dumps(history, ensure_ascii=False))
             self.changed.notify_all()
             lifted = self.mode in refusals.LIMITS and time.time() >= self.reset_at
+            lifted |= self.mode == "context" and self.too_long not in text
             lifted |= self.mode == "fatal" and BREAKING not in json.dumps(history, ensure_ascii=False)
             if not is_main or lifted:
                 return "answer"
@@ -178,7 +192,7 @@ class _Handler(BaseHTTPRequestHandler):
             elif path.endswith("/responses"):
                 self.openai(asked)
             elif "enerateContent" in path:
-                self.gemini(asked, "stream" in path)
+                self.gemini(asked, "stream" in path, path.rpartition("/")[2].partition(":")[0])
             else:
                 self.reply(200, {})
         except (BrokenPipeError, ConnectionResetError):
@@ -190,22 +204,25 @@ class _Handler(BaseHTTPRequestHandler):
             for number in range(self.service.slow_s):
                 yield f"line {number}\n"
                 time.sleep(1)
-        yield "I call a tool." if mode == "tool" else ANSWER
         if mode == refusals.DROP:
+            yield ANSWER[:9]
             raise ConnectionResetError("as it was told to")
+        yield "I call a tool." if mode == "tool" else ANSWER
 
     def anthropic(self, asked):
         tools = [tool.get("name") for tool in asked.get("tools") or []]
         is_result = lambda m: any(isinstance(p, dict) and p.get("type") == "tool_result" for p in m.get("content") or [])
         text, has_result = newest(asked.get("messages") or [], is_result=is_result)
         is_main = "Bash" in tools
-        mode = self.service.asked(is_main, text, has_result, asked.get("messages") or [])
+        mode = self.service.asked(is_main, text, has_result, asked.get("messages") or [], asked.get("model"))
         if mode in refusals.MODES:
             return self.reply(*refusals.anthropic(mode, self.service.reset_at))
         uses = mode == "tool"
         title = '{"title": "Stand-in", "isNewTopic": false}'
         if not asked.get("stream"):
             said = ANSWER if is_main else title
+            # What broke off is asked for once more as a whole.
+            self.service.answered += is_main and mode == refusals.DROP
             return self.reply(200, {
                 "id": "msg_1", "type": "message", "role": "assistant", "model": asked.get("model"), "stop_sequence": None,
                 "content": [{"type": "text", "text": said}], "stop_reason": "end_turn",
@@ -239,7 +256,7 @@ class _Handler(BaseHTTPRequestHandler):
         tools = [tool.get("function", {}).get("name") for tool in asked.get("tools") or []]
         text, has_result = newest(asked.get("messages") or [], is_result=lambda m: m.get("role") == "tool")
         is_main = bool(tools)
-        mode = self.service.asked(is_main, text, has_result, asked.get("messages") or [])
+        mode = self.service.asked(is_main, text, has_result, asked.get("messages") or [], asked.get("model"))
         if mode in refusals.MODES:
             return self.reply(*refusals.openai(mode, self.service.reset_at))
         tool = next((name for name in SHELL_TOOLS if name in tools), None)
@@ -265,7 +282,7 @@ class _Handler(BaseHTTPRequestHandler):
             messages = [{"role": "user", "content": messages}]
         text, has_result = newest(messages, is_result=lambda m: "output" in (m.get("type") or ""))
         is_main = bool(tools)
-        mode = self.service.asked(is_main, text, has_result, messages)
+        mode = self.service.asked(is_main, text, has_result, messages, asked.get("model"))
         if mode in refusals.MODES and mode != "context":
             return self.reply(*refusals.openai(mode, self.service.reset_at))
         tool = next((name for name in SHELL_TOOLS if name in tools), None)
@@ -303,12 +320,12 @@ class _Handler(BaseHTTPRequestHandler):
         send("response.completed", response={**base, "status": "completed", "output": output, "usage": usage})
         self.chunk_end()
 
-    def gemini(self, asked, is_stream):
+    def gemini(self, asked, is_stream, model):
         tools = [one.get("name") for tool in asked.get("tools") or [] for one in tool.get("functionDeclarations") or []]
         is_result = lambda m: any("functionResponse" in part for part in m.get("parts") or [])
         text, has_result = newest(asked.get("contents") or [], is_result=is_result)
         is_main = "run_shell_command" in tools
-        mode = self.service.asked(is_main, text, has_result, asked.get("contents") or [])
+        mode = self.service.asked(is_main, text, has_result, asked.get("contents") or [], model)
         if mode in refusals.MODES:
             return self.reply(*refusals.gemini(mode, self.service.reset_at))
 

@@ -64,7 +64,7 @@ def claude(home, address, unattended):
 
 
 def opencode(home, address, unattended):
-    provider = {"npm": "@ai-sdk/openai-compatible", "name": "Stand-in", "models": {"stand-in": {"name": "Stand-in"}},
+    provider = {"npm": "@ai-sdk/openai-compatible", "name": "Stand-in", "models": {"stand-in": {"name": "Stand-in"}, "other": {"name": "Other"}},
                 "options": {"baseURL": f"{address}/v1", "apiKey": "made-up"}}
     write(home / ".config/opencode/opencode.json", {
         "autoupdate": False, "share": "disabled", "snapshot": False, "lsp": False, "formatter": False, "model": "own/stand-in", "small_model": "own/stand-in",

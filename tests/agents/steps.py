@@ -34,10 +34,15 @@ resume = true
 [watchdog]
 limit_probe_fallback = 10
 limit_reset_slack = 0
+[backend.{backend}]
+answers = {{ context-full = "{compacts}" }}
 [[agent]]
 name = "a"
 prompt = "KICKOFF: say that you are there"
 """
+# Who has stopped at a limit is asked at its end; opencode goes on by itself, Gemini with its menu.
+PROBED = ("claude", "codex")
+COMPACTS = {"claude": "/compact", "opencode": "/compact", "codex": "/compact", "gemini": "/compress"}
 RESTS = ("the turn has ended", "it rests")
 NOTHING = ("-", "-", "-")
 
@@ -188,6 +193,7 @@ def adopt(world):
 
 def limit(world):
     world.until_state("idle")
+    before = limits_told(world)
     reset_at = int(time.time()) + 25
     if world.name in ("claude", "codex"):
         # Their banners name the minute.
@@ -207,24 +213,27 @@ def limit(world):
     if early_s > 1:
         raise Failed(f"went on {early_s:.0f} s before the reset")
     world.until_state("idle")
+    follows(world, before)
     return seen, "held until the reset, its menu left to a person" if world.name == "gemini" else "held until the reset, goes on"
 
 
-def login(world):
-    world.until_state("idle")
-    world.api.mode = "login"
-    world.verb("send", "a", "--queue", "without a login")
-    world.until_state("attention")
-    seen = world.seen(("refused",), "login")
-    world.api.mode = "answer"
-    begin(world, "restart")
-    return seen, "shown as attention"
+def limits_told(world):
+    return {kind: len(world.events(f"limit-{kind}")) for kind in ("held", "probe", "lifted")}
 
 
-def begin(world, verb):
+def follows(world, before):
+    """The account was held and opened once since then, by a probe or by the program's own work."""
+    after = limits_told(world)
+    if after["held"] == before["held"] or after["lifted"] == before["lifted"]:
+        raise Failed(f"told of its limit: {before}, then {after}")
+    if world.name in PROBED and after["probe"] == before["probe"]:
+        raise Failed(f"it was not asked to go on: {before}, then {after}")
+
+
+def begin(world, verb, **env):
     """Starts it by this verb and waits for the end of its first turn."""
     asked = len(world.api.prompts)
-    world.verb(verb, "a")
+    world.verb(verb, "a", env=env)
     world.until("prompt", lambda: len(world.api.prompts) > asked, limit_s=START_S_MAX)
     world.until_state("idle", limit_s=START_S_MAX)
 
@@ -297,8 +306,3 @@ def stop_with_daemon(world):
     world.verb("down")
     world.until("end of all processes", lambda: not world.processes(), limit_s=END_S_MAX)
     return "nothing of it is left running, its daemon neither"
-
-
-STEPS = [
-    start, working, idle, deliver_idle, deliver_busy, question, resume, adopt, limit, login, fatal, transcript, stop_busy, stop,
-]

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import clis
 import loop
+import refused
 import steps
 import table
 from world import Failed, World, give_up
@@ -23,6 +24,10 @@ from world import Failed, World, give_up
 # All of it, but for deliveries by the dozen.
 SUITE_S_MAX = 1800
 PAIRS = ("claude+codex", "gemini+opencode")
+STEPS = [
+    steps.start, steps.working, steps.idle, steps.deliver_idle, steps.deliver_busy, steps.question, steps.resume, steps.adopt,
+    steps.limit, *refused.STEPS, steps.fatal, steps.transcript, steps.stop_busy, steps.stop,
+]
 DELIVERING = [steps.start, steps.deliver_idle, steps.deliver_busy, steps.stop]
 
 
@@ -33,7 +38,7 @@ def say(text):
 def rows(program, name, deliveries, chosen):
     """The rows of one program: name, step, event, title, screen, action, and whether all is right."""
     try:
-        world = World(program, {"a": name}, steps.CONFIG.format(backend=name))
+        world = World(program, {"a": name}, steps.CONFIG.format(backend=name, compacts=steps.COMPACTS[name]))
     except LookupError as error:
         say(f"{name}: not tried: {error}")
         return []
@@ -42,6 +47,8 @@ def rows(program, name, deliveries, chosen):
     found = []
     try:
         for step in chosen:
+            if name not in (getattr(step, "only", None) or [name]):
+                continue
             row = one_row(world, name, step)
             found.append(row)
             if step is steps.start and not row[-1]:
@@ -93,7 +100,7 @@ def main():
     given = parser.parse_intermixed_args()
     names = [name for name in given.names if "+" not in name] if given.names else list(clis.PINNED)
     pairs = [name for name in given.names if "+" in name] if given.names else list(PAIRS)
-    chosen = DELIVERING if given.deliveries else steps.STEPS
+    chosen = DELIVERING if given.deliveries else STEPS
     signal.signal(signal.SIGTERM, give_up)
     signal.signal(signal.SIGINT, give_up)
     if not given.deliveries:
@@ -124,10 +131,10 @@ def main():
         return 77
     good = all(row[-1] for row in found) and all(is_right for _, is_right in ends.values()) and len(results) == len(names)
     if found:
-        text = table.summary(found, [step.__name__ for step in chosen])
+        text = table.summary(found, list(dict.fromkeys(step.__name__ for step in chosen)))
         say(f"\n{table.details(found)}\n\n{text}")
         if not given.names and not given.deliveries and all(results.values()):
-            table.compare(text)
+            good = table.holds(text) and good
     return 0 if good else 1
 
 

@@ -77,8 +77,8 @@ class World:
             raise Failed(f"`{' '.join(map(str, words[:3]))}` exits with {done.returncode}: {done.stderr.strip()}")
         return done.stdout
 
-    def verb(self, *words, check=True, limit_s=180):
-        done = subprocess.run([self.program, *words], cwd=self.project, env=self.env, capture_output=True, text=True,
+    def verb(self, *words, check=True, limit_s=180, env=()):
+        done = subprocess.run([self.program, *words], cwd=self.project, env={**self.env, **dict(env)}, capture_output=True, text=True,
                               timeout=limit_s, stdin=subprocess.DEVNULL, check=False)
         if check and done.returncode:
             raise Failed(f"`{' '.join(words[:2])}` exits with {done.returncode}: {done.stderr.strip()}")
@@ -152,6 +152,11 @@ class World:
         of = lambda name: [each["says"] for each in sources if each["name"] == name and "by rule told-" not in each["says"]]
         shows = lambda name: next((says for says in of(name) if says.split()[0] in meanings), "")
         return heard[0] if heard else "", shows("title"), shows("screen")
+
+    def events(self, kind):
+        """The texts of its events of this kind, the oldest first."""
+        found = map(json.loads, self.verb("events", "-n", "1000", "--json").stdout.splitlines())
+        return [event["text"] for event in found if event["event"] == kind]
 
     def processes(self):
         mark, found = os.fsencode(self.root), []

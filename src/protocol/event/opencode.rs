@@ -170,7 +170,7 @@ fn refused(properties: &Value) -> Option<Told> {
         // A person stopped the turn: that is no refusal.
         ("MessageAbortedError", _) => return Some(Told::Idle { ended: true }),
         ("ContextOverflowError", _) => Refusal::Context,
-        ("ProviderAuthError", _) | (_, Some(401..=403)) => Refusal::Auth,
+        ("ProviderAuthError", _) | (_, Some(401..=404)) => Refusal::Auth,
         _ if is_limit(&said) => Refusal::Limit,
         (_, Some(408 | 429 | 500..=599)) => Refusal::Overload,
         _ if said.contains("thinking") && said.contains("cannot be modified") => Refusal::Fatal,

@@ -1,0 +1,116 @@
+"""What each program does when its service refuses it in the other ways, and what is done then."""
+import time
+
+from steps import LIMIT_S_MAX, begin, follows, limits_told
+from world import Failed
+
+# A person is told, and nothing is tried meanwhile: longer than between two probes here.
+LEFT_ALONE_S = 12
+DAYS_S = 3 * 24 * 3600
+# Its word for another model.
+MODELS = {"claude": "claude-opus-4-5", "opencode": "own/other", "codex": "gpt-5-codex", "gemini": "gemini-2.5-pro"}
+
+
+def of(name, step, only=None):
+    step.__name__, step.only = name, only
+    return step
+
+
+def passing(kind, only=None):
+    """A refusal that passes: nobody is held, no person is called, and the work goes on when it has passed."""
+    def step(world):
+        world.until_state("idle")
+        held, refused = limits_told(world)["held"], world.api.refused
+        world.api.mode = kind
+        world.verb("send", "a", "--queue", f"into what passes: {kind}")
+        world.until("refusal", lambda: world.api.refused > refused)
+        seen = world.seen(("refused", "tries again"), "retrying", "refused", "context")
+        if (state := world.agent())["state"] not in ("working", "idle"):
+            raise Failed(f"shown as {state['state']} ({state['detail']})")
+        answered = world.api.answered
+        world.api.mode = "answer"
+        world.until("answer", lambda: world.api.answered > answered)
+        world.until_state("idle")
+        if limits_told(world)["held"] != held:
+            raise Failed("its account was held")
+        return seen, "nobody is held, goes on when it has passed"
+    return of(kind, step, only)
+
+
+def lasting(kind, only=None, waits=False):
+    """A refusal that a person must mend."""
+    def step(world):
+        world.until_state("idle")
+        world.api.mode = kind
+        world.verb("send", "a", "--queue", f"into what lasts: {kind}")
+        world.until_state("attention")
+        seen = world.seen(("refused",), "login")
+        if waits:
+            refused = world.api.refused
+            world.stays("attention", LEFT_ALONE_S)
+            if world.api.refused != refused:
+                raise Failed("it is tried again without a person")
+        told = len(world.events("attention"))
+        world.api.mode = "answer"
+        begin(world, "restart")
+        if len(world.events("attention")) != told:
+            raise Failed("what its conversation shows of before is told once more")
+        return seen, "shown as attention, left alone"
+    return of(kind, step, only)
+
+
+def dated(kind, only):
+    """A limit whose reset is days ahead: its account is held until then, and opened when a person has it tried."""
+    def step(world):
+        world.until_state("idle")
+        before = limits_told(world)
+        world.api.reset_at, world.api.mode = int(time.time()) + DAYS_S, kind
+        world.verb("send", "a", "--queue", f"into the limit: {kind}")
+        world.until_state("limited")
+        seen = world.seen(("refused",), "limited")
+        day = time.strftime("%b %-d", time.localtime(world.api.reset_at))
+        if day not in (held := world.events("limit-held")[-1]):
+            raise Failed(f"not by its day, {day}: {held}")
+        world.api.mode = "answer"
+        world.verb("probe", "a")
+        world.until_state("idle", limit_s=LIMIT_S_MAX)
+        follows(world, before)
+        return seen, "held until its day, opened by a probe"
+    return of(kind, step, only)
+
+
+def context(world):
+    """Where the program does not make room by itself it is told to, as the config says."""
+    world.until_state("idle")
+    refused = world.api.refused
+    world.api.mode = "context"
+    world.verb("send", "a", "--queue", world.api.too_long)
+    world.until("refusal", lambda: world.api.refused > refused)
+    seen = world.seen(("refused",), "context")
+    if world.name != "opencode":
+        world.until("answer to the screen", lambda: any("is told `/comp" in text for text in world.events("screen-answered")))
+    world.api.mode = "answer"
+    world.until_state("idle")
+    world.verb("send", "a", "--queue", "is there room BEHIND")
+    world.until("arrival", lambda: world.api.count("BEHIND"))
+    world.until_state("idle")
+    return seen, "makes room by itself" if world.name == "opencode" else "told to make room"
+
+
+def another_model(world):
+    world.until_state("idle")
+    begin(world, "restart", AGENT_MODEL_a=MODELS[world.name])
+    if (asked := world.api.models[-1]) != MODELS[world.name].rpartition("/")[2]:
+        raise Failed(f"it asks for {asked}")
+    begin(world, "restart")
+    if world.api.models[-1] == asked:
+        raise Failed("a model for one start stays")
+    return ("-", "-", "-"), "started with the model that was asked for, once"
+
+
+STEPS = [
+    passing("rate"), passing("overload"), passing("error"), passing("drop"), passing("size"),
+    lasting("login", waits=True), lasting("forbidden"), lasting("credit", ("claude", "codex", "gemini")), lasting("model"),
+    passing("credit", ("opencode",)), dated("weekly", ("claude", "codex")), dated("model-limit", ("claude",)), context,
+    another_model,
+]
