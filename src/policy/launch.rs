@@ -11,7 +11,7 @@ use super::fleet::{Backend, PromptDelivery};
 pub const ARGUMENT_BYTES_MAX: usize = 120_000;
 
 /// Variable that gives opencode a configuration besides its files.
-const CONFIG_VARIABLE: &str = "OPENCODE_CONFIG_CONTENT";
+pub const CONFIG_VARIABLE: &str = "OPENCODE_CONFIG_CONTENT";
 
 /// What a program is started with.
 #[derive(Debug, Clone, Copy)]

@@ -20,14 +20,13 @@ def passing(kind, only=None):
     """A refusal that passes: nobody is held, no person is called, and the work goes on when it has passed."""
     def step(world):
         world.until_state("idle")
-        held, refused = limits_told(world)["held"], world.api.refused
+        held, refused, answered = limits_told(world)["held"], world.api.refused, world.api.answered
         world.api.mode = kind
         world.verb("send", "a", "--queue", f"into what passes: {kind}")
         world.until("refusal", lambda: world.api.refused > refused)
         seen = world.seen(("refused", "tries again"), "retrying", "refused", "context")
         if (state := world.agent())["state"] not in ("working", "idle"):
             raise Failed(f"shown as {state['state']} ({state['detail']})")
-        answered = world.api.answered
         world.api.mode = "answer"
         world.until("answer", lambda: world.api.answered > answered)
         world.until_state("idle")
@@ -99,13 +98,22 @@ def context(world):
 
 def another_model(world):
     world.until_state("idle")
-    begin(world, "restart", AGENT_MODEL_a=MODELS[world.name])
-    if (asked := world.api.models[-1]) != MODELS[world.name].rpartition("/")[2]:
+    asked = model_of_start(world, AGENT_MODEL_a=MODELS[world.name])
+    if asked != MODELS[world.name].rpartition("/")[2]:
         raise Failed(f"it asks for {asked}")
-    begin(world, "restart")
-    if world.api.models[-1] == asked:
+    if model_of_start(world) == asked:
         raise Failed("a model for one start stays")
     return ("-", "-", "-"), "started with the model that was asked for, once"
+
+
+def model_of_start(world, **env):
+    begin(world, "restart", **env)
+    if world.name == "opencode":
+        # What it is typed first in a conversation that it had goes to the model that it had.
+        world.verb("send", "a", "--queue", "by which MODEL")
+        world.until("arrival", lambda: "by which MODEL" in world.api.prompts[-1])
+        world.until_state("idle")
+    return world.api.models[-1]
 
 
 STEPS = [

@@ -38,11 +38,19 @@ limit_reset_slack = 0
 answers = {{ context-full = "{compacts}" }}
 [[agent]]
 name = "a"
-prompt = "KICKOFF: say that you are there"
+{model}prompt = "KICKOFF: say that you are there"
 """
 # Who has stopped at a limit is asked at its end; opencode goes on by itself, Gemini with its menu.
 PROBED = ("claude", "codex")
 COMPACTS = {"claude": "/compact", "opencode": "/compact", "codex": "/compact", "gemini": "/compress"}
+# Without one a conversation of opencode would stay with the model that it had last.
+MODELS = {"opencode": 'model = "own/stand-in"\n'}
+
+
+def config(name):
+    return CONFIG.format(backend=name, compacts=COMPACTS[name], model=MODELS.get(name, ""))
+
+
 RESTS = ("the turn has ended", "it rests")
 NOTHING = ("-", "-", "-")
 

@@ -38,7 +38,7 @@ def say(text):
 def rows(program, name, deliveries, chosen):
     """The rows of one program: name, step, event, title, screen, action, and whether all is right."""
     try:
-        world = World(program, {"a": name}, steps.CONFIG.format(backend=name, compacts=steps.COMPACTS[name]))
+        world = World(program, {"a": name}, steps.config(name))
     except LookupError as error:
         say(f"{name}: not tried: {error}")
         return []

@@ -11,10 +11,11 @@ use anyhow::{Context, bail};
 use chrono::Utc;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{PidfdFlags, getppid, pidfd_open};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Teller;
 use super::http::{Answer, Server};
+use crate::policy::launch::CONFIG_VARIABLE;
 use crate::protocol::event::{
     AgentEvent, DATAGRAM_BYTES_MAX, HANDED_BYTES_MAX, PASSWORD_VARIABLE, Post, Posted, Source, Stream, Told,
 };
@@ -39,7 +40,8 @@ pub fn follow(teller: &Teller, address: &str) -> anyhow::Result<()> {
     let parent = pidfd_open(parent, PidfdFlags::empty()).context("the program cannot be watched")?;
     // Without it, messages are typed.
     let mailbox = mailbox(teller).ok();
-    let follower = Follower { teller, server, parent, mailbox };
+    let model = std::env::var(CONFIG_VARIABLE).ok().and_then(|config| model_of(&config));
+    let follower = Follower { teller, server, parent, mailbox, model };
     while !follower.listen()? {}
     Ok(())
 }
@@ -59,11 +61,20 @@ fn mailbox(teller: &Teller) -> anyhow::Result<UnixDatagram> {
     Ok(socket)
 }
 
+/// Returns the model that the program is started with, as its interface has it named: without it a conversation that is
+/// resumed goes on with the model that it had.
+fn model_of(config: &str) -> Option<Value> {
+    let config: Value = serde_json::from_str(config).ok()?;
+    let (provider, model) = config.get("model")?.as_str()?.split_once('/')?;
+    Some(json!({ "providerID": provider, "modelID": model }))
+}
+
 struct Follower<'a> {
     teller: &'a Teller,
     server: Server,
     parent: OwnedFd,
     mailbox: Option<UnixDatagram>,
+    model: Option<Value>,
 }
 
 impl Follower<'_> {
@@ -142,9 +153,12 @@ impl Follower<'_> {
         let received = self.mailbox.as_ref().map(|mailbox| mailbox.recv(&mut datagram));
         let Some(Ok(count)) = received else { return };
         let Some(Post { message, conversation, text }) = Post::read(&datagram[..count]) else { return };
-        let body = json!({ "parts": [{ "type": "text", "text": text }] }).to_string();
+        let mut body = json!({ "parts": [{ "type": "text", "text": text }] });
+        if let Some(model) = &self.model {
+            body["model"] = model.clone();
+        }
         let path = format!("/session/{conversation}/prompt_async");
-        let outcome = match self.server.post(&path, &body, POST_MAX) {
+        let outcome = match self.server.post(&path, &body.to_string(), POST_MAX) {
             Ok(answer) if (200..300).contains(&answer.status) => Posted::Taken,
             Ok(answer) => Posted::Refused(format!("status {}", answer.status)),
             Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Posted::Refused(error.to_string()),
@@ -152,5 +166,19 @@ impl Follower<'_> {
         };
         let told = Told::Posted { message, outcome };
         self.tell([AgentEvent { source: Source::OpencodeStream, time: Utc::now(), conversation: None, told }]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_asks_for_the_model_of_the_start_where_one_is_named() {
+        let named = |config: &str| model_of(config).map(|model| model.to_string());
+        assert_eq!(named(r#"{"model":"own/a/b"}"#).as_deref(), Some(r#"{"modelID":"a/b","providerID":"own"}"#));
+        for other in [r#"{"model":"none"}"#, r#"{"model":3}"#, "{}", "nonsense"] {
+            assert_eq!(named(other), None, "{other}");
+        }
     }
 }
