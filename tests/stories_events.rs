@@ -383,6 +383,13 @@ fn a_refused_login_of_a_resumed_conversation_is_of_before_until_its_program_tell
     story.pass_s(20);
     assert_eq!(story.told().matches("needs a person").count(), 0, "it is what it shows of before");
     story.tell("one", Told::Working);
+    story.output("one");
+    story.pass_s(5);
+    assert_eq!(
+        story.told().matches("needs a person").count(),
+        0,
+        "its turn has begun, and what it shows is still of before"
+    );
     story.tell("one", refused_login());
     assert_eq!(story.state_of("one"), format!("attention: {refused}"), "what follows is news");
 }

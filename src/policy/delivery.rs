@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::action::Action;
 use super::event::EventKind;
-use super::fleet::{Backend, PromptDelivery};
+use super::fleet::{Backend, PromptDelivery, Teller};
 use super::input_box::{self, Likeness};
 use super::live::{Look, Obstacle};
 use super::look::{judge, unread};
@@ -101,7 +101,9 @@ impl Supervisor {
         if let Some(backend) = &backend {
             events::merge(&mut live.heard, &mut look, backend, turn.now);
         }
-        if shows_work(&look.readings) {
+        let tells_of_turns =
+            backend.as_ref().is_some_and(|backend| !matches!(backend.events, None | Some(Teller::Codex)));
+        if shows_work(&look.readings) && !tells_of_turns && live.heard.doing.is_none() {
             live.resumes = None;
         }
         live.look = Some(look);

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::agent_event::Told;
 use super::events::Heard;
 use super::message::MessageId;
 use super::now::{Moment, Mono};
@@ -85,7 +86,11 @@ const RESUMED_MAX: Duration = Duration::from_secs(60);
 impl AgentLive {
     /// Says whether its screen may still be all of the conversation as it was before the newest start.
     pub fn has_just_resumed(&self, now: Mono) -> bool {
-        self.resumes.is_some_and(|at| now.since(at) < RESUMED_MAX) && self.heard.doing.is_none()
+        let has_ended = || {
+            let doing = self.heard.doing.as_ref().map(|doing| &doing.told);
+            matches!(doing, Some(Told::Idle { ended: true } | Told::Refused { .. } | Told::Permission { .. }))
+        };
+        self.resumes.is_some_and(|at| now.since(at) < RESUMED_MAX) && !has_ended()
     }
 
     /// Says whether its screen is about to be looked at, or could not be read.

@@ -43,8 +43,8 @@ name = "a"
 # Who has stopped at a limit is asked at its end; opencode goes on by itself, Gemini with its menu.
 PROBED = ("claude", "codex")
 COMPACTS = {"claude": "/compact", "opencode": "/compact", "codex": "/compact", "gemini": "/compress"}
-# Without one a conversation of opencode would stay with the model that it had last.
-MODELS = {"opencode": 'model = "own/stand-in"\n'}
+# Without one a conversation of these would stay with the model that it had last.
+MODELS = {"claude": 'model = "sonnet"\n', "opencode": 'model = "own/stand-in"\n'}
 
 
 def config(name):
