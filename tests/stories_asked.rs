@@ -9,8 +9,9 @@ use agent_orchestrator::policy::action::{Action, Conversation};
 use agent_orchestrator::policy::command::TEXT_BYTES_MAX;
 use agent_orchestrator::policy::fleet::Watch;
 use agent_orchestrator::policy::observation::{Exit, Observation, SessionSeen};
-use agent_orchestrator::policy::request::{Reason, Reply, Request};
+use agent_orchestrator::policy::request::{Reason, Reply, Request, RequestId};
 use agent_orchestrator::policy::spool::check_with;
+use agent_orchestrator::policy::state::Session;
 use agent_orchestrator::policy::task;
 use story::fleets::{ONE, PAIR, WORKER, failed};
 use story::woken::{FLEET, fleet, outcome, told_of, wakes, work};
@@ -304,4 +305,45 @@ fn a_task_that_ends_while_its_restart_waits_is_started_all_the_same() {
     story.missing.clear();
     story.pass_s(600);
     assert!(story.pane("upgrader").alive, "{}", story.told());
+}
+
+#[test]
+fn who_asked_for_a_start_hears_at_the_supervisors_end_that_it_runs_and_nothing_of_the_run_before() {
+    let mut story = Story::new(ONE);
+    story.pass_s(5);
+    let restart = || Request::Restart { name: "worker".to_owned(), overrides: std::collections::BTreeMap::new() };
+    let parting = |story: &Story| story.supervisor.as_ref().expect("a supervisor").parting();
+    let runs = |story: &Story| {
+        let worker = &story.saved.agents["worker"];
+        worker.run == 2 && matches!(worker.session, Session::Running { .. })
+    };
+    let asked = story.ask(restart());
+    for _ in 0..1000 {
+        if runs(&story) {
+            break;
+        }
+        story.pass(Duration::from_millis(10));
+    }
+    assert_eq!(parting(&story), [(RequestId(asked), Reply::Done { lines: vec!["worker runs (run 2)".to_owned()] })]);
+    story.kill_supervisor();
+    story.silent.insert("worker".to_owned());
+    story.wake();
+    story.ask(restart());
+    assert!(runs(&story), "the run that is to be ended");
+    assert_eq!(parting(&story), []);
+}
+
+#[test]
+fn what_is_to_be_typed_once_more_is_not_said_to_be_taken_back() {
+    let mut story = Story::new(ONE);
+    story.pass_s(5);
+    story.pane("worker").loses_pastes = 1;
+    let sent = story.send("worker", "look again", 20);
+    story.pass_s(1);
+    "rm -rf build".clone_into(&mut story.pane("worker").input);
+    story.output("worker");
+    story.pass_s(15);
+    assert!(story.saved.agents["worker"].queue[0].is_repeated(), "and a draft is in the way");
+    story.pass_s(10);
+    assert_eq!(failed(&story.replies[&sent]).0, Reason::Unconfirmed);
 }

@@ -9,7 +9,8 @@ use agent_orchestrator::policy::agent_event::Told;
 use agent_orchestrator::policy::now::{Mono, Now};
 use agent_orchestrator::policy::observation::{Exit, Observation};
 use story::fleets::ONE;
-use story::{Story, send_queued};
+use story::telling::LONG;
+use story::{Story, send_queued, telling};
 
 const SENT: &str = "hello there, have a look";
 const BUSY: &str = "esc to interrupt";
@@ -173,6 +174,101 @@ fn what_stands_again_and_was_told_to_be_submitted_is_taken_out() {
     assert_eq!(goes_past(true, true), (1, 0, format!("{SENT}; the next")));
     assert_eq!(goes_past(false, true), (0, 1, format!("{SENT}; {SENT}; the next")), "nobody knows that it came");
     assert_eq!(goes_past(true, false), (0, 0, SENT.to_owned()), "it may be a person's");
+}
+
+/// What has arrived stands in a box that nobody else can have typed into, and another message waits.
+fn stands_alone(story: &mut Story, agent: &str, text: &str, seconds: u64) -> String {
+    text.clone_into(&mut story.pane(agent).input);
+    story.output(agent);
+    story.ask(send_queued(agent, "the next"));
+    story.pass_s(seconds);
+    story.told()
+}
+
+#[test]
+fn of_two_texts_that_a_box_shows_alike_both_must_have_been_told_to_be_taken_out() {
+    let mut story = begin_with(&ONE.replace("submit_key", "clear_key = \"C-u\"\nsubmit_key"));
+    story.pane("worker").unattended = true;
+    sends(&mut story, SENT);
+    story.pass_s(30);
+    story.pane("worker").tells = true;
+    story.tell("worker", Told::Idle { ended: true });
+    sends(&mut story, &format!("{SENT} at the second gate"));
+    story.pass_s(30);
+    story.tell("worker", Told::Idle { ended: true });
+    story.pass_s(5);
+    assert_eq!(story.pane("worker").taken.len(), 2, "{}", story.told());
+    let told = stands_alone(&mut story, "worker", SENT, 15);
+    assert!(told.contains(AGAIN) && !told.contains("is taken out"), "{told}");
+}
+
+#[test]
+fn what_stands_again_after_it_was_submitted_once_more_is_left_to_a_person() {
+    let mut story = begin();
+    story.pane("worker").unattended = true;
+    let other = "another text that is long enough";
+    for text in [SENT, other] {
+        sends(&mut story, text);
+        story.pass_s(10);
+    }
+    assert!(stands_alone(&mut story, "worker", SENT, 20).contains(AGAIN));
+    assert!(!stands_alone(&mut story, "worker", SENT, 200).contains(AGAIN));
+    story.pane("worker").input.clear();
+    story.output("worker");
+    story.pass_s(20);
+    assert!(stands_alone(&mut story, "worker", other, 20).contains(AGAIN), "which says nothing of another text");
+}
+
+#[test]
+fn a_program_that_shows_again_whatever_it_takes_is_left_to_a_person_in_the_end() {
+    let mut story = begin();
+    story.pane("worker").unattended = true;
+    let mut count = 0;
+    for number in 0..55 {
+        let text = format!("the text of this number is {number}");
+        sends(&mut story, &text);
+        story.pass_s(10);
+        count += stands_alone(&mut story, "worker", &text, 20).matches(AGAIN).count();
+        story.pane("worker").input.clear();
+        story.output("worker");
+        story.pass_s(10);
+    }
+    assert_eq!(count, 50);
+}
+
+#[test]
+fn what_a_program_keeps_for_after_its_turn_is_not_submitted_once_more_before_that() {
+    let mut story = telling::in_a_turn();
+    story.pane("one").unattended = true;
+    telling::works(&mut story, "one", 5);
+    story.told();
+    LONG.clone_into(&mut story.pane("one").input);
+    story.ask(send_queued("one", "the next"));
+    telling::works(&mut story, "one", 40);
+    assert!(!story.told().contains(AGAIN), "its turn may come yet");
+    story.tell("one", Told::Idle { ended: true });
+    telling::shows(&mut story, "one", "");
+    story.pass_s(5);
+    assert!(story.told().contains(AGAIN), "it has not");
+}
+
+#[test]
+fn what_has_come_and_stands_again_is_submitted_once_more_though_a_turn_runs() {
+    let mut story = Story::new(&telling::PAIR.replace("supports_resume", "queues_while_busy = true\nsupports_resume"));
+    story.pane("one").tells = true;
+    story.pane("one").unattended = true;
+    story.pass_s(10);
+    story.tell("one", Told::Idle { ended: true });
+    story.ask(send_queued("one", LONG));
+    story.pass_s(10);
+    assert_eq!((story.pane("one").taken.len(), story.saved.agents["one"].kept.len()), (1, 0));
+    story.tell("one", Told::Working);
+    telling::works(&mut story, "one", 5);
+    story.told();
+    LONG.clone_into(&mut story.pane("one").input);
+    story.ask(send_queued("one", "the next"));
+    telling::works(&mut story, "one", 15);
+    assert!(story.told().contains(AGAIN));
 }
 
 #[test]

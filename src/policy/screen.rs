@@ -71,7 +71,7 @@ impl Screen {
         let (command, rest) = about.unwrap_or_default().split_once(" | ").unwrap_or_default();
         let title = rest.rsplit_once(" | ").map_or(rest, |(title, _)| title);
         let rows = rows.into_iter().map(str::to_owned).collect();
-        Self { rows, title: title.to_owned(), command: command.to_owned(), in_mode: false, ..Self::default() }
+        Self { rows, title: title.to_owned(), command: command.to_owned(), ..Self::default() }
     }
 
     /// Returns the cells of each row, blanks at the end of a row removed: at most [`ROWS_MAX`] rows of
