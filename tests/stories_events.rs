@@ -9,8 +9,8 @@ use agent_orchestrator::policy::event::EventKind;
 use agent_orchestrator::policy::hold::Hold;
 use agent_orchestrator::policy::observation::{Exit, Observation};
 use agent_orchestrator::policy::request::Request;
-use story::Story;
-use story::telling::{BUSY, LONG, PAIR, idle, pair, refused, shows, tell_by, with_interface};
+use story::telling::{BUSY, LONG, PAIR, idle, pair, refused, shows, tell_by, with_interface, works};
+use story::{Story, telling};
 
 /// Returns what `explain` tells, without ages.
 fn sources(story: &Story, name: &str) -> Vec<String> {
@@ -87,6 +87,42 @@ fn work_that_is_not_told_is_a_drift_as_well() {
     }
     assert!(story.told().contains("(claude-hook: the turn has ended) disagree"));
     assert_eq!(story.state_of("one"), "working: by its screen: it tells otherwise");
+}
+
+#[test]
+fn who_begins_to_work_untold_just_before_it_would_be_a_stall_is_not_ended() {
+    let mut story = pair();
+    story.pass_s(280);
+    works(&mut story, "one", 60);
+    assert_eq!((story.pane("one").run, story.pane("two").run), (1, 2), "{}", story.told());
+    assert_eq!(story.state_of("one"), "working: by its screen: it tells otherwise");
+    shows(&mut story, "one", "");
+    story.pass_s(310);
+    assert_eq!(story.pane("one").run, 2, "silent from then on, it is one");
+
+    let mut story = pair();
+    story.pass_s(200);
+    works(&mut story, "one", 3);
+    story.pass_s(290);
+    assert_eq!((story.pane("one").run, story.pane("two").run), (1, 2), "it was seen at work, however briefly");
+    story.pass_s(20);
+    assert_eq!(story.pane("one").run, 2);
+}
+
+#[test]
+fn what_is_typed_into_a_turn_that_is_told_to_have_ended_is_not_lost_with_its_program() {
+    let mut story = telling::in_a_turn();
+    story.pane("one").taken.clear();
+    works(&mut story, "one", 5);
+    story.tell("one", idle());
+    story.ask(story::send_queued("one", "look at the second gate, too"));
+    works(&mut story, "one", 60);
+    assert_eq!(story.pane("one").taken, ["look at the second gate, too"]);
+    story.pane("one").taken.clear();
+    story.dies("one", Exit::Code(1));
+    story.pass_s(20);
+    let taken = story.pane("one").taken.join("; ");
+    assert!(taken.contains("(possibly repeated) look at the second gate, too"), "{taken}");
 }
 
 #[test]

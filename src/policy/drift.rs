@@ -29,6 +29,10 @@ impl Supervisor {
             let shows_work = self.backend_of(name).is_some_and(Backend::shows_work);
             let Some(live) = self.agents.get_mut(name).filter(|live| shows_work && !live.looking) else { continue };
             let Some(since) = disagreement(live, turn.now, turn) else { continue };
+            if live.heard.strange_work.is_some() {
+                // Whichever of them counts in the end, it is no silence.
+                self.rests_anew(name, turn.now);
+            }
             let due = since + DRIFT_MAX;
             if due > turn.now.mono {
                 turn.due(due);

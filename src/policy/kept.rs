@@ -112,7 +112,9 @@ impl Supervisor {
         let names: Vec<String> = self.state.agents.keys().cloned().collect();
         for name in &names {
             let Some(state) = self.state.agents.get_mut(name).filter(|state| !state.kept.is_empty()) else { continue };
-            let Some(ended) = self.agents.get(name).and_then(|live| live.heard.ended()) else { continue };
+            // Where the screen still shows the turn it is not known yet whether it has ended.
+            let live = self.agents.get(name).filter(|live| live.heard.strange_work.is_none());
+            let Some(ended) = live.and_then(|live| live.heard.ended()) else { continue };
             let due = ended + SUBMITTED_MAX;
             if due > turn.now.mono {
                 turn.due(due);

@@ -26,9 +26,10 @@ const RECEIPT_MAX: Duration = Duration::from_secs(10);
 const PART_CHARS_MIN: usize = 20;
 
 impl AgentLive {
-    /// Says whether a turn runs: as is told, or as the screen shows.
+    /// Says whether a turn runs: as is told, or as the screen shows, be it against what is told.
     fn is_in_turn(&self) -> bool {
-        self.heard.works() == Some(true) || self.look.as_ref().is_some_and(|look| shows_work(&look.readings))
+        let is_told = self.heard.works() == Some(true) || self.heard.strange_work.is_some();
+        is_told || self.look.as_ref().is_some_and(|look| shows_work(&look.readings))
     }
 
     /// Says whether the screen showed a turn when a message was submitted; a later look may show the turn of its own.
