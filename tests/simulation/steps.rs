@@ -83,6 +83,7 @@ const SESSIONS_RARE: &[Pair] = &[
     ("dead", "starting"),
     ("preparing", "unknown"),
     ("preparing over dead", "absent"),
+    ("preparing over dead", "stopping"),
     ("preparing over dead", "unknown"),
     ("preparing over live", "absent"),
     ("preparing over live", "dead"),

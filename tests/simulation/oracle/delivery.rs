@@ -102,7 +102,9 @@ impl Delivery {
             }
         }
         for (name, before) in &seen.before.loops {
-            let same = |now: &LoopState| before.phase == now.phase && before.since == now.since;
+            let same = |now: &LoopState| {
+                before.phase == now.phase && before.since == now.since && before.complete == now.complete
+            };
             if !after.loops.get(name).is_some_and(same) {
                 self.prompts.phase_left(name);
             }

@@ -148,8 +148,11 @@ fn judge_lifts(seen: &Step, world: &World) -> Verdict {
     for event in seen.events(EventKind::LimitLifted) {
         let agent = event.agent.as_deref().unwrap_or_default();
         let program = world.panes.get(agent).and_then(|pane| pane.program.as_ref());
+        // Who says that it works is believed, and of a refusal that leaves no trace, and whose word goes astray, nobody knows.
+        let untold = program
+            .is_some_and(|program| program.mouth.believed == Some(true) || program.hides && program.mouth.is_astray());
         let refused = program.is_some_and(|program| program.turn == Turn::Rest && program.banner.is_some());
-        if refused && world.is_limited(agent) {
+        if refused && !untold && world.is_limited(agent) {
             return broken("only work opens an account", format!("{agent}: {}", event.text));
         }
     }
