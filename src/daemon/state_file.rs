@@ -184,18 +184,36 @@ mod tests {
         assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 1);
     }
 
-    #[test]
-    fn a_state_from_before_wakes_and_ordered_runs_is_taken_up() {
-        let now = crate::daemon::clock::now(chrono_tz::UTC);
-        let mut state = State::new("boot");
-        state.agents.insert("builder".to_owned(), crate::policy::state::AgentState::new(true, now));
-        let mut old = serde_json::to_value(&state).expect("JSON");
-        old.as_object_mut().expect("an object").remove("spooled");
-        let agent = old["agents"]["builder"].as_object_mut().expect("an object");
-        for key in ["first_started", "last_wake", "wake_ordered", "order"] {
-            assert!(agent.remove(key).is_some(), "{key}");
+    /// Says where something of `old` is missing or different in `new`.
+    fn loss(old: &serde_json::Value, new: &serde_json::Value, place: &str) -> Option<String> {
+        match (old, new) {
+            (serde_json::Value::Object(old), serde_json::Value::Object(new)) => old.iter().find_map(|(key, old)| {
+                let place = format!("{place}/{key}");
+                new.get(key).map_or_else(|| Some(format!("{place} is gone")), |new| loss(old, new, &place))
+            }),
+            (serde_json::Value::Array(old), serde_json::Value::Array(new)) if old.len() == new.len() => {
+                old.iter().zip(new).enumerate().find_map(|(at, (old, new))| loss(old, new, &format!("{place}/{at}")))
+            }
+            _ => (old != new).then(|| format!("{place}: {old} has become {new}")),
         }
-        assert_eq!(parse(old.to_string().as_bytes()), Ok(state));
+    }
+
+    /// Returns what a state file that an older program wrote holds when this one has read it.
+    fn read_and_written(old: &str) -> (serde_json::Value, serde_json::Value) {
+        let state = parse(old.as_bytes()).unwrap_or_else(|why| panic!("{why}"));
+        (serde_json::from_str(old).expect("JSON"), serde_json::to_value(&state).expect("JSON"))
+    }
+
+    #[test]
+    fn what_the_first_program_of_this_version_wrote_is_read_without_loss() {
+        let (old, new) = read_and_written(include_str!("../../tests/states/2026-11-21.json"));
+        assert_eq!(loss(&old, &new, ""), None);
+    }
+
+    #[test]
+    fn all_that_has_been_added_since_is_read_and_written_as_it_stands() {
+        let (old, new) = read_and_written(include_str!("../../tests/states/2026-11-30.json"));
+        assert_eq!((loss(&old, &new, ""), loss(&new, &old, "")), (None, None));
     }
 
     #[test]
