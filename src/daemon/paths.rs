@@ -297,6 +297,11 @@ impl Paths {
     }
 }
 
+/// Says whether a file is one by which systemd's own fleet is run.
+pub fn is_of_the_host(file: &Path) -> bool {
+    file.starts_with(HOST_RUNTIME)
+}
+
 fn short_enough(socket: &Path, hint: &str) -> anyhow::Result<()> {
     let length = socket.as_os_str().len();
     if length >= SOCKET_PATH_MAX {

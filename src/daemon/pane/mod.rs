@@ -1,5 +1,6 @@
 //! The hidden verbs inside of a session: `session`, `pane`, `log`.
 
+mod folder;
 mod log;
 
 use std::convert::Infallible;
@@ -23,6 +24,7 @@ use super::{child, clock, open_files};
 use crate::protocol::launch::{Launch, MARK, PANE_OPTION, RUN_OPTION};
 use crate::protocol::tmux::{argument, literal};
 
+use folder::Folder;
 pub use log::{LOG_BYTES_MAX, Writer, log};
 
 /// The most bytes that are read of a launch file; what exec takes is less (`MAX_ARG_STRLEN` and the stack's limit,
@@ -53,7 +55,7 @@ pub fn session(launch_file: &Path, files: Option<u64>) -> anyhow::Result<Infalli
     child::unblock_signals().context("cannot unblock signals")?;
     files.map_or(Ok(()), open_files::set).context("cannot set the limit of open files")?;
     let launch = read(launch_file)?;
-    std::fs::create_dir_all(&launch.dir).with_context(|| format!("cannot make folder `{}`", launch.dir.display()))?;
+    Folder::new(&launch.dir, launch_file)?.make()?;
     let fifo = fifo(launch_file);
     for stale in [&fifo, &stopped_mark(launch_file), &pastes_mark(launch_file)] {
         if let Err(error) = std::fs::remove_file(stale)
@@ -137,7 +139,7 @@ pub fn pane(launch_file: &Path) -> anyhow::Result<Infallible> {
         let text = format!("agent-orchestrator: no log is written: {error:#}\r\n");
         std::io::stdout().write_all(text.as_bytes()).context("cannot write to the terminal")?;
     }
-    std::env::set_current_dir(&launch.dir).with_context(|| format!("cannot enter `{}`", launch.dir.display()))?;
+    Folder::new(&launch.dir, launch_file)?.enter()?;
     let mark = socket(launch_file, &launch)?;
     if !launch.beside.is_empty() {
         let arguments: Vec<&OsStr> = launch.beside.iter().map(OsStr::new).collect();
