@@ -128,8 +128,12 @@ fn what_a_person_stops_is_no_death_and_what_a_person_starts_is_seen() {
     assert_eq!(host.driver.session("ada"), running(1));
     host.driver.restart_supervisor();
     person("stop", "ada");
+    host.driver.sessions.only_look();
     host.driver.sessions.find("ada");
     assert!(is_stopped(host.driver.session("ada")), "also while nobody supervised");
+    host.driver.restart_supervisor();
+    host.driver.sessions.find("ada");
+    assert!(is_stopped(host.driver.session("ada")), "who only looks takes nothing from who supervises next");
 }
 
 #[test]

@@ -236,6 +236,9 @@ impl Offline {
         let reactor = Rc::new(Reactor::new().context("cannot wait for events")?);
         let timer = Timer::new(&reactor, TIMER_ID).context("cannot make a timer")?;
         let mut sessions = Sessions::new(Rc::clone(&reactor), Rc::clone(&paths), child::own_program());
+        if purpose == Purpose::Look {
+            sessions.only_look();
+        }
         let remembered = supervisor.picture(now).agents.into_iter().map(|agent| (agent.name, agent.session));
         let named = supervisor.fleet().agents.iter().map(|agent| (agent.name.clone(), agent.session.clone()));
         sessions.set_names(remembered.chain(named).collect());

@@ -197,7 +197,7 @@ pub enum SessionSeen {
     Stopped {
         /// When that was, as its unit has marked it.
         at: Option<Mono>,
-        /// When the fleet's slice was entered; later than the agent's end means that the whole fleet had ended.
+        /// When the fleet's slice was entered, or left; later than the agent's end means that the whole fleet had ended.
         fleet_since: Option<Mono>,
     },
     /// The program has ended; its session may still hold the last screen.

@@ -9,7 +9,7 @@ use super::{Supervisor, Turn};
 impl Supervisor {
     /// Takes in that the agent's unit was stopped by somebody's order.
     ///
-    /// Where the fleet's slice was entered only after that, the whole fleet had been stopped: what ran then is to run
+    /// Where the fleet's slice was entered, or left, only after that, the whole fleet had been stopped: what ran then is to run
     /// again. What the supervisor itself stops is known to it. Where nothing tells when it was stopped, it was after
     /// the last that is known of it.
     pub(super) fn unit_stopped(&mut self, name: &str, at: Option<Mono>, fleet_since: Option<Mono>, turn: &mut Turn) {

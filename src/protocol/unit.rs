@@ -13,7 +13,7 @@ const SUPERVISOR: &str = "agent-orchestrator.service";
 const SUFFIX: &str = ".service";
 
 /// The properties that [`Shown::parse`] understands, for `systemctl show --property=`.
-pub const PROPERTIES: &str = "Id,ActiveState,Result,ActiveEnterTimestampMonotonic";
+pub const PROPERTIES: &str = "Id,ActiveState,Result,ActiveEnterTimestampMonotonic,ActiveExitTimestampMonotonic";
 
 /// Returns the name of an agent's session unit.
 pub fn name(agent: &str) -> String {
@@ -85,7 +85,7 @@ pub struct Shown {
     pub active: Active,
     /// How it ended last: `success`, `signal`, `oom-kill`, ….
     pub result: String,
-    /// When the fleet's slice was entered: the end of the whole fleet leaves it.
+    /// When the fleet's slice was entered, or left where it is not entered: the end of the whole fleet leaves it, last of all.
     pub fleet_since: Option<Mono>,
 }
 
@@ -98,7 +98,9 @@ impl Shown {
             let value = |key: &str| unit.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
             let Some(id) = value("Id") else { continue };
             if id == SLICE {
-                let since = value("ActiveEnterTimestampMonotonic").and_then(|text| text.parse().ok());
+                let is_left = value("ActiveState") == Some("inactive");
+                let time = if is_left { "ActiveExitTimestampMonotonic" } else { "ActiveEnterTimestampMonotonic" };
+                let since = value(time).and_then(|text| text.parse().ok());
                 shown.fleet_since = since.filter(|since| *since > 0).map(|since| Mono(Duration::from_micros(since)));
                 continue;
             }
@@ -155,13 +157,16 @@ mod tests {
     fn a_unit_is_read_together_with_its_slice() {
         let answer = "Result=success\nId=agent-orchestrator-session@a.service\nActiveState=deactivating\n\
                       ActiveEnterTimestampMonotonic=7\n\nId=agent-orchestrator.slice\nActiveState=active\n\
-                      ActiveEnterTimestampMonotonic=2500000\n";
+                      ActiveEnterTimestampMonotonic=2500000\nActiveExitTimestampMonotonic=1\n";
         let expected = Shown {
             active: Active::Deactivating,
             result: "success".to_owned(),
             fleet_since: Some(Mono(Duration::from_millis(2500))),
         };
-        assert_eq!(Shown::parse(answer), Some(expected));
+        assert_eq!(Shown::parse(answer), Some(expected.clone()));
+        let left = answer.replace("State=active", "State=inactive");
+        let since = Some(Mono(Duration::from_micros(1)));
+        assert_eq!(Shown::parse(&left), Some(Shown { fleet_since: since, ..expected }), "the fleet has ended");
         assert_eq!(Shown::parse("Id=agent-orchestrator.slice\nActiveState=active\n"), None);
         assert_eq!(Shown::parse("Id=a.service\nActiveState=strange\n"), None);
         assert_eq!(Shown::parse(""), None);

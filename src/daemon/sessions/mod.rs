@@ -42,6 +42,8 @@ struct Context {
     reactor: Rc<Reactor>,
     paths: Rc<Paths>,
     program: PathBuf,
+    /// Nothing of what is seen is taken in: whoever asks next is to see it as well.
+    only_looks: bool,
     told: Vec<Observation>,
     now: Mono,
     /// The process table, and when it was read: after so many waits.
@@ -87,8 +89,14 @@ impl Sessions {
             // Without it a session that a person starts is seen only when the supervisor looks for it.
             Manager::Systemd => watch(&reactor, &paths.runtime.join("tmux")).ok(),
         };
-        let context = Context { reactor, paths, program, told: Vec::new(), now: clock::mono(), table: None };
+        let (told, now) = (Vec::new(), clock::mono());
+        let context = Context { reactor, paths, program, only_looks: false, told, now, table: None };
         Self { context, agents: Vec::new(), names: BTreeMap::new(), sockets }
+    }
+
+    /// Leaves for whoever comes next what is told only once.
+    pub fn only_look(&mut self) {
+        self.context.only_looks = true;
     }
 
     /// Says how the agents' sessions are called from now on: agent to session.

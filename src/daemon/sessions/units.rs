@@ -131,8 +131,10 @@ impl Agent {
         };
         if is_stopped {
             let at = when(&mark);
-            // One that cannot be removed is told again, which says nothing new.
-            let _ = std::fs::remove_file(mark);
+            if !context.only_looks {
+                // One that cannot be removed is told again, which says nothing new.
+                let _ = std::fs::remove_file(mark);
+            }
             self.life = Life::Absent;
             return self.tell(SessionSeen::Stopped { at, fleet_since }, context);
         }
