@@ -266,3 +266,14 @@ fn a_nul_byte_is_refused() {
         assert_eq!(error, "the command line holds a NUL byte", "in a variable");
     }
 }
+
+#[test]
+fn a_session_without_a_launch_file_says_what_starts_it() {
+    let mut session = Command::new(env!("CARGO_BIN_EXE_agent-orchestrator"));
+    let output = session.args(["session", "/nowhere/launch/ada/launch.json"]).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success());
+    let lines: Vec<&str> = said.lines().collect();
+    assert!(lines[0].starts_with("error: cannot read launch file `/nowhere/launch/ada/launch.json`"), "{said}");
+    assert_eq!(lines[1..], ["hint: it has not run since the boot: `agent-orchestrator up ada` starts it"]);
+}

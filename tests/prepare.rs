@@ -136,6 +136,7 @@ impl Lab {
 
     fn prepare(&self, agent: &str, start: &Start) -> Result<(), String> {
         prepare(&self.fleet, &self.paths, agent, start)
+            .map(drop)
             .map_err(|error| error.replace(self.folder.path().to_str().unwrap(), "…"))
     }
 
@@ -162,7 +163,25 @@ fn start() -> Start {
         model: None,
         extra_text: None,
         conversation: Conversation::Unknown,
+        unless_same: false,
     }
+}
+
+#[test]
+fn what_the_last_start_says_already_is_prepared_anew_only_where_that_is_asked_for() {
+    let lab = Lab::new();
+    lab.write("prompts/builder.md", "# You build\n");
+    let prepared = |lab: &Lab, start: &Start| prepare(&lab.fleet, &lab.paths, "builder", start);
+    let again = Start { run: 8, unless_same: true, ..start() };
+    assert_eq!(prepared(&lab, &again), Ok(8), "there was none before");
+    let again = Start { run: 9, ..again };
+    assert_eq!(prepared(&lab, &again), Ok(8), "it says the same");
+    assert_eq!(prepared(&lab, &Start { model: Some("m".to_owned()), ..again.clone() }), Ok(9), "another model");
+    assert_eq!(prepared(&lab, &Start { run: 10, ..again.clone() }), Ok(10), "the model as before");
+    lab.write("prompts/builder.md", "# You build well\n");
+    assert_eq!(prepared(&lab, &Start { run: 11, ..again.clone() }), Ok(11), "another prompt");
+    assert_eq!(prepared(&lab, &Start { run: 12, unless_same: false, ..again }), Ok(12));
+    assert_eq!(lab.launch("builder").run, 12);
 }
 
 #[test]

@@ -105,6 +105,28 @@ fn a_unit_that_a_person_starts_is_theirs_no_longer_stopped_and_begins_as_configu
 }
 
 #[test]
+fn a_unit_that_a_person_starts_goes_on_where_it_begins_as_configured() {
+    let mut story = Story::new(ONE);
+    story.pass_s(20);
+    story.same.insert("worker".to_owned());
+    unit_stops(&mut story, Mono::default());
+    story.pass_s(20);
+    story.told();
+    story.panes.insert("worker".to_owned(), Pane { run: 1, alive: true, ..Pane::default() });
+    seen(&mut story, SessionSeen::Running { run: 1 });
+    story.pass_s(5);
+    let told = story.told();
+    assert!(told.contains("started by `systemctl start`") && !told.contains("started (run"), "{told}");
+    assert_eq!(story.pane("worker").run, 1, "it is not started twice");
+    let state = &story.saved.agents["worker"];
+    assert_eq!((state.run, state.restart), (1, None));
+    assert!(matches!(state.session, Session::Running { .. }), "{:?}", state.session);
+    restart(&mut story);
+    story.pass_s(5);
+    assert_eq!(story.pane("worker").run, 2, "a restart that is asked for is one");
+}
+
+#[test]
 fn an_end_that_is_refused_is_told_once_and_tried_ever_more_rarely() {
     let mut story = Story::new(ONE);
     story.pass_s(20);

@@ -48,7 +48,15 @@ impl Lab {
     }
 
     fn start(&self, conversation: Conversation) -> Launch {
-        let start = Start { run: 7, phase: None, backend: None, model: None, extra_text: None, conversation };
+        let start = Start {
+            run: 7,
+            phase: None,
+            backend: None,
+            model: None,
+            extra_text: None,
+            conversation,
+            unless_same: false,
+        };
         prepare(&self.fleet, &self.paths, "one", &start).unwrap();
         serde_json::from_slice(&std::fs::read(self.paths.launch_file("one")).unwrap()).unwrap()
     }

@@ -166,8 +166,9 @@ impl Parts {
         match action {
             Action::Find { agent } => self.sessions.find(&agent),
             Action::Prepare { agent, start } => {
-                let result = prepare(fleet, &self.paths, &agent, &start);
-                seen.push(Observation::Prepared { agent, run: start.run, result });
+                let prepared = prepare(fleet, &self.paths, &agent, &start);
+                let run = *prepared.as_ref().unwrap_or(&start.run);
+                seen.push(Observation::Prepared { agent, run, result: prepared.map(drop) });
             }
             Action::Start { agent, run } => self.sessions.start(&agent, run),
             Action::Stop { agent } => self.sessions.stop(&agent),

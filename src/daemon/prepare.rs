@@ -18,18 +18,45 @@ pub const KICKOFF_TEMPLATE: &str = include_str!("../../prompts/kickoff.md");
 /// The longest prompt file that is taken.
 pub const PROMPT_BYTES_MAX: u64 = 1 << 20;
 
-/// Writes the kickoff and the launch file of `agent`'s next start; touches no session.
+/// Writes the kickoff and the launch file of `agent`'s next start; touches no session. Returns the number of the start that the
+/// files are of: the last one's, where they say the same and may stay.
 ///
 /// # Errors
 /// One line that names what is missing or wrong; a launch file of an earlier start stays as it was.
-pub fn prepare(fleet: &Fleet, paths: &Paths, agent: &str, start: &Start) -> Result<(), String> {
+pub fn prepare(fleet: &Fleet, paths: &Paths, agent: &str, start: &Start) -> Result<u64, String> {
     let agent = fleet.agent(agent).ok_or_else(|| format!("no agent `{agent}` in the config"))?;
     paths.make_launch_folder(&agent.name).map_err(|error| format!("{error:#}"))?;
-    let line = match &agent.kind {
-        Kind::Service { command } => (CommandLine { text: command.clone(), env: BTreeMap::new() }, Vec::new()),
+    if let Some(run) = start.unless_same.then(|| same(fleet, paths, agent, start)).flatten() {
+        return Ok(run);
+    }
+    let (launch, prompt) = drafted(fleet, paths, agent, start)?;
+    if let Some(prompt) = prompt {
+        replace(&paths.kickoff(&agent.session), prompt.as_bytes())?;
+    }
+    let path = paths.launch_file(&agent.name);
+    let json = serde_json::to_vec(&launch).map_err(|error| format!("cannot write `{}`: {error}", path.display()))?;
+    replace(&path, &json)?;
+    Ok(start.run)
+}
+
+/// Returns the number of the last start, if its files say what those of `start` would.
+fn same(fleet: &Fleet, paths: &Paths, agent: &Agent, start: &Start) -> Option<u64> {
+    let last: Launch = serde_json::from_str(&read(&paths.launch_file(&agent.name)).ok()?).ok()?;
+    let (launch, prompt) = drafted(fleet, paths, agent, &Start { run: last.run, ..start.clone() }).ok()?;
+    let is_told = |prompt: String| read(&paths.kickoff(&agent.session)).is_ok_and(|last| last == prompt);
+    (launch == last && prompt.is_none_or(is_told)).then_some(last.run)
+}
+
+/// Returns what the launch file of a start says, and the prompt of what has one.
+fn drafted(fleet: &Fleet, paths: &Paths, agent: &Agent, start: &Start) -> Result<(Launch, Option<String>), String> {
+    let Drafted { line, beside, prompt } = match &agent.kind {
+        Kind::Service { command } => Drafted {
+            line: CommandLine { text: command.clone(), env: BTreeMap::new() },
+            beside: Vec::new(),
+            prompt: None,
+        },
         Kind::Loop { .. } | Kind::Persistent(_) | Kind::Task(_) => agent_command(fleet, paths, agent, start)?,
     };
-    let (line, beside) = line;
     let launch = Launch {
         run: start.run,
         agent: agent.name.clone(),
@@ -41,9 +68,15 @@ pub fn prepare(fleet: &Fleet, paths: &Paths, agent: &str, start: &Start) -> Resu
         kept: kept(fleet, paths, agent, start),
         log: paths.session_log(&agent.session),
     };
-    let path = paths.launch_file(&agent.name);
-    let json = serde_json::to_vec(&launch).map_err(|error| format!("cannot write `{}`: {error}", path.display()))?;
-    replace(&path, &json)
+    Ok((launch, prompt))
+}
+
+/// How a program is called.
+struct Drafted {
+    line: CommandLine,
+    /// What runs beside it.
+    beside: Vec<String>,
+    prompt: Option<String>,
 }
 
 /// Returns the transcript that is kept of an agent. Who shares folder and program with another has only the conversation
@@ -66,13 +99,8 @@ fn kept(fleet: &Fleet, paths: &Paths, agent: &Agent, start: &Start) -> Option<Ke
     })
 }
 
-/// Returns the command line of an agent, and what runs beside it.
-fn agent_command(
-    fleet: &Fleet,
-    paths: &Paths,
-    agent: &Agent,
-    start: &Start,
-) -> Result<(CommandLine, Vec<String>), String> {
+/// Returns how an agent's program is called.
+fn agent_command(fleet: &Fleet, paths: &Paths, agent: &Agent, start: &Start) -> Result<Drafted, String> {
     let backend = backend_of(fleet, agent, start)?;
     let prompt = match &start.conversation {
         Conversation::Resumed(id) => {
@@ -95,8 +123,7 @@ fn agent_command(
     };
     let mut line = command(&program)?;
     line.env.extend(wiring.env);
-    replace(&kickoff, prompt.as_bytes())?;
-    Ok((line, wiring.beside))
+    Ok(Drafted { line, beside: wiring.beside, prompt: Some(prompt) })
 }
 
 /// Makes sure that no program outside of the agent's own session has the conversation open: two would write two

@@ -157,6 +157,8 @@ pub struct Start {
     pub extra_text: Option<String>,
     /// The conversation that it goes on with, or begins.
     pub conversation: Conversation,
+    /// Nothing is prepared where the last start's files say the same.
+    pub unless_same: bool,
 }
 
 /// The conversation of a start.

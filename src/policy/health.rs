@@ -129,7 +129,7 @@ impl Supervisor {
         let crash_loop = state.count_death(Some(began), turn.now);
         let kind = match cause {
             Cause::Fatal => EventKind::Fatal,
-            Cause::Stall | Cause::WrongProgram | Cause::Asked | Cause::Phase => EventKind::Stalled,
+            Cause::Stall | Cause::WrongProgram | Cause::Asked | Cause::Started | Cause::Phase => EventKind::Stalled,
         };
         turn.act(Action::Record(self.about(name, kind, &format!("is started anew: {why}"), turn.now)));
         if crash_loop {

@@ -42,7 +42,7 @@ pub enum Observation {
     Prepared {
         /// Whose start.
         agent: String,
-        /// Number of the start.
+        /// Number of the start; the last one's where that says the same and need not be replaced (`Start::unless_same`).
         run: u64,
         /// What is missing, naming the file.
         result: Result<(), String>,

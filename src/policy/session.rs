@@ -142,6 +142,13 @@ impl Supervisor {
         let wanted = self.wanted(name) && !self.is_stale(name);
         let Some(state) = self.state.agents.get_mut(name) else { return };
         let Session::Preparing { over } = state.session else { return };
+        if over == Over::Live && state.restart == Some(Cause::Started) && run < state.run && result.is_ok() {
+            state.session = over.session();
+            if wanted {
+                self.goes_on_as_started(name, run, turn);
+            }
+            return;
+        }
         if run != state.run {
             return;
         }
@@ -180,13 +187,20 @@ impl Supervisor {
     }
 
     fn start(&mut self, name: &str, turn: &mut Turn) {
-        let Some(agent) = self.fleet.agent(name).cloned() else { return };
+        if let Some(run) = self.set_out(name, turn) {
+            turn.act(Action::Start { agent: name.to_owned(), run });
+        }
+    }
+
+    /// Leaves behind what was of the run before; returns the number of the new one.
+    pub(super) fn set_out(&mut self, name: &str, turn: &Turn) -> Option<u64> {
+        let agent = self.fleet.agent(name).cloned()?;
         if let (Some(state), Some(live)) = (self.state.agents.get_mut(name), self.agents.get_mut(name)) {
             let super::request::Override { model, backend } = std::mem::take(&mut live.overrides);
             (state.model, state.backend) = (model, backend);
         }
         let kickoff = self.typed_kickoff(&agent);
-        let Some(state) = self.state.agents.get_mut(name) else { return };
+        let state = self.state.agents.get_mut(name)?;
         state.enter(Session::Starting, turn.now);
         // What runs until now may have named its own in between.
         state.conversation = state.next_conversation.take();
@@ -239,7 +253,7 @@ impl Supervisor {
             live.gone_past = 0;
             live.heard = Heard::of(run);
         }
-        turn.act(Action::Start { agent: name.to_owned(), run });
+        Some(run)
     }
 
     /// Returns what is typed as the kickoff of the agent's newest run, where it is typed.
@@ -315,7 +329,7 @@ impl Supervisor {
         let waits = self.is_held(name, turn.now) && !self.is_canary(name);
         let Some(state) = self.state.agents.get_mut(name) else { return };
         match state.restart {
-            Some(Cause::Asked | Cause::Phase) if waits => self.stop(name, turn),
+            Some(Cause::Asked | Cause::Started | Cause::Phase) if waits => self.stop(name, turn),
             Some(Cause::Stall | Cause::Fatal | Cause::WrongProgram) if waits => state.restart = None,
             Some(_) => self.begin_start(name, turn),
             None => {}

@@ -33,6 +33,11 @@ impl AgentState {
         }
     }
 
+    /// Says whether what runs is the last start once more, by a person's hand.
+    fn runs_by_hand(&self) -> bool {
+        matches!(self.session, Session::Running { .. }) && self.restart == Some(Cause::Started)
+    }
+
     /// Takes back a start that has been prepared and not begun: what is asked now counts for the one that is made of it.
     pub fn take_back_start(&mut self) {
         match &self.session {
@@ -100,6 +105,7 @@ impl Supervisor {
             model: overrides.model.or(model),
             extra_text: self.state.agents.get(&agent.name).and_then(AgentState::ordered_text),
             conversation,
+            unless_same: self.state.agents.get(&agent.name).is_some_and(AgentState::runs_by_hand),
         })
     }
 

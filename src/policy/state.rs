@@ -134,6 +134,8 @@ pub struct AgentState {
 pub enum Cause {
     /// A person asked.
     Asked,
+    /// A person has started its unit, which runs the last start once more; it stays where that is as the config says now.
+    Started,
     /// Its loop went to another phase.
     Phase,
     /// It was silent for too long.

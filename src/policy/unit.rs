@@ -32,16 +32,28 @@ impl Supervisor {
 
     /// Takes in that a program runs that was stopped, or dead, and that nobody here has started.
     ///
-    /// Its unit has started the launch file of the last start; what the config says now is started in its place.
+    /// Its unit has started the launch file of the last start; where the config says something else now, that is started in its
+    /// place.
     pub(super) fn started_by_a_person(&mut self, name: &str, turn: &mut Turn) {
         let Some(state) = self.state.agents.get_mut(name) else { return };
         state.stopped = None;
         state.asked = true;
         state.retry = None;
         state.blocked = None;
-        state.restart = Some(Cause::Asked);
+        state.restart = Some(Cause::Started);
         state.enter(Session::Running { ready: false }, turn.now);
         let text = "started by `systemctl start`";
         turn.act(Action::Record(self.about(name, EventKind::Started, text, turn.now)));
+    }
+
+    /// Takes for a start of its own what a person has started and what need not be replaced.
+    pub(super) fn goes_on_as_started(&mut self, name: &str, run: u64, turn: &mut Turn) {
+        let Some(state) = self.state.agents.get_mut(name) else { return };
+        state.run = run;
+        self.set_out(name, turn);
+        let Some(state) = self.state.agents.get_mut(name) else { return };
+        state.enter(Session::Running { ready: false }, turn.now);
+        state.began(run, turn.now);
+        self.clear_screen(name);
     }
 }

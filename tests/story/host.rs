@@ -28,7 +28,8 @@ impl Story {
                     return Vec::new();
                 }
                 let result = self.missing.get(&agent).map_or(Ok(()), |why| Err(why.clone()));
-                vec![Observation::Prepared { agent, run: start.run, result }]
+                let is_same = start.unless_same && self.same.contains(&agent);
+                vec![Observation::Prepared { agent, run: start.run - u64::from(is_same), result }]
             }
             Action::Start { agent, run } => self.start(agent, run),
             Action::Stop { agent } => {

@@ -80,6 +80,8 @@ pub struct Story {
     pub has_timers: bool,
     /// Agents whose end is refused, for this reason; they are there all the same.
     pub refused: BTreeMap<String, String>,
+    /// The launch files of these say what the config says.
+    pub same: BTreeSet<String>,
     /// Agents that take their time to end; see [`Story::ends`].
     pub slow: BTreeSet<String>,
     /// Agents of which nothing is answered: not what is there, nor that a start is prepared or has come about.
@@ -155,6 +157,7 @@ impl Story {
             hung: BTreeSet::new(),
             has_timers: false,
             refused: BTreeMap::new(),
+            same: BTreeSet::new(),
             half_ended: BTreeSet::new(),
             silent: BTreeSet::new(),
             dies_at_start: None,

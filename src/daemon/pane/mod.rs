@@ -54,7 +54,7 @@ const TERMINAL: &str = "tmux-256color";
 pub fn session(launch_file: &Path, files: Option<u64>) -> anyhow::Result<Infallible> {
     child::unblock_signals().context("cannot unblock signals")?;
     files.map_or(Ok(()), open_files::set).context("cannot set the limit of open files")?;
-    let launch = read(launch_file)?;
+    let launch = read(launch_file).map_err(|error| explained(error, launch_file))?;
     Folder::new(&launch.dir, launch_file)?.make()?;
     let fifo = fifo(launch_file);
     for stale in [&fifo, &stopped_mark(launch_file), &pastes_mark(launch_file)] {
@@ -204,6 +204,16 @@ pub fn read(launch_file: &Path) -> anyhow::Result<Launch> {
         .and_then(|file| file.take(LAUNCH_BYTES_MAX).read_to_end(&mut text))
         .with_context(|| format!("cannot read launch file `{name}`"))?;
     serde_json::from_slice(&text).with_context(|| format!("cannot understand launch file `{name}`"))
+}
+
+/// Says what helps where nobody has prepared a start since the boot, which has emptied the folder.
+fn explained(error: anyhow::Error, launch_file: &Path) -> anyhow::Error {
+    let is_missing = |error: &std::io::Error| error.kind() == std::io::ErrorKind::NotFound;
+    let agent = launch_file.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy();
+    if !error.downcast_ref().is_some_and(is_missing) {
+        return error;
+    }
+    anyhow!("{error:#}\nhint: it has not run since the boot: `agent-orchestrator up {agent}` starts it")
 }
 
 /// Returns the agent's tmux socket; the launch file's folder lies in one beside the sockets' (`daemon::paths`).
