@@ -81,7 +81,7 @@ pub fn answer(config: &Path, request: &Request, patience: Patience) -> Outcome<R
     let reply = if let Some(reply) = ask(config, request, patience)? {
         reply
     } else {
-        fleet_file::must_exist(config)?;
+        fleet_file::must_be_known(config)?;
         offline::ask(config, request)
     };
     if let Reply::Failed { .. } = reply { Err(unexpected(reply).into()) } else { Ok(reply) }
@@ -122,7 +122,7 @@ pub fn must_supervise(config: &Path, wanted: &[String]) -> Outcome<Picture> {
     if let Some(picture) = picture_with(config, wanted)? {
         return Ok(picture);
     }
-    fleet_file::must_exist(config)?;
+    fleet_file::must_be_known(config)?;
     // A file that cannot be used is not what is wrong here.
     if let Ok(fleet) = FleetFile::read_or_ask(config) {
         names::all_known(wanted, &fleet.names())?;

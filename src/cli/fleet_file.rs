@@ -16,10 +16,18 @@ use crate::protocol::control::Reason;
 /// The name of the config file that is taken when none is given.
 pub const DEFAULT: &str = "agents.toml";
 
-/// Returns the config that is taken when none is given: the host's own where the folder has none.
-pub fn default() -> &'static Path {
+/// Returns the config that is meant: the one that is given, else that of the folder, else the host's own, also where its
+/// last one alone is left. One that is the host's own by another name is that.
+pub fn meant(given: Option<&Path>) -> PathBuf {
     let (here, hosts) = (Path::new(DEFAULT), Path::new(HOST_CONFIG));
-    if !here.exists() && hosts.exists() { hosts } else { here }
+    let found = given.unwrap_or(if !here.exists() && (hosts.exists() || is_kept(hosts)) { hosts } else { here });
+    let is_hosts = found.canonicalize().is_ok_and(|found| hosts.canonicalize().is_ok_and(|hosts| found == hosts));
+    if is_hosts { hosts.to_owned() } else { found.to_owned() }
+}
+
+/// Says whether the config that was in force last is kept.
+fn is_kept(config: &Path) -> bool {
+    Paths::new(config, Path::new("")).is_ok_and(|paths| paths.last_config().exists())
 }
 
 /// Proves that a config that nobody named may be meant: root does not run the programs of one that lies where it stands by
@@ -132,6 +140,14 @@ pub fn must_exist(config: &Path) -> Outcome {
         Ok(false) => Err(missing(config, Path::new(HOST_CONFIG)).into()),
         Err(error) => Err(anyhow::Error::from(error).context(format!("cannot read `{}`", config.display())).into()),
     }
+}
+
+/// Proves that the config is there, or the last one that was in force.
+///
+/// # Errors
+/// As [`must_exist`].
+pub fn must_be_known(config: &Path) -> Outcome {
+    if is_kept(config) { Ok(()) } else { must_exist(config) }
 }
 
 /// Says how to get the config that is not there; on a host that has the units, where its own is or is to be.

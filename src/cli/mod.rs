@@ -166,7 +166,7 @@ pub fn main() -> ExitCode {
         Err(_) if hook::is_asked() => return ExitCode::SUCCESS,
         Err(error) => error.exit(),
     };
-    let place = config.as_deref().unwrap_or_else(|| fleet_file::default());
+    let place = &fleet_file::meant(config.as_deref());
     let ended = match (&verb, &config) {
         (Verb::Init(_), Some(_)) => Err(init::config_given().into()),
         (Verb::Up(_) | Verb::Check(_) | Verb::Supervise(_), None) => {
@@ -178,7 +178,7 @@ pub fn main() -> ExitCode {
         Ok(()) | Err(Stop::ReaderGone) => ExitCode::SUCCESS,
         Err(Stop::Told(code)) => ExitCode::from(code),
         Err(Stop::Failed(mut failure)) => {
-            if place == Path::new(HOST_CONFIG) && failure.error.contains("ermission denied") {
+            if *place == Path::new(HOST_CONFIG) && failure.error.contains("ermission denied") {
                 failure = failure.hint("`sudo agent-orchestrator …` acts as the fleet's own user");
             }
             eprint!("{failure}");

@@ -64,6 +64,22 @@ fn a_broken_edit_changes_nothing_but_the_shown_error_until_it_is_mended() {
 }
 
 #[test]
+fn a_config_that_was_removed_hides_nothing_also_without_a_supervisor() {
+    let fleet = up(ONE);
+    fleet.forget_events();
+    let text = std::fs::read(fleet.config()).unwrap();
+    std::fs::remove_file(fleet.config()).unwrap();
+    fleet.until_event("config-broken", None);
+    fleet.kill_supervisor();
+    let shown = fleet.run(&["status"]).good();
+    assert!(shown.contains("there is no config") && shown.contains("one"), "{shown}");
+    fleet.run(&["logs", "one"]).good();
+    assert!(fleet.run(&["logs", "nobody"]).bad(2).contains("one"));
+    assert!(fleet.run(&["up"]).bad(1).contains("there is no config"), "it is wanted for a start");
+    std::fs::write(fleet.config(), text).unwrap();
+}
+
+#[test]
 fn a_changed_interval_is_taken_up_at_once() {
     let fleet = up(ONE);
     fleet.until_screen("one", ">");
