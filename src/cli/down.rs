@@ -7,15 +7,17 @@ use nix::poll::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use super::client::{self, Patience};
+use super::fleet_file::{self, FleetFile};
 use super::stop::{Failure, Outcome};
-use super::{fleet_file, names, status};
+use super::{names, status};
+use crate::daemon::start;
 use crate::protocol::control::{Reason, Request};
 
 /// What stands below `down --help`.
 pub const HELP: &str = "\
 Without NAME: ends agents, services, then the supervisor. It is not remembered: the next `up` starts all again.
 With NAME: ends these and remembers it: only `up NAME` starts them again.
-It returns when they are gone, and works without a supervisor as well.
+It returns when they are gone, and works without a supervisor as well; where agents are units of systemd, as root.
 
 Exit codes:
   0  all are gone
@@ -48,7 +50,11 @@ pub fn run(config: &Path, arguments: Arguments) -> Outcome {
         client::order(config, &Request::Down { names }, Patience::Endless)?;
         return supervisor.map_or(Ok(()), |process| wait_for_end(&process));
     }
-    fleet_file::must_exist(config)?;
+    fleet_file::must_be_known(config)?;
+    if !start::may_stop(&FleetFile::paths(config)?)? {
+        let failure = Failure::new(Reason::Failed, "no supervisor runs, and without one only root may stop units");
+        return Err(failure.hint("`sudo agent-orchestrator down …` does").into());
+    }
     if !names.is_empty() {
         names::all_known(&names, &client::known(&status::picture(config)?))?;
     }

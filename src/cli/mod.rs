@@ -6,7 +6,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::daemon::{paths::HOST_CONFIG, start};
+use crate::daemon::paths::HOST_CONFIG;
+use crate::daemon::start::{self, Rights};
 use stop::{Outcome, Stop};
 
 pub mod attach;
@@ -226,7 +227,8 @@ fn is_of_the_fleet(verb: &Verb) -> bool {
 
 fn run(verb: Verb, config: &Path) -> Outcome {
     if is_of_the_fleet(&verb) {
-        start::act_as_owner(config)?;
+        let rights = if matches!(verb, Verb::Down(_)) { Rights::Stops } else { Rights::None };
+        start::act_as_owner(config, rights)?;
     }
     match verb {
         Verb::Up(arguments) => up::run(config, arguments),

@@ -136,11 +136,20 @@ fn run(options: &Options, listening: impl FnOnce() -> anyhow::Result<()>) -> any
     EventLoop::new(reactor, parts, supervisor, keeper)?.run()
 }
 
+/// What of root's rights is left to a verb that acts as the fleet's user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rights {
+    /// None.
+    None,
+    /// To stop units, which polkit lets that user do from the supervisor's unit only ([`super::unit::Question`]).
+    Stops,
+}
+
 /// Becomes the user of the host's own fleet, where `config` is that and root asks: what is written stays the fleet's.
 ///
 /// # Errors
 /// When the kernel refuses.
-pub fn act_as_owner(config: &Path) -> anyhow::Result<()> {
+pub fn act_as_owner(config: &Path, rights: Rights) -> anyhow::Result<()> {
     let paths = Paths::new(config, Path::new(""))?;
     if paths.manager == Manager::AdHoc || !nix::unistd::geteuid().is_root() {
         return Ok(());
@@ -150,10 +159,23 @@ pub fn act_as_owner(config: &Path) -> anyhow::Result<()> {
         return Ok(());
     };
     let name = CString::new(owner.name).context("the fleet's user has no usable name")?;
+    // What is run loses a user who is only saved (execve(2)).
+    let saved = match rights {
+        Rights::None => owner.uid,
+        Rights::Stops => Uid::from_raw(0),
+    };
     nix::unistd::initgroups(&name, owner.gid)
         .and_then(|()| nix::unistd::setgid(owner.gid))
-        .and_then(|()| nix::unistd::setuid(owner.uid))
+        .and_then(|()| nix::unistd::setresuid(owner.uid, owner.uid, saved))
         .with_context(|| format!("cannot act as user {}", owner.uid))
+}
+
+/// Says whether this process may end sessions of the fleet without its supervisor: those that are units are root's to stop.
+///
+/// # Errors
+/// When the kernel tells no users.
+pub fn may_stop(paths: &Paths) -> anyhow::Result<bool> {
+    Ok(paths.manager == Manager::AdHoc || nix::unistd::getresuid().context("cannot tell who asks")?.saved.is_root())
 }
 
 /// Reads the config at `config` and names the fleet's folders.

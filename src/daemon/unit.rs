@@ -2,6 +2,7 @@
 
 use std::io::{self, Read};
 use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt as _;
 use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -47,6 +48,11 @@ pub fn explained(said: String) -> String {
     said
 }
 
+/// Says whether this is a verb of root's that acts as the fleet's user (`start::Rights::Stops`).
+fn was_root() -> bool {
+    nix::unistd::getresuid().is_ok_and(|users| users.saved.is_root() && !users.effective.is_root())
+}
+
 /// What can be asked of an agent's unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Question {
@@ -68,6 +74,9 @@ impl Question {
             Self::Start => command.args(["start", "--", &name(agent)]),
             Self::Stop => command.args(["stop", "--", &name(agent)]),
         };
+        if self == Self::Stop && was_root() {
+            command.uid(0);
+        }
         command
     }
 
