@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
@@ -129,6 +130,38 @@ fn logs_in_a_home_hide_no_home_from_the_supervisor_which_reads_clones_there() {
           ReadWritePaths="/home/p/logs"
     "#]]
     .assert_eq(&shown(&tree(&folder.path().join("out"))));
+}
+
+#[test]
+fn mistakes_that_leave_a_fleet_are_told_and_keep_nothing_from_being_written() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("agents.toml"), FLEET.replace("prompt = \"go\", wake", "promt = \"go\", wake"))
+        .unwrap();
+    let said = run(folder.path(), &["units", "--output", "out"]);
+    assert!(said.contains("unknown key `promt`") && said.contains("mistakes, all the same:\nwrote "), "{said}");
+    assert!(folder.path().join("out/agent-orchestrator-session@ada.service.d/10-fleet.conf").exists());
+}
+
+#[test]
+fn check_shows_calendars_to_systemd_and_points_to_what_that_does_not_understand() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("agents.toml"), FLEET.replace("Sun 02:00 UTC", "Sun 25:00")).unwrap();
+    let tool = folder.path().join("systemd-analyze");
+    fs::write(&tool, "#!/bin/sh\n[ \"$3\" != 'Sun 25:00' ] || { echo 'Failed to parse' >&2; exit 1; }\n").unwrap();
+    fs::set_permissions(&tool, fs::Permissions::from_mode(0o755)).unwrap();
+    let check = |path: String| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_agent-orchestrator"));
+        let output = command.args(["check", "--json"]).current_dir(folder.path()).env("PATH", path).output().unwrap();
+        let found: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let of_calendars = |entry: &&serde_json::Value| entry["key"].as_str().unwrap().contains("schedule");
+        found.as_array().unwrap().iter().find(of_calendars).cloned()
+    };
+    let path = std::env::var("PATH").unwrap();
+    let found = check(format!("{}:{path}", folder.path().display())).unwrap();
+    assert_eq!(found["key"], "agent[1].schedule");
+    assert_eq!(found["message"], "`schedule` of `upgrader` is no calendar: Failed to parse");
+    assert_eq!((&found["line"], &found["severity"]), (&4.into(), &"error".into()));
+    assert_eq!(check("/bin/none".to_owned()), None, "where there is no systemd nobody can tell");
 }
 
 #[test]

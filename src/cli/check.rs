@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use super::install::systemd;
 use super::stop::{Failure, Outcome};
-use super::{bounded, fleet_file, out, text};
+use super::{bounded, fleet_file, host, out, text};
 use crate::config::proven::{self, Answer, Asked};
-use crate::config::{self, Backend, Fleet, Mistake, Needed, Parsed, Severity, telling};
+use crate::config::{self, Backend, Calendar, Fleet, Mistake, Needed, Parsed, Severity, telling};
 use crate::daemon::paths::{Paths, is_roots_alone};
 use crate::protocol::control::Reason;
 
@@ -20,7 +21,9 @@ pub const HELP: &str = "\
 Finds all mistakes at once, each with file, line, column and what helps; also files that the config names and \
 that are not there. It warns of a program that is missing, an agent's or that of `[notify]`, as it looks from here, and \
 of one of another series (2.1 of 2.1.197) than its preset is known to fit: those are asked for their `--version`. It \
-warns of a program that could tell of itself and is not made to. It starts nothing else and needs no supervisor.
+warns of a program that could tell of itself and is not made to. Calendars are shown to `systemd-analyze`, where there is \
+one. Of the fleet that systemd keeps it warns of folders that an agent's user cannot use, or that another agent could \
+swap. It starts nothing else and needs no supervisor.
 
 Exit codes:
   0  no mistakes; warnings do not count
@@ -79,8 +82,10 @@ pub fn run(config: &Path, arguments: &Arguments) -> Outcome {
     let mut mistakes = parsed.mistakes.clone();
     let needed = config::files_needed(&parsed).iter().filter(|needed| arguments.looks_for(needed));
     mistakes.extend(needed.filter_map(|needed| wrong_with(needed, &parsed, &source)));
-    // What is checked for another host has its programs there.
+    // What is checked for another host has its programs, and its users, there.
     if let Some(fleet) = parsed.fleet.as_ref().filter(|_| arguments.files_below.is_none()) {
+        mistakes.extend(wrong_calendars(&parsed, &source));
+        mistakes.extend(of_the_host(config, fleet, &parsed, &source)?);
         mistakes.extend(proven::programs(fleet).iter().filter_map(|asked| proven::doubt(asked, &answer(asked))));
         mistakes.extend(telling::silences(fleet));
         let gemini = telling::by_gemini_hooks(fleet).into_iter();
@@ -103,6 +108,29 @@ pub fn run(config: &Path, arguments: &Arguments) -> Outcome {
     let kinds: Vec<&str> = parsed.fleet.iter().flat_map(|fleet| &fleet.agents).map(|agent| agent.kind.word()).collect();
     let loops = parsed.fleet.as_ref().map_or(0, |fleet| fleet.loops.len());
     out::text(&summary(config, &kinds, loops, warnings))
+}
+
+/// Returns the calendars that systemd does not understand, where it can be asked.
+pub fn wrong_calendars(parsed: &Parsed, source: &str) -> Vec<Mistake> {
+    let wrong = |calendar: &Calendar| {
+        let said = systemd::calendar_mistake(&calendar.text)?;
+        Some(config::wrong_calendar(calendar, &text::clean(&said), source))
+    };
+    parsed.calendars.iter().filter_map(wrong).collect()
+}
+
+/// Returns what does not fit the host whose fleet systemd keeps: files that its user cannot read, and what units tell.
+fn of_the_host(config: &Path, fleet: &Fleet, parsed: &Parsed, source: &str) -> Outcome<Vec<Mistake>> {
+    let units = host::units(config, fleet);
+    if units.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut found = host::doubts(parsed, source, &Paths::new(config, &fleet.log_dir)?, &units);
+    // What who asks cannot read either is told already.
+    let files = config::files_needed(parsed).iter().filter(|needed| !needed.file_use.is_folder());
+    let others = files.filter(|needed| wrong_with(needed, parsed, source).is_none());
+    found.extend(others.filter_map(|needed| host::unreadable(needed, source)));
+    Ok(found)
 }
 
 /// Asks a program for its version, or whether it is there.

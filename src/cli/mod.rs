@@ -22,6 +22,7 @@ pub mod explain;
 pub mod fleet_file;
 pub mod follow;
 pub mod hook;
+pub mod host;
 pub mod init;
 pub mod inside;
 pub mod install;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
+use super::host::{self, Person};
 use super::stop::{Failure, Outcome};
 use super::transcript::environment_of;
 use super::{fleet_file, names, out};
@@ -17,12 +18,12 @@ use crate::protocol::trust;
 pub const HELP: &str = "\
 Claude Code, Codex and Gemini ask at the first start in a folder whether it is trusted, and wait for a person. This says \
 so for the folders of the agents named, or of all: in `.claude.json`, `config.toml` and `trustedFolders.json` of the user \
-they run as. What else stands there stays; a folder that you have called untrusted stays so, and is told. Do it while the \
+they run as, which has to be who asks; root asks as the fleet's. What else stands there stays; a folder that you have called untrusted stays so, and is told. Do it while the \
 programs do not run, as they write these files too. Logins and keys are yours.
 
 Exit codes:
   0  all of them are trusted
-  1  a file cannot be read or written, or says otherwise
+  1  a file cannot be read or written, or says otherwise; an agent runs as another user
   2  unknown name
 
 Example:
@@ -48,11 +49,16 @@ pub fn run(config: &Path, arguments: &Arguments) -> Outcome {
     let known: Vec<&str> = fleet.agents.iter().map(|agent| agent.name.as_str()).collect();
     names::all_known(&arguments.names, &known)?;
     let paths = Paths::new(config, &fleet.log_dir)?;
-    let mut lines = Vec::new();
+    let units = host::units(config, &fleet);
+    let (mut lines, mut left) = (Vec::new(), Vec::new());
     for agent in &fleet.agents {
         let Ok(backend) = &agent.backend else { continue };
         let is_named = arguments.names.is_empty() || arguments.names.contains(&agent.name);
         let Some(program) = backend.transcripts.filter(|_| is_named) else { continue };
+        if let Some(whose) = units.get(&agent.name).map(|unit| &unit.person).filter(|whose| !is_asker(whose)) {
+            left.push((agent.name.as_str(), whose.name.as_str()));
+            continue;
+        }
         let environment = environment_of(&agent.name, &backend.env, &paths);
         let variable = |name: &str| environment.get(name).cloned().or_else(|| std::env::var(name).ok());
         let Some(file) = trust::place(program, &variable) else { continue };
@@ -67,10 +73,39 @@ pub fn run(config: &Path, arguments: &Arguments) -> Outcome {
             lines.push(format!("{}: `{}` trusts `{}`", agent.name, file.display(), dir.display()));
         }
     }
+    if !left.is_empty() && (lines.is_empty() || !arguments.names.is_empty()) {
+        out::lines(&lines)?;
+        return Err(anothers(&left).into());
+    }
+    lines.extend(
+        left.iter().map(|(agent, user)| format!("left out: {agent} runs as `{user}`: `{}`", as_user(agent, user))),
+    );
     if lines.is_empty() {
         lines.push("nothing to do: every folder is trusted, or its program never asks".to_owned());
     }
     out::lines(&lines)
+}
+
+/// Whether what is written lands in the home of the user that asks.
+fn is_asker(whose: &Person) -> bool {
+    whose.uid == nix::unistd::geteuid().as_raw()
+}
+
+/// Returns the failure that agents run as somebody else, in whose home nothing can be written from here.
+fn anothers(left: &[(&str, &str)]) -> Failure {
+    let whose: Vec<String> = left.iter().map(|(agent, user)| format!("{agent} runs as `{user}`")).collect();
+    let error = format!("a program asks its own user, and this would trust in another's name: {}", whose.join(", "));
+    left.iter().fold(Failure::new(Reason::Failed, error), |failure, (agent, user)| {
+        failure.hint(format!("`{}`", as_user(agent, user)))
+    })
+}
+
+/// Returns the command that trusts the folder of an agent.
+fn as_user(agent: &str, user: &str) -> String {
+    match user {
+        host::USER => format!("sudo agent-orchestrator trust {agent}"),
+        _ => format!("sudo -Hu {user} -g {} agent-orchestrator trust {agent}", host::USER),
+    }
 }
 
 /// Reads a file; one that is not there is empty.

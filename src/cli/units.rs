@@ -8,20 +8,23 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
+use super::host::{self, HOMES, USER, Unit};
 use super::install::systemd;
 use super::stop::{Failure, Outcome};
-use super::{fleet_file, out};
-use crate::daemon::paths::HOST_CONFIG;
+use super::{check, fleet_file, out, text};
+use crate::config::{self, Mistake, Parsed, Severity};
+use crate::daemon::paths::{HOST_CONFIG, Paths};
 use crate::protocol::control::Reason;
 use crate::protocol::unit;
 
 /// What stands below `units --help`.
 pub const HELP: &str = "\
 For a host whose fleet is kept by systemd (README, \"Under systemd\"). It writes a drop-in `10-fleet.conf` for each \
-agent's session unit (the folders that it may write) and for each timer (its calendar), enables the timers, makes missing \
+agent's session unit (the folders that it may write; of an agent with a `User=` of its own its home) and for each timer (its calendar), enables the timers, makes missing \
 working folders for the user `agent-orchestrator`, and removes its own files of agents that are gone. Limits and other \
 changes of yours belong into other files of these folders: `systemctl edit agent-orchestrator-session@NAME`. \
-To be run again when `dir`, `schedule` or `log_dir` change.
+To be run again when `dir`, `schedule`, `log_dir` or a `User=` change. Mistakes of the config that leave a fleet are told, and \
+do not keep it from writing.
 
 Exit codes:
   0  written
@@ -48,9 +51,6 @@ const INSTALLED: [&str; 4] =
 /// The name of every drop-in of ours.
 const DROP_IN: &str = "10-fleet.conf";
 
-/// Whose the fleet is.
-const USER: &str = "agent-orchestrator";
-
 /// With which timers run.
 const TARGET: &str = "agent-orchestrator.target";
 
@@ -60,44 +60,44 @@ const WANTS: &str = "agent-orchestrator.target.wants";
 /// Where the session unit and the supervisor's may write without a drop-in.
 const LOGS: &str = "/var/log/agent-orchestrator";
 
-/// Folders that `ProtectHome=` hides (systemd.exec(5)).
-const HOMES: [&str; 3] = ["/home", "/root", "/run/user"];
-
 /// Writes the drop-ins.
 ///
 /// # Errors
 /// When the config is not usable or a file cannot be written.
 pub fn run(config: &Path, arguments: &Arguments) -> Outcome {
     super::install::readable_by_all();
-    let (_, parsed) = fleet_file::parse(config)?;
-    let Some(fleet) = parsed.fleet else {
+    let (source, parsed) = fleet_file::parse(config)?;
+    let Some(fleet) = &parsed.fleet else {
         let failure = Failure::new(Reason::Failed, format!("`{}` describes no usable fleet", config.display()));
         return Err(failure.hint("`agent-orchestrator check` lists the mistakes").into());
     };
     let mut drop_ins = BTreeMap::new();
-    let (mut timers, mut calendars) = (Vec::new(), Vec::new());
+    let mut timers = Vec::new();
+    let is_host = arguments.output.is_none() && systemd::runs();
+    if is_host {
+        refuse_calendars(&parsed, &source)?;
+        // A `User=` that was just written counts.
+        systemd::run("systemctl", &["daemon-reload"])?;
+    }
+    let known = if is_host { host::units(config, fleet) } else { BTreeMap::new() };
     let elsewhere = Some(&fleet.log_dir).filter(|folder| !folder.starts_with(LOGS));
     if let Some(folder) = elsewhere {
-        drop_ins.insert("agent-orchestrator.service".to_owned(), writable(&[folder], Homes::Seen));
+        drop_ins.insert("agent-orchestrator.service".to_owned(), writable(&[folder], None, Homes::Seen));
     }
     for agent in &fleet.agents {
         let name = &agent.name;
         let folders: Vec<&PathBuf> = std::iter::once(&agent.dir).chain(elsewhere).collect();
-        drop_ins.insert(format!("agent-orchestrator-session@{name}.service"), writable(&folders, Homes::Hidden));
+        let home = known.get(name).and_then(own_home);
+        drop_ins.insert(format!("agent-orchestrator-session@{name}.service"), writable(&folders, home, Homes::Hidden));
         let wake = agent.wake.as_ref().and_then(|wake| wake.schedule.as_ref());
         for (verb, calendar) in [("wake", wake), ("run", agent.schedule.as_ref())] {
             if let Some(calendar) = calendar.filter(|_| agent.enabled) {
                 let timer = unit::timer(verb, name);
-                calendars.push((name.as_str(), calendar.as_str()));
                 let calendar = calendar.replace('%', "%%");
                 drop_ins.insert(timer.clone(), format!("[Timer]\nOnCalendar={calendar}\n"));
                 timers.push((timer, format!("agent-orchestrator-{verb}@.timer")));
             }
         }
-    }
-    let is_host = arguments.output.is_none() && systemd::runs();
-    if is_host {
-        check_calendars(&calendars)?;
     }
     let folder = arguments.output.clone().unwrap_or_else(|| PathBuf::from(ADMINISTRATORS));
     let _held = super::install::hold(&folder)?;
@@ -114,7 +114,28 @@ pub fn run(config: &Path, arguments: &Arguments) -> Outcome {
         )?);
         put_in_force(&timers)?;
     }
+    tell_mistakes(config, &parsed, &source)?;
     out::lines(&lines)
+}
+
+/// Tells what is wrong with the config, and with what the units make of it now.
+fn tell_mistakes(config: &Path, parsed: &Parsed, source: &str) -> Outcome {
+    let mut mistakes = parsed.mistakes.clone();
+    if let Some(fleet) = &parsed.fleet {
+        let paths = Paths::new(config, &fleet.log_dir)?;
+        mistakes.extend(host::doubts(parsed, source, &paths, &host::units(config, fleet)));
+    }
+    out::text(&config::render(&mistakes, source, config))?;
+    match mistakes.iter().filter(|mistake| mistake.severity != Severity::Warning).count() {
+        0 => Ok(()),
+        found => out::text(&format!("{}, all the same:\n", text::counted(found, "mistake"))),
+    }
+}
+
+/// Returns the home of an agent that has a user of its own; nobody lives in `/`.
+fn own_home(unit: &Unit) -> Option<&Path> {
+    let home = Some(unit.person.home.as_path()).filter(|home| home.is_dir() && home.parent().is_some());
+    home.filter(|_| unit.person.name != USER && unit.person.uid != 0)
 }
 
 /// Lets systemd read what was written: timers that are gone are stopped, the others run while their target does.
@@ -151,15 +172,12 @@ fn orders<'a>(shown: &'a str, wanted: &[&str]) -> (Vec<&'a str>, &'static str) {
     (gone, verb)
 }
 
-/// Makes sure that systemd understands the calendar of every agent.
-fn check_calendars(calendars: &[(&str, &str)]) -> Outcome {
-    for (agent, calendar) in calendars {
-        if let Some(said) = systemd::calendar_mistake(calendar) {
-            let failure = Failure::new(Reason::Failed, format!("`schedule` of `{agent}` is no calendar: {said}"));
-            return Err(failure.hint("`man systemd.time` has the form, such as `Sun 02:00 UTC`").into());
-        }
-    }
-    Ok(())
+/// Makes sure that systemd understands all calendars.
+fn refuse_calendars(parsed: &Parsed, source: &str) -> Outcome {
+    let wrong: Vec<Mistake> = check::wrong_calendars(parsed, source);
+    let Some(Mistake { message, hint, .. }) = wrong.into_iter().next() else { return Ok(()) };
+    let failure = Failure::new(Reason::Failed, message);
+    Err(hint.into_iter().fold(failure, Failure::hint).into())
 }
 
 /// Makes folders without which a unit does not start, and returns what to tell. Behind a link that is not root's nothing is made:
@@ -195,17 +213,19 @@ enum Homes {
     Seen,
 }
 
-/// Returns a drop-in that lets a unit write these folders; of homes that are hidden it sees them alone.
-fn writable(folders: &[&PathBuf], homes: Homes) -> String {
+/// Returns a drop-in that lets a unit write these folders, and this home while it is there; of homes that are hidden it sees them
+/// alone.
+fn writable(folders: &[&PathBuf], own: Option<&Path>, homes: Homes) -> String {
     let mut text = "[Service]\n".to_owned();
-    let is_hidden = |folder: &PathBuf| homes == Homes::Hidden && HOMES.iter().any(|home| folder.starts_with(home));
-    if folders.iter().any(|folder| is_hidden(folder)) {
+    let is_hidden = |folder: &Path| homes == Homes::Hidden && HOMES.iter().any(|home| folder.starts_with(home));
+    let places = folders.iter().map(|folder| (folder.as_path(), "")).chain(own.map(|home| (home, "-")));
+    if places.clone().any(|(folder, _)| is_hidden(folder)) {
         text.push_str("ProtectHome=tmpfs\n");
     }
-    for folder in folders {
+    for (folder, sign) in places {
         let key = if is_hidden(folder) { "BindPaths" } else { "ReadWritePaths" };
         // A write to a string does not fail.
-        let _ = writeln!(text, "{key}={}", word(&folder.to_string_lossy(), key == "BindPaths"));
+        let _ = writeln!(text, "{key}={}", word(&format!("{sign}{}", folder.display()), key == "BindPaths"));
     }
     text
 }
@@ -325,8 +345,10 @@ mod tests {
     fn a_home_is_bound_into_an_agents_unit_alone() {
         let folders = [&PathBuf::from("/home/ada/shop"), &PathBuf::from("/srv/logs")];
         let expected = "[Service]\nProtectHome=tmpfs\nBindPaths=\"/home/ada/shop\"\nReadWritePaths=\"/srv/logs\"\n";
-        assert_eq!(writable(&folders, Homes::Hidden), expected);
+        assert_eq!(writable(&folders, None, Homes::Hidden), expected);
+        let expected = expected.to_owned() + "BindPaths=\"-/home/ada\"\n";
+        assert_eq!(writable(&folders, Some(Path::new("/home/ada")), Homes::Hidden), expected, "with a user of its own");
         let expected = "[Service]\nReadWritePaths=\"/home/ada/shop\"\nReadWritePaths=\"/srv/logs\"\n";
-        assert_eq!(writable(&folders, Homes::Seen), expected, "which the supervisor sees in any case");
+        assert_eq!(writable(&folders, None, Homes::Seen), expected, "which the supervisor sees in any case");
     }
 }

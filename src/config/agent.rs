@@ -73,7 +73,10 @@ pub fn agent<'a>(
         resume: reader.flag("resume").unwrap_or(false),
         resume_prompt: reader.filled("resume_prompt").map_or_else(|| RESUME_PROMPT.to_owned(), |found| found.value),
         account: account.unwrap_or_else(|| backend_name.clone()),
-        schedule: reader.filled("schedule").map(|found| found.value).filter(|_| matches!(kind, Kind::Task(_))),
+        schedule: reader.filled("schedule").filter(|_| matches!(kind, Kind::Task(_))).map(|found| {
+            notes.add_calendar(&name.value, &found);
+            found.value
+        }),
         clean_log: reader.flag("clean_log").unwrap_or(false),
         control: match reader.word("control") {
             Some("observe") => Control::Observe,
@@ -340,6 +343,9 @@ fn wake(reader: &Reader<'_>, around: &Around<'_>, kind: &Kind, agent: &str, file
     let prompt_file = around.base.path(&found);
     let file_place = Found { value: (), span: found.span, path: found.path };
     files.push(Needed::new(FileUse::WakePrompt, vec![prompt_file.clone()], file_place).of(agent));
+    if let Some(schedule) = &schedule {
+        notes.add_calendar(agent, schedule);
+    }
     let interval = interval.or_else(|| schedule.is_none().then_some(WAKE_INTERVAL));
     Some(Wake { prompt_file, interval, schedule: schedule.map(|found| found.value) })
 }

@@ -81,6 +81,34 @@ impl Needed {
     }
 }
 
+/// A calendar that an agent names: a task's, or that of a wake.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Calendar {
+    /// Whose.
+    pub agent: String,
+    /// What it says.
+    pub text: String,
+    /// The key that names it, from the root.
+    pub key: String,
+    /// Where it stands in the text.
+    pub span: Option<Range<usize>>,
+}
+
+/// Returns the mistake that systemd does not understand a calendar: what it says.
+pub fn wrong_calendar(calendar: &Calendar, said: &str, text: &str) -> Mistake {
+    let message = format!("`schedule` of `{}` is no calendar: {said}", calendar.agent);
+    let hint = "`man systemd.time` has the form, such as `Sun 02:00 UTC`".to_owned();
+    Mistake::error(&calendar.key, message).at(calendar.span.clone()).hint(hint).located(text)
+}
+
+/// Returns a warning about the working folder of an agent, or about the agent where it names none.
+pub fn folder_doubt(parsed: &Parsed, agent: &str, (message, hint): (String, String), text: &str) -> Mistake {
+    let is_its = |needed: &&Needed| needed.file_use.is_folder() && needed.agent.as_deref() == Some(agent);
+    let place = parsed.files.iter().find(is_its);
+    let mistake = Mistake::new(Severity::Warning, place.map_or("agent", |needed| &needed.key), message);
+    mistake.at(place.and_then(|needed| needed.span.clone())).hint(hint).located(text)
+}
+
 /// Returns all files that the text names, in its order.
 pub fn files_needed(parsed: &Parsed) -> &[Needed] {
     &parsed.files

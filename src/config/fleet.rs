@@ -20,7 +20,12 @@ use crate::policy::fleet::{Backend, Fleet, Watchdog};
 pub(super) fn parse(text: &str, at: &Where) -> Parsed {
     if text.len() > TEXT_MAX_BYTES {
         let message = format!("the config has {} bytes, {TEXT_MAX_BYTES} are allowed", text.len());
-        return Parsed { fleet: None, mistakes: vec![Mistake::fatal("", message)], files: Vec::new() };
+        return Parsed {
+            fleet: None,
+            mistakes: vec![Mistake::fatal("", message)],
+            files: Vec::new(),
+            calendars: Vec::new(),
+        };
     }
     let (root, errors) = DeTable::parse_recoverable(text);
     let syntax: Vec<Mistake> = errors.iter().take(MISTAKES_MAX).map(syntax_mistake).collect();
@@ -38,7 +43,8 @@ pub(super) fn parse(text: &str, at: &Where) -> Parsed {
         files.clear();
     }
     files.sort_by_key(|needed| needed.span.as_ref().map_or(usize::MAX, |span| span.start));
-    Parsed { fleet, mistakes: notes.finish(text, syntax), files }
+    let calendars = notes.calendars().into_iter().filter(|_| fleet.is_some()).collect();
+    Parsed { fleet, mistakes: notes.finish(text, syntax), files, calendars }
 }
 
 /// Returns the backends of a text that says nothing.

@@ -7,6 +7,8 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::MISTAKES_MAX;
+use super::files::Calendar;
+use super::reader::Found;
 
 /// How much a mistake matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -120,9 +122,21 @@ pub fn entries<'a>(mistakes: &'a [Mistake], file: &'a Path) -> Vec<Entry<'a>> {
 pub(super) struct Notes {
     /// With each, whether it holds however the rest of the text reads.
     found: RefCell<Vec<(Mistake, bool)>>,
+    calendars: RefCell<Vec<Calendar>>,
 }
 
 impl Notes {
+    /// Notes a calendar that an agent names.
+    pub fn add_calendar(&self, agent: &str, named: &Found<String>) {
+        let Found { value, span, path } = named.clone();
+        self.calendars.borrow_mut().push(Calendar { agent: agent.to_owned(), text: value, key: path, span });
+    }
+
+    /// Returns the calendars that were noted.
+    pub fn calendars(&self) -> Vec<Calendar> {
+        self.calendars.take()
+    }
+
     /// Notes a mistake that may be the consequence of another one.
     pub fn add(&self, mistake: Mistake) {
         self.push(mistake, false);

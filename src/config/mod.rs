@@ -28,7 +28,10 @@ use std::path::PathBuf;
 pub use crate::policy::fleet::{Agent as FleetAgent, Backend, Fleet};
 pub use backend::known_hint;
 pub use check::typed_texts;
-pub use files::{FileUse, Needed, check_content, files_needed, missing, no_repository, unreadable};
+pub use files::{
+    Calendar, FileUse, Needed, check_content, files_needed, folder_doubt, missing, no_repository, unreadable,
+    wrong_calendar,
+};
 pub use keys::{Form, KEYS, Key, reference_markdown};
 pub use mistake::{Entry, Mistake, Severity, entries};
 pub use render::render;
@@ -60,6 +63,8 @@ pub struct Parsed {
     pub mistakes: Vec<Mistake>,
     /// The files that the text names; empty without a fleet.
     pub files: Vec<Needed>,
+    /// The calendars that the text names; empty without a fleet.
+    pub calendars: Vec<Calendar>,
 }
 
 /// Reads `text`, never fails and never panics: whatever is wrong with it is among the mistakes.

@@ -56,6 +56,13 @@ pub fn session(launch_file: &Path, files: Option<u64>) -> anyhow::Result<Infalli
     files.map_or(Ok(()), open_files::set).context("cannot set the limit of open files")?;
     let launch = read(launch_file).map_err(|error| explained(error, launch_file))?;
     Folder::new(&launch.dir, launch_file)?.make()?;
+    if let Err(error) = std::fs::File::options().append(true).open(&launch.log)
+        && error.kind() == std::io::ErrorKind::PermissionDenied
+    {
+        // The pane says so as well, where nobody may look.
+        let text = format!("no log is written: `{}` is of a former user of the agent\n", launch.log.display());
+        std::io::stderr().write_all(text.as_bytes()).context("cannot tell of the log")?;
+    }
     let fifo = fifo(launch_file);
     for stale in [&fifo, &stopped_mark(launch_file), &pastes_mark(launch_file)] {
         if let Err(error) = std::fs::remove_file(stale)
