@@ -15,7 +15,14 @@ as_unit() {
     )
 }
 ask() { as_unit "$supervisor" systemctl --no-ask-password "$@"; }
-refused_as() { ! "${@:2}" >"$scratch/refusal" 2>&1 && grep -Eqi "$1" "$scratch/refusal"; }
+# refused_as WORDS COMMAND...: it is refused in these words. On a busy machine polkit may not have answered in time, which is no
+# answer: then it is asked again, but nothing is that was allowed.
+refused_as() {
+    answered() { "${@:2}" >"$scratch/refusal" 2>&1 || grep -Eqi "$1" "$scratch/refusal"; }
+    within 30 answered "$@"
+    cat "$scratch/refusal"
+    grep -Eqi "$1" "$scratch/refusal"
+}
 refused() { refused_as 'access denied|authentication (is )?required|not permitted' "$@"; }
 ada=$(session ada)
 
