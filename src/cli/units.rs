@@ -21,7 +21,7 @@ use crate::protocol::unit;
 pub const HELP: &str = "\
 For a host whose fleet is kept by systemd (README, \"Under systemd\"). It writes a drop-in `10-fleet.conf` for each \
 agent's session unit (the folders that it may write; of an agent with a `User=` of its own its home) and for each timer (its calendar), enables the timers, makes missing \
-working folders for the user `agent-orchestrator`, and removes its own files of agents that are gone. Limits and other \
+working folders for the agents' users, and removes its own files of agents that are gone. Limits and other \
 changes of yours belong into other files of these folders: `systemctl edit agent-orchestrator-session@NAME`. \
 To be run again when `dir`, `schedule`, `log_dir` or a `User=` change. Mistakes of the config that leave a fleet are told, and \
 do not keep it from writing.
@@ -108,10 +108,10 @@ pub fn run(config: &Path, arguments: &Arguments) -> Outcome {
         lines.push(format!("the units read `{HOST_CONFIG}`, not `{}`", config.display()));
     }
     if is_host {
-        let folders = fleet.agents.iter().filter(|agent| agent.enabled).map(|agent| &agent.dir).chain(elsewhere);
-        lines.extend(make_folders(
-            folders.filter(|folder| matches!(folder.try_exists(), Ok(false))).map(PathBuf::as_path),
-        )?);
+        let user_of = |agent: &str| known.get(agent).map_or(USER, |unit| unit.person.name.as_str());
+        let of_agents = fleet.agents.iter().filter(|agent| agent.enabled);
+        let folders = of_agents.map(|agent| (&agent.dir, user_of(&agent.name))).chain(elsewhere.map(|dir| (dir, USER)));
+        lines.extend(make_folders(folders)?);
         put_in_force(&timers)?;
     }
     tell_mistakes(config, &parsed, &source)?;
@@ -180,11 +180,12 @@ fn refuse_calendars(parsed: &Parsed, source: &str) -> Outcome {
     Err(hint.into_iter().fold(failure, Failure::hint).into())
 }
 
-/// Makes folders without which a unit does not start, and returns what to tell. Behind a link that is not root's nothing is made:
+/// Makes those of the folders that are missing, without which a unit does not start, for these users, and returns what to tell.
+/// What another user than the fleet's has there its group, in which the supervisor is, reads. Behind a link that is not root's nothing is made:
 /// whoever may write above a folder could have root make it anywhere.
-fn make_folders<'a>(missing: impl Iterator<Item = &'a Path>) -> anyhow::Result<Vec<String>> {
+fn make_folders<'a>(folders: impl Iterator<Item = (&'a PathBuf, &'a str)>) -> anyhow::Result<Vec<String>> {
     let mut lines = Vec::new();
-    for folder in missing {
+    for (folder, user) in folders.filter(|(folder, _)| matches!(folder.try_exists(), Ok(false))) {
         if let Some(link) = foreign_link(folder, 0) {
             let (link, folder) = (link.display(), folder.display());
             anyhow::bail!(
@@ -192,8 +193,9 @@ fn make_folders<'a>(missing: impl Iterator<Item = &'a Path>) -> anyhow::Result<V
             );
         }
         let folder = folder.to_string_lossy();
-        systemd::run("install", &["-d", "-o", USER, "-g", USER, "-m", "750", "--", &folder])?;
-        lines.push(format!("made `{folder}`, which belongs to the user `{USER}`"));
+        let mode = if user == USER { "750" } else { "2750" };
+        systemd::run("install", &["-d", "-o", user, "-g", USER, "-m", mode, "--", &folder])?;
+        lines.push(format!("made `{folder}`, which belongs to the user `{user}`"));
     }
     Ok(lines)
 }

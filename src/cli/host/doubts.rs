@@ -136,7 +136,7 @@ fn unlogged(agent: &FleetAgent, person: &Person, log: &Path) -> Option<Words> {
     }
     let (user, log) = (&person.name, log.display());
     let message = format!("the log of `{}`, `{log}`, is of another user than `{user}`: nothing is logged", agent.name);
-    Some((message, format!("`sudo chown {user}: {log}*`, and `agent-orchestrator restart {}`", agent.name)))
+    Some((message, format!("`sudo chown {user} {log}*`, and `agent-orchestrator restart {}`", agent.name)))
 }
 
 #[cfg(test)]

@@ -41,6 +41,10 @@ promise "nothing is said of a fleet that is as it should be" not grep -E 'warnin
 promise "the home of an agent with a user of its own is let in" grep -x 'BindPaths="-/home/carol"' \
     "/etc/systemd/system/$(session carol).d/10-fleet.conf"
 
+edited '/^name = "eve"/,/^prompt/s|^dir = "eve"|dir = "new"|'
+agent-orchestrator units >/dev/null
+promise "a folder that is missing is made for the agent's user" test "$(stat -c %U:%G:%a /srv/fleet/new)" = eve:agent-orchestrator:2750
+
 # A folder below one that another agent's user can write.
 install -d -o agent-orchestrator -g agent-orchestrator /srv/fleet/eve/ada
 edited '/^name = "ada"/,/^prompt/s|^dir = "ada"|dir = "eve/ada"|'
