@@ -18,7 +18,8 @@ use crate::protocol::trust;
 pub const HELP: &str = "\
 Claude Code, Codex and Gemini ask at the first start in a folder whether it is trusted, and wait for a person. This says \
 so for the folders of the agents named, or of all: in `.claude.json`, `config.toml` and `trustedFolders.json` of the user \
-they run as, which has to be who asks; root asks as the fleet's. What else stands there stays; a folder that you have called untrusted stays so, and is told. Do it while the \
+they run as, which has to be who asks; root asks as the fleet's. What else stands there stays; a folder that you have \
+called untrusted stays so with Codex and Gemini, and is told (Claude Code keeps no such word). Do it while the \
 programs do not run, as they write these files too. Logins and keys are yours.
 
 Exit codes:

@@ -12,6 +12,9 @@ pub const TEXT_CHARS_MAX: usize = 500;
 /// The longest id of a conversation, bytes.
 pub const ID_BYTES_MAX: usize = 128;
 
+/// Variable that gives opencode a configuration besides its files.
+pub const CONFIG_VARIABLE: &str = "OPENCODE_CONFIG_CONTENT";
+
 /// One thing that was told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AgentEvent {

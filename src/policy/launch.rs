@@ -4,14 +4,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::action::Conversation;
+use super::agent_event::CONFIG_VARIABLE;
 use super::fleet::{Backend, PromptDelivery};
 
 /// The longest prompt that is given as an argument; the kernel's bound is 131 072 bytes for each
 /// (`MAX_ARG_STRLEN`, execve(2)).
 pub const ARGUMENT_BYTES_MAX: usize = 120_000;
-
-/// Variable that gives opencode a configuration besides its files.
-pub const CONFIG_VARIABLE: &str = "OPENCODE_CONFIG_CONTENT";
 
 /// What a program is started with.
 #[derive(Debug, Clone, Copy)]

@@ -15,9 +15,9 @@ use serde_json::{Value, json};
 
 use super::Teller;
 use super::http::{Answer, Server};
-use crate::policy::launch::CONFIG_VARIABLE;
 use crate::protocol::event::{
-    AgentEvent, DATAGRAM_BYTES_MAX, HANDED_BYTES_MAX, PASSWORD_VARIABLE, Post, Posted, Source, Stream, Told,
+    AgentEvent, CONFIG_VARIABLE, DATAGRAM_BYTES_MAX, HANDED_BYTES_MAX, PASSWORD_VARIABLE, Post, Posted, Source, Stream,
+    Told,
 };
 
 /// A server that does not answer is asked again after this time: the program starts, or has gone.
