@@ -393,7 +393,12 @@ fn write_text(path: PathBuf, text: &str) -> anyhow::Result<TextFile> {
     let failed = || format!("cannot write `{}`", path.display());
     let plain: String = text.chars().filter(|letter| !letter.is_control() || matches!(letter, '\n' | '\t')).collect();
     let mut open = std::fs::OpenOptions::new();
-    let mut file = open.write(true).create(true).truncate(true).mode(0o640).open(&path).with_context(failed)?;
+    match std::fs::remove_file(&path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error).with_context(failed),
+        Ok(()) | Err(_) => {}
+    }
+    // The folder is the agent's as well: what it puts there is not followed.
+    let mut file = open.write(true).create_new(true).mode(0o640).open(&path).with_context(failed)?;
     file.write_all(plain.as_bytes()).with_context(failed)?;
     Ok(TextFile(path))
 }
