@@ -4,6 +4,8 @@
 mod tmux_driver;
 
 use std::fs;
+use std::io::Read as _;
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -247,4 +249,20 @@ fn a_start_that_another_supervisor_has_begun_is_waited_for() {
     host.unset("state");
     assert_eq!(host.driver.session("ada"), running(1));
     assert_eq!(host.asked("start ada"), 1, "the person's");
+}
+
+#[test]
+fn who_listens_as_a_bridge_outside_of_the_agents_unit_is_not_spoken_with() {
+    let Some(Host { mut driver, .. }) = host("who_listens_as_a_bridge_outside_of_the_agents_unit_is_not_spoken_with")
+    else {
+        return;
+    };
+    driver.paths.make_launch_folder("bob").unwrap();
+    let listener = UnixListener::bind(driver.paths.launch_file("bob").with_file_name("bridge")).unwrap();
+    driver.sessions.find("bob");
+    let SessionSeen::Unknown { why } = driver.session("bob") else { panic!("it is not known to be absent") };
+    assert!(why.contains("it is of no agent's unit"), "{why}");
+    let mut said = Vec::new();
+    listener.accept().unwrap().0.read_to_end(&mut said).unwrap();
+    assert_eq!(said, b"");
 }

@@ -1,4 +1,4 @@
-//! `session`, `stopping`, `pane`, `log`, `unblocked`: what the supervisor's children are started as (hidden).
+//! `session`, `bridge`, `stopping`, `pane`, `log`, `unblocked`: what the supervisor's children are started as (hidden).
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -14,9 +14,12 @@ pub struct Session {
     /// How many files its programs may have open
     #[arg(long, value_name = "COUNT")]
     open_files: Option<u64>,
+    /// It is reached by a bridge, as one of another user than the supervisor's
+    #[arg(long)]
+    bridged: bool,
 }
 
-/// What `stopping` and `pane` take.
+/// What `bridge`, `stopping` and `pane` take.
 #[derive(Debug, clap::Args)]
 pub struct LaunchFile {
     /// The launch file
@@ -51,7 +54,8 @@ pub fn unblocked(command: &CommandLine) -> Outcome {
 /// # Errors
 /// As [`pane::session`].
 pub fn session(session: &Session) -> Outcome {
-    match pane::session(&session.file.path, session.open_files)? {}
+    let how = pane::How { files: session.open_files, bridged: session.bridged };
+    match pane::session(&session.file.path, how)? {}
 }
 
 /// Marks that the unit of a launch file is stopped by somebody's order.
@@ -60,6 +64,15 @@ pub fn session(session: &Session) -> Outcome {
 /// As [`pane::stopping`].
 pub fn stopping(file: &LaunchFile) -> Outcome {
     pane::stopping(&file.path)?;
+    Ok(())
+}
+
+/// Has tmux's clients run as the agent's user for the supervisor's.
+///
+/// # Errors
+/// As [`pane::bridge_to`].
+pub fn bridge(file: &LaunchFile) -> Outcome {
+    pane::bridge_to(&file.path)?;
     Ok(())
 }
 

@@ -149,6 +149,8 @@ enum Verb {
     #[command(hide = true)]
     Session(inside::Session),
     #[command(hide = true)]
+    Bridge(inside::LaunchFile),
+    #[command(hide = true)]
     Stopping(inside::LaunchFile),
     #[command(hide = true)]
     Pane(inside::LaunchFile),
@@ -218,6 +220,7 @@ fn is_of_the_fleet(verb: &Verb) -> bool {
         | Verb::Demo(_)
         | Verb::StandIn(_)
         | Verb::Session(_)
+        | Verb::Bridge(_)
         | Verb::Stopping(_)
         | Verb::Pane(_)
         | Verb::Log(_)
@@ -260,6 +263,7 @@ fn run(verb: Verb, config: &Path) -> Outcome {
             Ok(())
         }
         Verb::Session(file) => inside::session(&file),
+        Verb::Bridge(file) => inside::bridge(&file),
         Verb::Stopping(file) => inside::stopping(&file),
         Verb::Pane(file) => inside::pane(&file),
         Verb::Log(file) => inside::log(&file),

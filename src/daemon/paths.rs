@@ -267,6 +267,8 @@ impl Paths {
                 Manager::Systemd => made_by_units(&folder)?,
             }
         }
+        // Whoever could make a socket there would have our tmux client do what it likes.
+        private_folder(&self.runtime.join("tmux"))?;
         let [screens, mirrors] = ["screens", "mirrors"].map(|name| self.state.join(name));
         for folder in [self.state.clone(), self.texts(), screens, mirrors, self.spool(), self.spool_aside()] {
             std::fs::create_dir_all(&folder).with_context(|| format!("cannot make folder `{}`", folder.display()))?;

@@ -3,8 +3,9 @@
 #![expect(clippy::wildcard_enum_match_arm, reason = "a test waits for one kind of observation")]
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -60,6 +61,21 @@ impl Driver {
         let mut driver = Self::with("r n's\"#(x) %d", PathBuf::new());
         driver.program = driver.paths.state.join("my 'own' #{program} %Y");
         std::fs::copy(env!("CARGO_BIN_EXE_agent-orchestrator"), &driver.program).unwrap();
+        driver.restart_supervisor();
+        driver
+    }
+
+    /// A fleet whose agents are reached by bridges, as those with users of their own.
+    pub fn bridged() -> Self {
+        let mut driver = Self::new();
+        driver.program = driver.paths.state.join("bridged");
+        let text = format!("#!/bin/sh\nexec '{}' \"$@\" --bridged\n", env!("CARGO_BIN_EXE_agent-orchestrator"));
+        // Not written by this process: another thread's child could hold it open, and it could not be run then.
+        let made = "cat >\"$0\" && chmod 755 \"$0\"";
+        let mut shell =
+            Command::new("sh").arg("-c").arg(made).arg(&driver.program).stdin(Stdio::piped()).spawn().unwrap();
+        shell.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        assert!(shell.wait().unwrap().success());
         driver.restart_supervisor();
         driver
     }
@@ -282,10 +298,16 @@ impl Driver {
         }
     }
 
+    /// Returns the socket of an agent's tmux server.
+    pub fn socket(&self, agent: &str) -> PathBuf {
+        let of_bridged = self.paths.launch_file(agent).with_file_name("tmux");
+        if of_bridged.exists() { of_bridged } else { self.paths.tmux_socket(agent) }
+    }
+
     /// Runs a person's tmux command on the agent's server.
     pub fn tmux(&self, agent: &str, arguments: &[&str]) -> String {
         let mut tmux = Command::new("tmux");
-        tmux.env_remove("TMUX").args(["-N", "-S"]).arg(self.paths.tmux_socket(agent)).args(arguments);
+        tmux.env_remove("TMUX").args(["-N", "-S"]).arg(self.socket(agent)).args(arguments);
         let output = tmux.output().unwrap();
         assert!(output.status.success(), "tmux {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
@@ -303,7 +325,7 @@ impl Driver {
 
     /// Counts the processes that are to become clients of this agent's server.
     pub fn clients_on_their_way(&self, agent: &str) -> usize {
-        let socket = self.paths.tmux_socket(agent);
+        let socket = self.socket(agent);
         let socket = socket.to_str().unwrap();
         let is_client = |folder: &Path| {
             let words = std::fs::read_to_string(folder.join("cmdline")).unwrap_or_default();

@@ -1,5 +1,6 @@
-//! The hidden verbs inside of a session: `session`, `pane`, `log`.
+//! The hidden verbs inside of a session: `session`, `bridge`, `pane`, `log`.
 
+mod bridge;
 mod folder;
 mod log;
 
@@ -18,13 +19,14 @@ use anyhow::{Context, anyhow, bail};
 use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::stat::Mode;
-use nix::unistd::{Uid, User};
+use nix::unistd::Uid;
 
 use super::{child, clock, open_files};
 use crate::protocol::launch::{Launch, MARK, PANE_OPTION, RUN_OPTION};
 use crate::protocol::tmux::{argument, literal};
 
 use folder::Folder;
+pub use bridge::{BRIDGE, bridge as bridge_to};
 pub use log::{LOG_BYTES_MAX, Writer, log};
 
 /// The most bytes that are read of a launch file; what exec takes is less (`MAX_ARG_STRLEN` and the stack's limit,
@@ -46,14 +48,25 @@ const READY_BYTES_MAX: u64 = 4096;
 /// The terminal that programs in the pane are told of, where its description is installed.
 const TERMINAL: &str = "tmux-256color";
 
-/// Becomes the tmux client that starts the session of `launch_file` on a server of its own, in which so many files may be
-/// open, if that is said.
+/// What the set-up of a server waits for: its bridge listens.
+const BRIDGED: &str = "agent-orchestrator-bridged";
+
+/// How a session is set up.
+#[derive(Debug, Clone, Copy)]
+pub struct How {
+    /// How many files its programs may have open, if that is said.
+    pub files: Option<u64>,
+    /// It has a bridge, which one of another user than the supervisor's has anyway.
+    pub bridged: bool,
+}
+
+/// Becomes the tmux client that starts the session of `launch_file` on a server of its own.
 ///
 /// # Errors
 /// When the file cannot be read, a folder cannot be made, or there is no tmux.
-pub fn session(launch_file: &Path, files: Option<u64>) -> anyhow::Result<Infallible> {
+pub fn session(launch_file: &Path, how: How) -> anyhow::Result<Infallible> {
     child::unblock_signals().context("cannot unblock signals")?;
-    files.map_or(Ok(()), open_files::set).context("cannot set the limit of open files")?;
+    how.files.map_or(Ok(()), open_files::set).context("cannot set the limit of open files")?;
     let launch = read(launch_file).map_err(|error| explained(error, launch_file))?;
     Folder::new(&launch.dir, launch_file)?.make()?;
     if let Err(error) = std::fs::File::options().append(true).open(&launch.log)
@@ -64,7 +77,7 @@ pub fn session(launch_file: &Path, files: Option<u64>) -> anyhow::Result<Infalli
         std::io::stderr().write_all(text.as_bytes()).context("cannot tell of the log")?;
     }
     let fifo = fifo(launch_file);
-    for stale in [&fifo, &stopped_mark(launch_file), &pastes_mark(launch_file)] {
+    for stale in [&fifo, &stopped_mark(launch_file), &pastes_mark(launch_file), &bridge(launch_file)] {
         if let Err(error) = std::fs::remove_file(stale)
             && error.kind() != std::io::ErrorKind::NotFound
         {
@@ -76,8 +89,10 @@ pub fn session(launch_file: &Path, files: Option<u64>) -> anyhow::Result<Infalli
     let program = child::own_program();
     let mut tmux = child::replacement("tmux");
     tmux.env_remove("TMUX").env_remove("TMUX_PANE").current_dir("/");
-    tmux.arg("-S").arg(socket(launch_file, &launch)?).args(["-f", "/dev/null"]);
-    tmux.args(commands(&launch, &program, launch_file)?);
+    let is_bridged = how.bridged || !is_supervisors(launch_file)?;
+    let socket = if is_bridged { own_socket(launch_file) } else { socket(launch_file, &launch)? };
+    tmux.arg("-S").arg(socket).args(["-f", "/dev/null"]);
+    tmux.args(commands(&launch, &program, launch_file, is_bridged)?);
     Err(anyhow!("cannot run `tmux`: {}", tmux.exec()))
 }
 
@@ -85,19 +100,18 @@ pub fn session(launch_file: &Path, files: Option<u64>) -> anyhow::Result<Infalli
 ///
 /// Only the agent's own window has `window-size manual`: as a default for windows still to come it ends tmux 3.3a when
 /// the next one is made.
-fn commands(launch: &Launch, program: &Path, launch_file: &Path) -> anyhow::Result<Vec<OsString>> {
+fn commands(launch: &Launch, program: &Path, launch_file: &Path, is_bridged: bool) -> anyhow::Result<Vec<OsString>> {
     let text = |path: &Path| {
         path.to_str().map(str::to_owned).ok_or_else(|| anyhow!("`{}` is not valid UTF-8", path.display()))
     };
     let (program, launch_file, dir) = (text(program)?, text(launch_file)?, text(&launch.dir)?);
     let target = format!("={}:", launch.session);
-    let supervisor = supervisor_of(Path::new(&launch_file));
-    let socket = text(&socket(Path::new(&launch_file), launch)?)?;
-    // The group is that of the sockets' folder; who else is in it is kept out by `server-access`.
-    let share = literal(&format!("chmod 660 {}", shell_quote(&socket))).replace('%', "%%");
     let run = launch.run.to_string();
-    let writer = format!("exec {} log {}", shell_quote(&program), shell_quote(&launch_file));
-    let writer = literal(&writer).replace('%', "%%");
+    let verb = |verb| {
+        let line = format!("exec {} {verb} {}", shell_quote(&program), shell_quote(&launch_file));
+        literal(&line).replace('%', "%%")
+    };
+    let (writer, bridge) = (verb("log"), verb("bridge"));
     let mut commands: Vec<Vec<&str>> = vec![
         vec!["set-option", "-gq", "remain-on-exit", "on"],
         vec!["set-option", "-gq", "history-limit", "5000"],
@@ -105,9 +119,6 @@ fn commands(launch: &Launch, program: &Path, launch_file: &Path) -> anyhow::Resu
         vec!["set-option", "-gq", "escape-time", "10"],
         vec!["set-option", "-gq", "focus-events", "on"],
     ];
-    if let Some(supervisor) = &supervisor {
-        commands.push(vec!["server-access", "-a", supervisor]);
-    }
     if terminal_is_known() {
         commands.push(vec!["set-option", "-gq", "default-terminal", TERMINAL]);
     }
@@ -122,8 +133,9 @@ fn commands(launch: &Launch, program: &Path, launch_file: &Path) -> anyhow::Resu
         vec!["set-option", "-t", &target, RUN_OPTION, &run],
         vec!["pipe-pane", "-t", &target, &writer],
     ]);
-    if supervisor.is_some() {
-        commands.push(vec!["run-shell", &share]);
+    if is_bridged {
+        // A child of the server's: of what systemd sees as its own the server is the only one, and so the main process.
+        commands.extend([vec!["run-shell", "-b", &bridge], vec!["wait-for", BRIDGED]]);
     }
     let mut arguments = Vec::new();
     for command in commands {
@@ -223,7 +235,8 @@ fn explained(error: anyhow::Error, launch_file: &Path) -> anyhow::Error {
     anyhow!("{error:#}\nhint: it has not run since the boot: `agent-orchestrator up {agent}` starts it")
 }
 
-/// Returns the agent's tmux socket; the launch file's folder lies in one beside the sockets' (`daemon::paths`).
+/// Returns the agent's tmux socket, which marks its processes; the launch file's folder lies in one beside the sockets'
+/// (`daemon::paths`).
 fn socket(launch_file: &Path, launch: &Launch) -> anyhow::Result<PathBuf> {
     let runtime = launch_file.ancestors().nth(3);
     let runtime =
@@ -256,11 +269,26 @@ pub fn pastes_mark(launch_file: &Path) -> PathBuf {
     launch_file.with_extension("pastes")
 }
 
-/// Returns the name of the supervisor's user, where the agent has another one: it owns the launch file's folder.
-fn supervisor_of(launch_file: &Path) -> Option<String> {
-    let owner = Uid::from_raw(std::fs::metadata(launch_file.parent()?).ok()?.uid());
-    let user = (owner != nix::unistd::getuid()).then(|| User::from_uid(owner).ok().flatten())??;
-    Some(user.name)
+/// Returns where the tmux server of an agent with a bridge listens: in a folder of that agent, unlike the others'.
+pub fn own_socket(launch_file: &Path) -> PathBuf {
+    launch_file.with_file_name("tmux")
+}
+
+/// Returns where an agent's bridge listens.
+pub fn bridge(launch_file: &Path) -> PathBuf {
+    launch_file.with_file_name(BRIDGE)
+}
+
+/// Tells whether this process is of the supervisor's user, to whom the launch file's folder belongs.
+fn is_supervisors(launch_file: &Path) -> anyhow::Result<bool> {
+    Ok(supervisor(launch_file)? == nix::unistd::getuid())
+}
+
+/// Returns the supervisor's user.
+fn supervisor(launch_file: &Path) -> anyhow::Result<Uid> {
+    let folder = launch_file.parent().unwrap_or(Path::new("/"));
+    let found = std::fs::metadata(folder).with_context(|| format!("cannot read `{}`", folder.display()))?;
+    Ok(Uid::from_raw(found.uid()))
 }
 
 /// Returns where the log writer says that it is ready.

@@ -12,6 +12,7 @@ use super::descriptor::Numbers;
 use super::leaving::Leaving;
 use super::life::{Asking, AskingTurn, Goal, Life, Pane, Search, Starting, Waiting};
 use super::row::PANES;
+use crate::daemon::pane::bridge;
 use crate::daemon::paths::Paths;
 use crate::daemon::tree;
 use crate::policy::message::MessageId;
@@ -32,6 +33,7 @@ pub struct Agent {
     pub(super) session: String,
     pub(super) numbers: Numbers,
     pub(super) socket: PathBuf,
+    pub(super) bridge: PathBuf,
     pub(super) launch_file: PathBuf,
     pub(super) life: Life,
     /// The tmux server as it was last seen.
@@ -53,6 +55,7 @@ impl Agent {
             session: session.to_owned(),
             numbers,
             socket: paths.tmux_socket(name),
+            bridge: bridge(&paths.launch_file(name)),
             launch_file: paths.launch_file(name),
             life: Life::Absent,
             server: None,

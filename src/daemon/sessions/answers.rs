@@ -76,8 +76,8 @@ impl Agent {
             Ask::Press(message) => context.told.push(Observation::Pressed { agent, message, result }),
             Ask::LastScreen => self.last_screen_seen(reply, context),
             Ask::Clients => {
-                if let Some(client) = self.life.client() {
-                    stale::end_others(reply, client.pid());
+                if let Some(own) = self.life.client().and_then(Client::pid) {
+                    stale::end_others(reply, own);
                 }
             }
             // A buffer that could not be loaded is missed by the paste.
@@ -192,7 +192,9 @@ impl Agent {
         let end = if row.dead { None } else { pidfd_of(row) };
         let end = end.and_then(|end| Watched::new(&context.reactor, &mut self.numbers, end).ok());
         if end.is_some() {
-            let asked = if is_anew { client.tell(CLIENTS, Ask::Clients, context.now) } else { Ok(()) };
+            // A bridge has one client at a time.
+            let may_have_others = is_anew && client.pid().is_some();
+            let asked = if may_have_others { client.tell(CLIENTS, Ask::Clients, context.now) } else { Ok(()) };
             self.life = Life::Running(client, Pane { id: row.pane, run: there, end });
             if let Err(error) = asked {
                 self.client_failed(format!("{error:#}"), context);

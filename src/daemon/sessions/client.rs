@@ -2,24 +2,16 @@
 
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
-use std::os::fd::AsFd;
-use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Stdio};
-use std::rc::Rc;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 
-use super::descriptor::{Numbers, Watched};
 use super::leaving::Leaving;
-use crate::daemon::child;
-use crate::daemon::reactor::Reactor;
+use super::line::Line;
 use crate::policy::message::MessageId;
 use crate::policy::now::Mono;
 use crate::protocol::tmux::{FLAGS_ASKED, Notification, PaneId, Parser, Reply};
-
-/// How our clients are attached: they do not count for the size, and output that they do not take is held back.
-pub const FLAGS: &str = "ignore-size,pause-after=5";
 
 /// How long tmux may take for an answer.
 pub const REPLY_MAX: Duration = Duration::from_secs(5);
@@ -33,9 +25,6 @@ const COMMAND_BYTES_MAX: usize = 1000;
 
 /// The most bytes that one turn reads from one client.
 const READ_BYTES_MAX: usize = 512 << 10;
-
-/// The most bytes of an error message.
-const ERROR_BYTES_MAX: u64 = 4096;
 
 /// What a command was for.
 #[derive(Debug)]
@@ -94,60 +83,25 @@ pub enum Told {
 /// A control-mode client and the commands that it has not answered yet.
 #[derive(Debug)]
 pub struct Client {
-    child: Child,
-    input: ChildStdin,
-    output: Watched<ChildStdout>,
-    errors: ChildStderr,
+    line: Line,
     parser: Parser,
     queue: VecDeque<(Ask, Mono)>,
 }
 
 impl Client {
-    /// Attaches to `session` on `socket`, or to any session where none is named. Never starts a server.
-    ///
-    /// # Errors
-    /// When there is no tmux.
-    pub fn attach(
-        reactor: &Rc<Reactor>,
-        numbers: &mut Numbers,
-        socket: &Path,
-        session: Option<&str>,
-        now: Mono,
-    ) -> anyhow::Result<Self> {
-        let mut tmux = child::command("tmux");
-        tmux.args(["-N", "-u", "-S"]).arg(socket).args(["-C", "attach-session", "-f", FLAGS]);
-        if let Some(session) = session {
-            tmux.arg("-t").arg(format!("={session}"));
-        }
-        tmux.current_dir("/").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = tmux.spawn().context("cannot run `tmux`")?;
-        let (Some(input), Some(output), Some(errors)) = (child.stdin.take(), child.stdout.take(), child.stderr.take())
-        else {
-            unreachable!("the child was given three pipes")
-        };
-        for pipe in [input.as_fd(), output.as_fd(), errors.as_fd()] {
-            rustix::io::ioctl_fionbio(pipe, true).context("cannot set up the pipes of `tmux`")?;
-        }
-        let output = match Watched::new(reactor, numbers, output) {
-            Ok(output) => output,
-            Err(error) => {
-                let _ = child.kill();
-                let _ = child.wait();
-                return Err(error).context("cannot watch `tmux`");
-            }
-        };
-        let queue = VecDeque::from([(Ask::Attach, now + REPLY_MAX)]);
-        Ok(Self { child, input, output, errors, parser: Parser::default(), queue })
+    /// Asks over `line`, whose client has just been told to attach.
+    pub fn new(line: Line, now: Mono) -> Self {
+        Self { line, parser: Parser::default(), queue: VecDeque::from([(Ask::Attach, now + REPLY_MAX)]) }
     }
 
     /// Tells whether the reactor's number `id` is this client's.
     pub fn is(&self, id: u64) -> bool {
-        self.output.is(id)
+        self.line.is(id)
     }
 
-    /// Returns its process.
-    pub fn pid(&self) -> u32 {
-        self.child.id()
+    /// Returns its process, where that is ours.
+    pub fn pid(&self) -> Option<u32> {
+        self.line.pid()
     }
 
     /// Says when the oldest unanswered command has waited too long.
@@ -167,7 +121,7 @@ impl Client {
             bail!("a command of {} bytes is too long for tmux", command.len());
         }
         assert!(!command.contains('\n'), "a command is one line");
-        self.input.write_all(format!("{command}\n").as_bytes()).context("cannot write to tmux")?;
+        self.line.write_all(format!("{command}\n").as_bytes()).context("cannot write to tmux")?;
         self.queue.push_back((ask, now + REPLY_MAX));
         Ok(())
     }
@@ -177,8 +131,8 @@ impl Client {
         let mut told = Vec::new();
         let mut piece = vec![0; 64 << 10];
         for _ in 0..READ_BYTES_MAX / piece.len() {
-            match self.output.read(&mut piece) {
-                Ok(0) => return (told, Some(self.last_words())),
+            match self.line.read(&mut piece) {
+                Ok(0) => return (told, Some(self.line.last_words())),
                 Ok(count) => {
                     for notification in self.parser.feed(&piece[..count]) {
                         told.extend(self.take(notification));
@@ -211,36 +165,25 @@ impl Client {
         }
     }
 
-    /// Returns what the client printed as its reason for ending.
-    fn last_words(&mut self) -> String {
-        let text = first_line(&mut self.errors);
-        if text.is_empty() { "its tmux client has ended".to_owned() } else { text }
-    }
-
     /// Lets the client go, which ends it and nothing else. Returns what was not answered.
     pub fn leave(self) -> (Leaving, Vec<Ask>) {
-        let leaving = Leaving::client(self.child, self.input, self.output);
-        (leaving, self.queue.into_iter().map(|(ask, _)| ask).collect())
+        (self.line.leave(), self.queue.into_iter().map(|(ask, _)| ask).collect())
     }
-}
-
-/// Returns the first line that is not empty of what a child has printed so far; `errors` does not block.
-pub fn first_line(errors: &mut ChildStderr) -> String {
-    let mut bytes = Vec::new();
-    // Ends with an error where the pipe is empty and still open: what was read until then counts.
-    let _ = errors.take(ERROR_BYTES_MAX).read_to_end(&mut bytes);
-    let text = String::from_utf8_lossy(&bytes);
-    text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::fd::AsFd;
+    use std::path::Path;
     use std::process::Command;
+    use std::rc::Rc;
 
     use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
     use super::*;
     use crate::daemon::clock::mono;
+    use crate::daemon::reactor::Reactor;
+    use crate::daemon::sessions::descriptor::Numbers;
 
     /// The longest that a test waits for anything.
     const WAIT_MAX: Duration = Duration::from_secs(60);
@@ -276,8 +219,10 @@ mod tests {
         let reactor = Rc::new(Reactor::new().unwrap());
         let mut numbers = Numbers::new(0);
         for _ in 0..30 {
-            let client = Client::attach(&reactor, &mut numbers, &socket, Some("flood"), mono()).unwrap();
-            await_input(&*client.output);
+            let line = Line::own(&reactor, &mut numbers, &socket, Some("flood")).unwrap();
+            let client = Client::new(line, mono());
+            let Line::Own { output, .. } = &client.line else { panic!("it is our own") };
+            await_input(&**output);
             let (mut leaving, _) = client.leave();
             let bound = mono() + WAIT_MAX;
             while !reactor.wait(true).unwrap().into_iter().any(|(_, id)| leaving.has_ended(id)) {

@@ -9,11 +9,13 @@ use anyhow::{Context as _, bail};
 
 use super::Context;
 use super::agent::Agent;
-use super::client::{Client, REPLY_MAX, first_line};
-use super::descriptor::{Server, Watched, knock, listener_of, server};
+use super::client::{Client, REPLY_MAX};
+use super::descriptor::{Server, Watched, knock, server};
 use super::ending::Ending;
 use super::leaving::{Leaving, end_of};
 use super::life::{Dying, Ended, Goal, Life, Lost, Pane, Search, Starting, Waiting, retry_delay};
+use super::line::first_line;
+use super::place::NoLine;
 use super::query::Query;
 use super::stopping::{Stopping, Whose};
 use crate::daemon::paths::Manager;
@@ -21,7 +23,6 @@ use crate::daemon::unit::{self, Question};
 use crate::daemon::{child, open_files, tree};
 use crate::policy::observation::{Exit, SessionSeen};
 use crate::protocol::launch::Launch;
-use crate::protocol::unit::agent_of;
 
 /// How long the `session` verb may take.
 const START_MAX: Duration = Duration::from_secs(10);
@@ -32,8 +33,11 @@ impl Agent {
         if !self.leaving.is_empty() {
             return self.wait(None, Search { goal, any: false, pane }, context);
         }
-        match knock(&self.socket) {
-            Ok(knock) if let Some(why) = self.strangeness(&knock, context) => self.failed(goal, pane, why, context),
+        let place = self.place();
+        match knock(place) {
+            Ok(knock) if let Some(why) = self.strangeness(place, &knock, context) => {
+                self.failed(goal, pane, why, context);
+            }
             Ok(knock) => match Watched::new(&context.reactor, &mut self.numbers, knock) {
                 Ok(knock) => self.wait(Some(knock), Search { goal, any: false, pane }, context),
                 Err(error) => self.failed(goal, pane, format!("cannot watch a socket: {error}"), context),
@@ -51,27 +55,12 @@ impl Agent {
         if !self.leaving.is_empty() {
             return self.wait(None, Search { goal, any, pane }, context);
         }
-        let session = (!any).then_some(self.session.as_str());
-        match Client::attach(&context.reactor, &mut self.numbers, &self.socket, session, context.now) {
-            Ok(client) => self.life = Life::Attaching(client, Search { goal, any, pane }),
-            Err(error) => self.failed(goal, pane, format!("{error:#}"), context),
+        let session = (!any).then(|| self.session.clone());
+        match self.line(session.as_deref(), context) {
+            Ok(line) => self.life = Life::Attaching(Client::new(line, context.now), Search { goal, any, pane }),
+            Err(NoLine::Gone) => self.not_there(goal, pane, context),
+            Err(NoLine::Failed(why)) => self.failed(goal, pane, why, context),
         }
-    }
-
-    /// Says why it is no server of this agent's that listens: another agent's. The sockets of agents with users of their own lie in
-    /// a folder that all of them may make sockets in; their units they cannot leave.
-    fn strangeness(&self, knock: &OwnedFd, context: &Context) -> Option<String> {
-        let pid = match context.paths.manager {
-            Manager::AdHoc => return None,
-            Manager::Systemd => listener_of(knock)?,
-        };
-        let socket = self.socket.display();
-        let why = match unit::cgroup_of(pid) {
-            Ok(cgroup) => format!("it is one of agent `{}`", agent_of(&cgroup).filter(|agent| *agent != self.name)?),
-            // It has ended meanwhile.
-            Err(why) => why,
-        };
-        Some(format!("process {pid}, which listens on `{socket}`: {why}"))
     }
 
     fn wait(&mut self, knock: Option<Watched<OwnedFd>>, search: Search, context: &Context) {
@@ -97,7 +86,7 @@ impl Agent {
 
     /// Says that the server is silent.
     pub(super) fn no_answer(&self) -> String {
-        format!("tmux on `{}` does not answer", self.socket.display())
+        format!("tmux on `{}` does not answer", self.place().display())
     }
 
     /// Takes up a search that has waited for a client to end.
@@ -207,7 +196,7 @@ impl Agent {
             }
             Life::Attaching(client, Search { goal, pane, .. }) => {
                 self.let_go(client, &why, context);
-                match server(&self.socket) {
+                match server(self.place()) {
                     Server::Gone => self.not_there(goal, pane, context),
                     Server::Listens(_) | Server::Unclear(_) => self.failed(goal, pane, why, context),
                 }
@@ -358,8 +347,9 @@ impl Agent {
     }
 
     pub(super) fn advance_stop(&mut self, context: &mut Context) {
+        let place = self.place().to_owned();
         let Life::Stopping(stopping) = &mut self.life else { return };
-        let whose = Whose { socket: &self.socket, launch_file: &self.launch_file };
+        let whose = Whose { socket: &self.socket, place: &place, launch_file: &self.launch_file };
         match stopping.advance(whose, context, &mut self.numbers) {
             None => {}
             Some(Ok(())) => {

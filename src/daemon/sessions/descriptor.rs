@@ -129,7 +129,11 @@ fn unclear(socket: &Path, error: Errno) -> Server {
     Server::Unclear(format!("cannot reach tmux on `{}`: {}", socket.display(), error.desc()))
 }
 
-fn connect(socket: &Path) -> Result<OwnedFd, Server> {
+/// Connects to `socket`, without waiting.
+///
+/// # Errors
+/// What [`server`] says instead.
+pub fn connect(socket: &Path) -> Result<OwnedFd, Server> {
     let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
     let failed = |error| unclear(socket, error);
     let connection = socket::socket(AddressFamily::Unix, SockType::Stream, flags, None).map_err(failed)?;

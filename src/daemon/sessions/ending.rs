@@ -40,10 +40,10 @@ impl Ending {
                 let answer = query.answer(context.now)?;
                 // The unit's own way to tell it was asked by us as well.
                 let _ = std::fs::remove_file(whose.launch_file.with_extension("stopped"));
-                Some(answer.and_then(|_| match server(whose.socket) {
+                Some(answer.and_then(|_| match server(whose.place) {
                     Server::Gone => Ok(()),
                     Server::Listens(_) | Server::Unclear(_) => {
-                        Err(format!("a tmux server outside of its unit holds `{}`", whose.socket.display()))
+                        Err(format!("a tmux server outside of its unit holds `{}`", whose.place.display()))
                     }
                 }))
             }

@@ -1,7 +1,9 @@
 //! Children that are about to end and must be waited for.
 
 use std::io::{ErrorKind, Read};
+use std::net::Shutdown;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
 use std::process::{Child, ChildStdin, ChildStdout};
 use std::rc::Rc;
 
@@ -28,7 +30,8 @@ pub fn end_of(child: &Child) -> std::io::Result<OwnedFd> {
 /// A child that is about to end.
 #[derive(Debug)]
 pub struct Leaving {
-    child: Child,
+    /// What is ours to be killed.
+    child: Option<Child>,
     until: Until,
 }
 
@@ -40,6 +43,8 @@ enum Until {
     /// The tmux server's end of the killed client's pipes: then it has noticed, and told its other clients. That takes as
     /// long as the server hangs, and ends with the server.
     Released { _input: ChildStdin, output: Watched<ChildStdout> },
+    /// The end of a bridge's connection, which waits for the same.
+    Unbridged(Watched<UnixStream>),
 }
 
 impl Leaving {
@@ -50,20 +55,27 @@ impl Leaving {
     pub fn client(mut child: Child, input: ChildStdin, output: Watched<ChildStdout>) -> Self {
         // Fails only for a child that has been waited for.
         let _ = child.kill();
-        Self { child, until: Until::Released { _input: input, output } }
+        Self { child: Some(child), until: Until::Released { _input: input, output } }
+    }
+
+    /// Has a bridge do the same with the client that it runs.
+    pub fn bridged(connection: Watched<UnixStream>) -> Self {
+        // Fails only for a connection that has ended.
+        let _ = connection.shutdown(Shutdown::Write);
+        Self { child: None, until: Until::Unbridged(connection) }
     }
 
     /// Waits for a child that has no pipes of ours, and kills it at `kill`.
     pub fn new(reactor: &Rc<Reactor>, numbers: &mut Numbers, child: Child, kill: Mono) -> Self {
         let end = end_of(&child).and_then(|end| Watched::new(reactor, numbers, end)).ok();
-        Self { child, until: Until::Ended(end, kill) }
+        Self { child: Some(child), until: Until::Ended(end, kill) }
     }
 
     /// Says when it is to be killed; a client has been already.
     pub fn deadline(&self) -> Option<Mono> {
         match self.until {
             Until::Ended(_, kill) => Some(kill),
-            Until::Released { .. } => None,
+            Until::Released { .. } | Until::Unbridged(_) => None,
         }
     }
 
@@ -72,14 +84,17 @@ impl Leaving {
         let is_its_own = match &self.until {
             Until::Ended(end, _) => end.as_ref().is_some_and(|end| end.is(id)),
             Until::Released { output, .. } => output.is(id),
+            Until::Unbridged(connection) => connection.is(id),
         };
         is_its_own && self.is_over()
     }
 
     /// Kills it and waits for it.
     pub fn kill(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        if let Some(child) = &mut self.child {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
 
     /// Waits until it has ended, at most until `deadline`, and kills it then.
@@ -89,6 +104,7 @@ impl Leaving {
             let descriptor = match &self.until {
                 Until::Ended(end, _) => end.as_ref().map(AsFd::as_fd),
                 Until::Released { output, .. } => Some(output.as_fd()),
+                Until::Unbridged(connection) => Some(connection.as_fd()),
             };
             let Some(descriptor) = descriptor.filter(|_| !left.is_zero()) else { return self.kill() };
             let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::ZERO);
@@ -99,8 +115,9 @@ impl Leaving {
 
     fn is_over(&mut self) -> bool {
         let is_over = match &mut self.until {
-            Until::Ended(..) => !matches!(self.child.try_wait(), Ok(None)),
-            Until::Released { output, .. } => at_end(output),
+            Until::Ended(..) => !self.child.as_mut().is_some_and(|child| matches!(child.try_wait(), Ok(None))),
+            Until::Released { output, .. } => at_end(&mut **output),
+            Until::Unbridged(connection) => at_end(&**connection),
         };
         if is_over {
             self.kill();
@@ -110,7 +127,7 @@ impl Leaving {
 }
 
 /// Reads what nobody wants any more, and tells whether that was all.
-fn at_end(output: &mut ChildStdout) -> bool {
+fn at_end(output: impl Read) -> bool {
     let mut unwanted = output.take(DROP_BYTES_MAX);
     match std::io::copy(&mut unwanted, &mut std::io::sink()) {
         Ok(_) => unwanted.limit() > 0,

@@ -8,6 +8,8 @@ mod descriptor;
 mod ending;
 mod leaving;
 mod life;
+mod line;
+mod place;
 mod query;
 mod row;
 mod stale;
@@ -22,10 +24,13 @@ use std::time::Duration;
 
 use agent::Agent;
 use descriptor::{Numbers, Watched};
+pub(super) use descriptor::{Server, knock, server};
 pub(super) use leaving::end_of;
-use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
+pub(super) use line::client as tmux_client;
+use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, InotifyEvent, WatchDescriptor};
 
 use super::clock;
+use super::pane::BRIDGE;
 use super::paths::{Manager, Paths};
 use super::reactor::{Part, Reactor};
 use super::tree::Table;
@@ -76,6 +81,8 @@ pub struct Sessions {
     names: BTreeMap<String, String>,
     /// Tells of sockets that come: a person can start a unit.
     sockets: Option<Watched<Inotify>>,
+    /// Where bridges come, and whose.
+    bridges: BTreeMap<WatchDescriptor, String>,
 }
 
 /// The number of no agent, for what belongs to all of them.
@@ -91,7 +98,7 @@ impl Sessions {
         };
         let (told, now) = (Vec::new(), clock::mono());
         let context = Context { reactor, paths, program, only_looks: false, told, now, table: None };
-        Self { context, agents: Vec::new(), names: BTreeMap::new(), sockets }
+        Self { context, agents: Vec::new(), names: BTreeMap::new(), sockets, bridges: BTreeMap::new() }
     }
 
     /// Leaves for whoever comes next what is told only once.
@@ -111,11 +118,13 @@ impl Sessions {
 
     /// Looks for the agent's session and adopts what runs. Answered by `Session`.
     pub fn find(&mut self, agent: &str) {
+        self.watch_for_bridge(agent);
         self.with(agent, Agent::find);
     }
 
     /// Starts the run that the agent's launch file holds. Answered by `Session` (`Running` or `StartFailed`).
     pub fn start(&mut self, agent: &str, run: u64) {
+        self.watch_for_bridge(agent);
         self.with(agent, |agent, context| agent.start(run, context));
     }
 
@@ -138,6 +147,24 @@ impl Sessions {
     /// Presses a key that tmux knows by this name. Answered by `Pressed`.
     pub fn press(&mut self, agent: &str, message: MessageId, key: &str) {
         self.with(agent, |agent, context| agent.press(message, key, context));
+    }
+
+    /// An agent that has none, and no folder for it, is none to watch.
+    fn watch_for_bridge(&mut self, agent: &str) {
+        let folder = self.context.paths.launch_folder(agent);
+        let watched =
+            self.sockets.as_ref().and_then(|sockets| sockets.add_watch(&folder, AddWatchFlags::IN_CREATE).ok());
+        self.bridges.extend(watched.map(|watched| (watched, agent.to_owned())));
+    }
+
+    /// Returns whose socket has come.
+    fn whose(&self, event: &InotifyEvent) -> Option<usize> {
+        let came = event.name.as_deref()?;
+        let name = match self.bridges.get(&event.wd) {
+            Some(agent) => (came == BRIDGE).then_some(OsStr::new(agent))?,
+            None => came,
+        };
+        self.agents.iter().position(|agent| OsStr::new(agent.name()) == name)
     }
 
     fn with(&mut self, name: &str, act: impl FnOnce(&mut Agent, &mut Context)) {
@@ -166,9 +193,8 @@ impl Part for Sessions {
             agent.ready(id, &mut self.context);
         } else if let Some(sockets) = &self.sockets {
             for event in sockets.read_events().unwrap_or_default() {
-                let is_named = |agent: &&mut Agent| event.name.as_deref() == Some(OsStr::new(agent.name()));
-                if let Some(agent) = self.agents.iter_mut().find(is_named) {
-                    agent.came_up(&mut self.context);
+                if let Some(index) = self.whose(&event) {
+                    self.agents[index].came_up(&mut self.context);
                 }
             }
         }

@@ -5,7 +5,7 @@
 
 use rustix::process::Signal;
 
-use super::client::FLAGS;
+use super::line::FLAGS;
 use crate::daemon::tree::{self, Held, Process};
 use crate::protocol::tmux::Reply;
 

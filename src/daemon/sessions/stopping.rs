@@ -44,8 +44,10 @@ enum Stage {
 /// What names an agent's processes.
 #[derive(Debug, Clone, Copy)]
 pub struct Whose<'a> {
-    /// Its tmux socket.
+    /// Its tmux socket, by which its processes are marked.
     pub socket: &'a Path,
+    /// Where its terminal is reached.
+    pub place: &'a Path,
     /// Its launch file.
     pub launch_file: &'a Path,
 }
@@ -100,7 +102,7 @@ impl Stopping {
         if !self.members.is_empty() {
             return None;
         }
-        let listens = server(whose.socket);
+        let listens = server(whose.place);
         if let (None, Server::Listens(Some(pid))) = (&self.server, &listens) {
             let held = Process::read(*pid).and_then(|process| Held::new(process).ok().flatten());
             self.server = held.and_then(|held| Watched::new(&context.reactor, numbers, held).ok());

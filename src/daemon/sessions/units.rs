@@ -65,7 +65,7 @@ impl Agent {
         };
         match &mut asking.turn {
             AskingTurn::Pause(until) if *until > context.now => self.life = Life::Asking(asking),
-            AskingTurn::Pause(_) => match (asking.doubt, server(&self.socket)) {
+            AskingTurn::Pause(_) => match (asking.doubt, server(self.place())) {
                 (Doubt::Search(Search { goal, pane, .. }), Server::Listens(_) | Server::Unclear(_)) => {
                     self.look_for(goal, pane, context);
                 }
@@ -94,12 +94,12 @@ impl Agent {
                 self.is_not_there(goal, pane, context);
             }
             (Active::Active, Doubt::Death(ended))
-                if tries >= TRIES_ACTIVE_MAX || server(&self.socket) != Server::Gone =>
+                if tries >= TRIES_ACTIVE_MAX || server(self.place()) != Server::Gone =>
             {
                 self.has_died(ended, context);
             }
             (Active::Active, Doubt::Search(search)) if tries >= TRIES_ACTIVE_MAX => {
-                let why = format!("its unit is active, but nobody listens on `{}`", self.socket.display());
+                let why = format!("its unit is active, but nobody listens on `{}`", self.place().display());
                 self.undecided(Doubt::Search(search), tries, why, context);
             }
             (Active::Activating | Active::Deactivating, doubt) if tries >= TRIES_MAX => {
