@@ -10,6 +10,7 @@ use anyhow::Context;
 use super::fleet_file::FleetFile;
 use super::stop::{Failure, Outcome};
 use super::{client, names, text};
+use crate::daemon::terminal::{self, Terminal};
 use crate::protocol::control::Reason;
 
 /// What stands below `attach --help`.
@@ -40,9 +41,11 @@ pub struct Arguments {
 pub fn run(config: &Path, arguments: &Arguments) -> Outcome {
     let name = &arguments.name;
     let session = session(config, name)?;
-    let socket = FleetFile::paths(config)?.tmux_socket(name);
     let target = format!("={session}");
-    let asked = tmux(&socket, ["has-session", "-t", &target])
+    let Some(terminal) = terminal::find(config, &FleetFile::paths(config)?, name)? else {
+        return Err(absent(name, "no server running").into());
+    };
+    let asked = tmux(&terminal, As::Child, ["has-session", "-t", &target])
         .stdin(Stdio::null())
         .output()
         .context("cannot run `tmux`\nhint: it must be installed and in PATH")?;
@@ -55,7 +58,7 @@ pub fn run(config: &Path, arguments: &Arguments) -> Outcome {
             .hint(format!("`agent-orchestrator logs {name}` shows what it printed without one"))
             .into());
     }
-    let error = tmux(&socket, ["attach-session", "-t", &target]).exec();
+    let error = tmux(&terminal, As::Person, ["attach-session", "-t", &target]).exec();
     Err(anyhow::Error::from(error).context("cannot run `tmux`").into())
 }
 
@@ -71,10 +74,29 @@ fn session(config: &Path, name: &str) -> Outcome<String> {
     }
 }
 
-/// Prepares a tmux client that does not take itself for a part of the tmux that it may stand in.
-fn tmux<const N: usize>(socket: &Path, arguments: [&str; N]) -> Command {
-    let mut command = Command::new("tmux");
-    command.arg("-S").arg(socket).args(arguments).env_remove("TMUX").env_remove("TMUX_PANE");
+/// Who uses a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum As {
+    Child,
+    Person,
+}
+
+/// What root's environment tells a client of another user.
+const TOLD: [&str; 6] = ["COLORTERM", "LANG", "LC_ALL", "LC_CTYPE", "PATH", "TERM"];
+
+/// Prepares a tmux client that does not take itself for a part of the tmux that it may stand in. One of another user gets a
+/// terminal of its own: root's, once its server has it, could be read and written until it is closed.
+fn tmux<const N: usize>(terminal: &Terminal, by: As, arguments: [&str; N]) -> Command {
+    let mut command = match &terminal.user {
+        Some(user) => {
+            let mut command = Command::new("runuser");
+            command.args((by == As::Person).then_some("--pty")).args(["-u", &user.name, "--", "tmux"]).current_dir("/");
+            command.env_clear().envs(TOLD.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
+            command
+        }
+        None => Command::new("tmux"),
+    };
+    command.args(["-N", "-S"]).arg(&terminal.socket).args(arguments).env_remove("TMUX").env_remove("TMUX_PANE");
     command
 }
 

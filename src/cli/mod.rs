@@ -202,7 +202,6 @@ fn is_of_the_fleet(verb: &Verb) -> bool {
         | Verb::Events(_)
         | Verb::Logs(_)
         | Verb::Transcript(_)
-        | Verb::Attach(_)
         | Verb::Send(_)
         | Verb::Wake(_)
         | Verb::Probe(_)
@@ -211,7 +210,9 @@ fn is_of_the_fleet(verb: &Verb) -> bool {
         | Verb::Trust(_)
         // It asks the agents' programs for their versions, and those may lie where agents write.
         | Verb::Check(_) => true,
-        Verb::Selftest(_)
+        // It acts as the terminal's user.
+        Verb::Attach(_)
+        | Verb::Selftest(_)
         | Verb::Init(_)
         | Verb::Hook(_)
         | Verb::Install(_)

@@ -26,6 +26,7 @@ pub mod sessions;
 pub mod spool;
 pub mod start;
 pub mod state_file;
+pub mod terminal;
 pub mod timer;
 pub mod tree;
 pub mod unit;

@@ -19,7 +19,7 @@ for user in carol dave; do
 done
 promise "the fleet starts" start_fleet
 pid_of() { tmux_of "$1" list-panes -a -F '#{pane_pid}'; }
-promise "the supervisor's user may ask her tmux" within 10 pid_of carol
+promise "her tmux server tells her program" within 10 pid_of carol
 promise "her program runs as her" test "$(stat -c %U "/proc/$(pid_of carol)")" = carol
 promise "she is sent a text" agent-orchestrator send carol hello
 promise "and has heard it" within 5 grep -q hello /srv/fleet/carol/heard
@@ -34,16 +34,30 @@ for other in ada dave; do
 done
 # The module gives her a home to write, a drop-in does here.
 promise "she can write in no other place than her folder, home, log, socket, her /tmp and /dev" agent_writes_only carol \
-    "/dev/mqueue /dev/shm /run/agent-orchestrator/launch/carol /run/agent-orchestrator/tmux /srv/fleet/carol /tmp /var/lib/carol /var/log/agent-orchestrator /var/tmp"
+    "/dev/mqueue /dev/shm /run/agent-orchestrator/launch/carol /srv/fleet/carol /tmp /var/lib/carol /var/log/agent-orchestrator /var/tmp"
 for other in ada dave; do
     promise "$other cannot read her files" not inside $other cat /var/lib/carol/key
     promise "nor her environment file" not inside $other cat /etc/agent-orchestrator/carol.env
     promise "nor her environment" not inside $other cat "/proc/$(pid_of carol)/environ"
     promise "nor signal her" not inside $other kill "$(pid_of carol)"
 done
-# The shared user is the supervisor's, whom every terminal obeys: only users of their own are kept from each other's.
-inside dave tmux -S /run/agent-orchestrator/tmux/carol send-keys x >/dev/null
-promise "nor can dave reach her terminal" grep -q 'access not allowed' "$scratch/inside"
+launch=/run/agent-orchestrator/launch
+promise "nor can dave reach her terminal" not inside dave tmux -S $launch/carol/tmux send-keys x
+# What a unit does not see is no answer of the socket's: so he tries it outside of his, in the group that the units have.
+as_dave() { setpriv --reuid=dave --regid=agent-orchestrator --clear-groups -- "$@"; }
+not as_dave tmux -S $launch/carol/tmux send-keys x 2>"$scratch/refused"
+promise "nor from outside of his unit" grep -q 'Permission denied' "$scratch/refused"
+cat >/srv/fleet/ask.pl <<'ASK'
+use Socket;
+socket(BRIDGE, PF_UNIX, SOCK_STREAM, 0) && connect(BRIDGE, sockaddr_un($ARGV[0])) || die "no connection: $!";
+syswrite BRIDGE, "t-carol\n";
+sysread BRIDGE, $answer, 1000;
+print $answer;
+ASK
+# The newest connection has the client, and the supervisor's own comes again at once.
+answered() { grep -q '^%begin' <(as_fleet perl /srv/fleet/ask.pl $launch/carol/bridge); }
+promise "while the supervisor's user is answered at her bridge" within 20 answered
+promise "dave is not" test "$(as_dave perl /srv/fleet/ask.pl $launch/carol/bridge 2>&1)" = ""
 promise "where nothing has come in" not grep -q x <(tmux_of carol capture-pane -p -t '=t-carol:' | tail -n 1)
 promise "she cannot read the others' files" not inside carol cat /var/lib/agent-orchestrator/home/key
 promise "nor write their folders" not inside carol touch /srv/fleet/ada/x
@@ -52,13 +66,65 @@ promise "nor take their sockets away" not inside carol rm -f /run/agent-orchestr
 promise "nor see what the supervisor hands them" test "$(inside carol ls /run/agent-orchestrator/launch)" = carol
 promise "nor ask the supervisor" not inside carol agent-orchestrator status
 
+# What takes the place of her tmux server has each client that comes to it run a command, as tmux's protocol allows.
+owned=/var/lib/agent-orchestrator/owned
+attacked=/srv/fleet/carol/attacked
+server=$launch/carol/tmux
+[[ -S $server ]] || server=/run/agent-orchestrator/tmux/carol
+cat >/srv/fleet/carol/server.pl <<'SERVER'
+use Socket;
+($path, $command) = @ARGV;
+sub message { my ($type, $text) = @_; pack("LSSLL", $type, 16 + length $text, 0, 8, $$) . $text }
+socket(SERVER, PF_UNIX, SOCK_STREAM, 0) && bind(SERVER, sockaddr_un("$path.new")) && listen(SERVER, 9) || die $!;
+chmod 0770, "$path.new";
+rename $path, "$path.real";
+rename "$path.new", $path;
+$SIG{PIPE} = "IGNORE";
+while (accept(CLIENT, SERVER)) {
+    # MSG_READY, MSG_EXEC, MSG_EXITED.
+    syswrite CLIENT, message(207, "") . message(217, "$command\0/bin/sh\0") . message(204, "");
+    while (sysread CLIENT, $said, 65536) { }
+}
+SERVER
+cat >/srv/fleet/carol/replace.sh <<REPLACE
+setsid perl /srv/fleet/carol/server.pl $server 'touch $owned; id -un >>$attacked' >/dev/null 2>&1 </dev/null &
+echo \$! >/srv/fleet/carol/server.pid
+REPLACE
+promise "she puts a program in the place of her tmux server" inside carol sh /srv/fleet/carol/replace.sh
+promise "which takes the clients" within 10 test -S $server.real
+systemctl kill --signal=KILL "$supervisor"
+promise "one of the next supervisor's comes" within 30 test -e $attacked -o -e $owned
+promise "and does what it is told as her" grep -qx carol $attacked
+promise "not as the supervisor's user" not test -e $owned
+kill "$(cat /srv/fleet/carol/server.pid)"
+mv $server.real $server
+is_known() { not is_state carol unknown; }
+promise "with her server back the supervisor finds her" within 90 is_known
+promise "and she is sent a text" within 20 inside carol true
+
+# Outside of her unit she is not in the group that may enter the fleet's folders.
+attacked=/tmp/attacked
+TERM=linux script --quiet --command 'agent-orchestrator attach carol' "$scratch/terminal" <>"$scratch/never" >/dev/null 2>&1 &
+persons() { tmux_of carol list-clients -F '#{client_control_mode} #{client_pid}' | sed -n 's/^0 //p' | grep .; }
+promise "root sits down at her terminal" within 10 persons
+promise "with a client that is hers" test "$(stat -c %U "/proc/$(persons)")" = carol
+promise "which she can send away with a command" tmux_of carol detach-client -s t-carol -E "touch /root/owned; id -un >>$attacked"
+promise "that is run as her" within 10 grep -qx carol $attacked
+promise "and not as root" not test -e /root/owned
+promise "somebody else is told how" grep -q 'sudo agent-orchestrator' <(as_dave agent-orchestrator attach carol 2>&1)
+
 first=$(pid_of carol)
 kill -KILL "$first"
 anew() { local now; now=$(pid_of carol) && [[ $now != "$first" ]]; }
 promise "her death is seen and healed" within 15 anew
+is_known_to_run() { not is_state carol 'stopped|unknown'; }
 promise "down ends her" agent-orchestrator down carol
 promise "all of her" not pgrep -u carol
 promise "up starts her" agent-orchestrator up carol
+systemctl stop "$(session carol)"
+promise "a stop of her unit is one by order" within 15 is_state carol stopped
+systemctl start "$(session carol)"
+promise "and a start of it is seen" within 15 is_known_to_run
 
 git init --quiet --bare --initial-branch=main /srv/fleet/carol.git
 chown -R carol:agent-orchestrator /srv/fleet/carol.git
@@ -100,18 +166,10 @@ promise "as it does where only root can have named it" within 20 ran
 chown carol /srv/fleet/carol /srv/fleet/carol/.git /srv/fleet/carol/.git/config
 
 agent-orchestrator down dave >/dev/null
-fake=/run/agent-orchestrator/tmux/dave
-promise "she can make a terminal where that of dave is to be" inside carol tmux -S $fake new-session -d
-inside carol tmux -S $fake server-access -a agent-orchestrator >/dev/null
-inside carol chmod 770 $fake >/dev/null
-# What has just come up is looked at first.
-names_her() {
-    not agent-orchestrator up dave >"$scratch/up" 2>&1
-    cat "$scratch/up"
-    grep -Eq 'is one of agent .carol|a tmux server outside of its unit' "$scratch/up"
-}
-promise "with which dave is not started" within 20 names_her
-promise "and gets nothing that is for him" not agent-orchestrator send dave secret
-inside carol tmux -S $fake kill-server >/dev/null
-promise "without it he is" within 20 agent-orchestrator up dave
+promise "where the socket of an agent of the shared user is to be she can make none" \
+    not inside carol tmux -S /run/agent-orchestrator/tmux/ada2 new-session -d
+promise "as the kernel says" grep -q 'Permission denied' "$scratch/inside"
+inside carol tmux -S $launch/dave/tmux new-session -d >/dev/null
+promise "nor where those of dave are to be" grep -q 'No such file' "$scratch/inside"
+promise "who is started again" within 20 agent-orchestrator up dave
 done_with

@@ -99,7 +99,15 @@ done_with() {
 
 session() { echo "agent-orchestrator-session@$1.service"; }
 as_fleet() { setpriv --reuid=agent-orchestrator --regid=agent-orchestrator --init-groups -- "$@"; }
-tmux_of() { as_fleet tmux -S "/run/agent-orchestrator/tmux/$1" "${@:2}"; }
+# tmux_of NAME COMMAND...: asks an agent's tmux server as the agent's user.
+tmux_of() {
+    local own=/run/agent-orchestrator/launch/$1/tmux
+    if [[ -S $own ]]; then
+        setpriv --reuid="$(stat -c %U "$own")" --regid=agent-orchestrator --clear-groups tmux -S "$own" "${@:2}"
+    else
+        as_fleet tmux -S "/run/agent-orchestrator/tmux/$1" "${@:2}"
+    fi
+}
 # pane NAME: process id of the agent's program; fails without one.
 pane() { tmux_of "$1" display-message -p -t "=$(session_name "$1"):" '#{?pane_dead,,#{pane_pid}}' | grep .; }
 session_name() { agent-orchestrator status --json | sed -n "/\"name\": \"$1\"/,/\"session\"/s/.*\"session\": \"\(.*\)\".*/\1/p"; }
