@@ -12,7 +12,7 @@ use super::descriptor::{Server, connect};
 use super::line::Line;
 use crate::daemon::paths::Manager;
 use crate::daemon::unit;
-use crate::protocol::unit::agent_of;
+use crate::protocol::unit::{agent_of, name};
 
 /// Why there is no line.
 #[derive(Debug)]
@@ -49,9 +49,9 @@ impl Agent {
                 None if place == self.bridge => "it is of no agent's unit".to_owned(),
                 Some(_) | None if place == self.bridge || user == Uid::effective() => return None,
                 Some(_) | None => format!(
-                    "it is a tmux server of another user, from before such agents had a bridge: `agent-orchestrator \
-                     restart {}` gives it one",
-                    self.name
+                    "it is a tmux server of another user, from before such agents had a bridge: `systemctl restart {}` \
+                     gives it one",
+                    name(&self.name)
                 ),
             },
             // It has ended meanwhile.

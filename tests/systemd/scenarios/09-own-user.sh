@@ -113,6 +113,11 @@ promise "that is run as her" within 10 grep -qx carol $attacked
 promise "and not as root" not test -e /root/owned
 promise "somebody else is told how" grep -q 'sudo agent-orchestrator' <(as_dave agent-orchestrator attach carol 2>&1)
 
+kill -KILL "$(pgrep -u carol -f '^[^ ]*/agent-orchestrator bridge ')"
+promise "without her bridge she is unknown" within 30 is_state carol unknown
+promise "and her program goes on" pid_of carol
+systemctl restart "$(session carol)"
+promise "until her unit is restarted" within 60 is_known
 first=$(pid_of carol)
 kill -KILL "$first"
 anew() { local now; now=$(pid_of carol) && [[ $now != "$first" ]]; }
