@@ -34,7 +34,7 @@ pub fn find(config: &Path, paths: &Paths, agent: &str) -> anyhow::Result<Option<
     let own = own_socket(&paths.launch_file(agent));
     let is_own = own.symlink_metadata().is_ok();
     if !is_own {
-        start::act_as_owner(config)?;
+        start::act_as_owner(config, start::Rights::None)?;
     }
     let named = if is_own { own } else { paths.tmux_socket(agent) };
     let cannot = || format!("cannot ask tmux for the session of `{agent}` on `{}`", named.display());

@@ -25,8 +25,8 @@ use super::{child, clock, open_files};
 use crate::protocol::launch::{Launch, MARK, PANE_OPTION, RUN_OPTION};
 use crate::protocol::tmux::{argument, literal};
 
-use folder::Folder;
 pub use bridge::{BRIDGE, bridge as bridge_to};
+use folder::Folder;
 pub use log::{LOG_BYTES_MAX, Writer, log};
 
 /// The most bytes that are read of a launch file; what exec takes is less (`MAX_ARG_STRLEN` and the stack's limit,
