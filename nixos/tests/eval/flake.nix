@@ -137,7 +137,8 @@ in
       );
       expected = lib.sort lib.lessThan (
         map (lib.removeSuffix ".sh") (
-          builtins.filter (name: name != "lib.sh" && name != "module-begin.sh") (
+          # The last one is of what `agent-orchestrator units` writes, in whose place the module is here.
+          lib.subtractLists [ "lib.sh" "module-begin.sh" "13-apart.sh" ] (
             lib.attrNames (builtins.readDir ../../../tests/systemd/scenarios)
           )
         )

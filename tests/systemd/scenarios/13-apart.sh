@@ -1,5 +1,6 @@
 # What of the host does not fit is told, and refused where another user could lead an agent elsewhere.
 . "$(dirname "$0")/lib.sh"
+[[ ${SCENARIO_UNITS:-} != module ]] || not_here "the module writes the units"
 for user in carol eve; do
     useradd --user-group --create-home --home-dir "/home/$user" "$user"
     chmod 700 "/home/$user"
