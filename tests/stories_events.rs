@@ -2,13 +2,10 @@
 
 mod story;
 
-use std::collections::BTreeMap;
-
 use agent_orchestrator::policy::agent_event::{AgentEvent, Refusal, Source, Told};
 use agent_orchestrator::policy::event::EventKind;
 use agent_orchestrator::policy::hold::Hold;
 use agent_orchestrator::policy::observation::{Exit, Observation};
-use agent_orchestrator::policy::request::Request;
 use story::telling::{BUSY, LONG, PAIR, idle, pair, refused, shows, tell_by, with_interface, works};
 use story::{Story, telling};
 
@@ -398,38 +395,4 @@ fn whose_conversation_is_broken_in_a_hold_is_not_said_to_be_started_anew() {
     story.pass_s(20);
     assert!(!story.told().contains("its conversation is broken"));
     assert!(story.saved.agents["two"].deaths.is_empty(), "nor is that counted");
-}
-
-#[test]
-fn a_refused_login_of_a_resumed_conversation_is_of_before_until_its_program_tells_of_a_turn() {
-    let rule = "[[backend.box.rules]]\nname = \"key\"\nregion = \"anywhere\"\nmeaning = \"login\"\nre = 'API key'\n";
-    let mut story =
-        Story::new(&format!("{PAIR}\n{rule}").replace("submit_key", "new_id_flag = \"--id {id}\"\nsubmit_key"));
-    let refused = "Incorrect API key provided";
-    story.pass_s(10);
-    story.tell("one", Told::Working);
-    story.pane("one").above = refused.to_owned();
-    story.tell("one", refused_login());
-    assert_eq!(story.state_of("one"), format!("attention: {refused}"));
-    story.ask(Request::Restart { name: "one".to_owned(), overrides: BTreeMap::new() });
-    story.pass_s(1);
-    story.told();
-    story.pane("one").above = refused.to_owned();
-    story.output("one");
-    story.pass_s(20);
-    assert_eq!(story.told().matches("needs a person").count(), 0, "it is what it shows of before");
-    story.tell("one", Told::Working);
-    story.output("one");
-    story.pass_s(5);
-    assert_eq!(
-        story.told().matches("needs a person").count(),
-        0,
-        "its turn has begun, and what it shows is still of before"
-    );
-    story.tell("one", refused_login());
-    assert_eq!(story.state_of("one"), format!("attention: {refused}"), "what follows is news");
-}
-
-fn refused_login() -> Told {
-    refused(Refusal::Auth, "Incorrect API key provided")
 }

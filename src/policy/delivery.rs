@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::action::Action;
 use super::event::EventKind;
-use super::fleet::{Backend, PromptDelivery, Teller};
+use super::fleet::{Backend, PromptDelivery};
 use super::input_box::{self, Likeness};
 use super::live::{Look, Obstacle};
 use super::look::{judge, unread};
@@ -101,9 +101,8 @@ impl Supervisor {
         if let Some(backend) = &backend {
             events::merge(&mut live.heard, &mut look, backend, turn.now);
         }
-        let tells_of_turns =
-            backend.as_ref().is_some_and(|backend| !matches!(backend.events, None | Some(Teller::Codex)));
-        if shows_work(&look.readings) && !tells_of_turns && live.heard.doing.is_none() {
+        let is_told = live.heard.doing.is_some() || backend.as_ref().is_some_and(Backend::tells_of_turns);
+        if shows_work(&look.readings) && !is_told {
             live.resumes = None;
         }
         live.look = Some(look);
@@ -144,9 +143,10 @@ impl Supervisor {
 
     /// Takes in an answer to `Press`.
     pub(super) fn pressed(&mut self, name: &str, id: MessageId, result: &Result<(), String>, turn: &mut Turn) {
+        let is_told = self.backend_of(name).is_some_and(Backend::tells_of_turns);
         if let Some(live) = self.agents.get_mut(name) {
             live.typing = false;
-            live.resumes.take_if(|_| result.is_ok());
+            live.resumes.take_if(|_| result.is_ok() && !is_told);
         }
         let proves = self.backend_of(name).is_some_and(|backend| backend.screen.input_re.is_some());
         let Some(message) = self.front(name, id) else { return };

@@ -74,14 +74,14 @@ pub(super) struct AgentLive {
     pub reading_wake: bool,
     /// Why it cannot be woken, as last told.
     pub wake_trouble: Option<WakeTrouble>,
-    /// Its newest start, which goes on with a conversation and was given the word to go on, until it is seen to do so.
+    /// Its newest start, which goes on with a conversation, until it is seen to do so.
     pub resumes: Option<Mono>,
     /// The number that its program's adopted session has; it differs from the state's where a restart was cut short.
     pub adopted_run: Option<u64>,
 }
 
-/// A program that was told at its start how to go on with its conversation shows of it by then.
-const RESUMED_MAX: Duration = Duration::from_secs(60);
+/// A program that was told how to go on with its conversation has done so by then.
+const RESUMED_MAX: Duration = Duration::from_secs(120);
 
 impl AgentLive {
     /// Says whether its screen may still be all of the conversation as it was before the newest start.

@@ -227,8 +227,7 @@ impl Supervisor {
             }
         }
         let run = state.run;
-        // One that is told by typing is told when it shows that it is ready.
-        let resumes = (state.resumed && kickoff.is_none()).then_some(turn.now.mono);
+        let resumes = state.resumed.then_some(turn.now.mono);
         if let Some(text) = kickoff {
             let id = self.state.take_message_id();
             let message = Message {

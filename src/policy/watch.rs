@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::action::Action;
 use super::delivery::QUIET;
-use super::fleet::{Backend, Fleet};
+use super::fleet::{Backend, Fleet, Teller};
 use super::live::{Look, Obstacle};
 use super::now::Mono;
 use super::reading::{Meaning, Reading};
@@ -16,6 +16,15 @@ const BUSY_LOOK: Duration = Duration::from_secs(5);
 const LOOK_GAP: Duration = Duration::from_secs(1);
 
 impl Backend {
+    /// Says whether the program tells when a turn begins and ends.
+    pub(super) fn tells_of_turns(&self) -> bool {
+        match self.events {
+            Some(Teller::Claude | Teller::Gemini | Teller::Opencode) => true,
+            // Codex tells of ends alone.
+            Some(Teller::Codex) | None => false,
+        }
+    }
+
     /// Says whether a look can tell that the program works.
     pub(super) fn shows_work(&self) -> bool {
         self.screen.rules.iter().any(|rule| rule.meaning == Meaning::Working)

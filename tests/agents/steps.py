@@ -44,7 +44,7 @@ name = "a"
 PROBED = ("claude", "codex")
 COMPACTS = {"claude": "/compact", "opencode": "/compact", "codex": "/compact", "gemini": "/compress"}
 # Without one a conversation of these would stay with the model that it had last.
-MODELS = {"claude": 'model = "sonnet"\n', "opencode": 'model = "own/stand-in"\n'}
+MODELS = {"claude": 'model = "sonnet"\n', "codex": 'model = "gpt-5"\n', "opencode": 'model = "own/stand-in"\n'}
 
 
 def config(name):
