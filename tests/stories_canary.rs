@@ -2,7 +2,9 @@
 
 mod story;
 
+use agent_orchestrator::policy::agent_event::{Refusal, Told};
 use agent_orchestrator::policy::observation::{Exit, Observation};
+use agent_orchestrator::policy::request::Request;
 use story::telling::shows;
 use story::{Story, telling};
 
@@ -255,5 +257,27 @@ fn a_dead_canary_that_was_started_and_rests_has_opened_the_account() {
     let seen = agent_orchestrator::policy::observation::SessionSeen::Running { run };
     story.turn(vec![Observation::Session { agent: "one".to_owned(), seen }]);
     story.pass_s(60);
+    assert!(story.saved.limits.is_empty(), "{}", story.told());
+}
+
+#[test]
+fn a_probe_that_has_arrived_is_no_draft_though_the_newest_look_shows_it_in_the_box() {
+    let mut story = telling::pair();
+    story.tell("one", telling::refused(Refusal::Limit, "You've hit your limit · resets Mar 3, 6am"));
+    story.pass_s(1);
+    assert_eq!(story.saved.limits.len(), 1);
+    story.ask(Request::Probe { name: "one".to_owned() });
+    story.pass_s(1);
+    let probe = story.pane("one").taken.last().cloned().expect("the probe");
+    story.tell("one", Told::Receipt { text: probe.clone() });
+    story.tell("one", Told::Working);
+    // The look was on its way when it was submitted.
+    story.pane("one").input = probe;
+    story.output("one");
+    story.pass_s(1);
+    story.pane("one").input.clear();
+    story.tell("one", telling::idle());
+    story.output("one");
+    story.pass_s(10);
     assert!(story.saved.limits.is_empty(), "{}", story.told());
 }
