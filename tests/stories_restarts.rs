@@ -182,7 +182,11 @@ fn starts_that_fail_are_tried_ever_more_rarely_and_are_no_crash_loop() {
         }
     }
     assert_eq!(waits, [0, 0, 1, 2, 4, 8, 16, 32, 64, 128, 256]);
-    assert!(!story.told().contains("crash loop"));
+    let told = story.told();
+    assert!(!told.contains("crash loop"));
+    let words =
+        "worker: 5 starts or runs have failed, it cannot be started: polkit refuses it; it is tried ever more rarely";
+    assert_eq!(told.matches(words).count(), 1, "a person hears of it once: {told}");
 }
 
 #[test]

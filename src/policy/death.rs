@@ -67,9 +67,11 @@ impl AgentState {
 
     /// Notes a start at `now` that did not come about. It waits as after a death, but alone it is no crash loop: the
     /// agent's program has not shown anything, and a bus or a disk that is away for ten seconds would cost minutes.
-    fn count_failed_start(&mut self, now: Now) {
+    /// Says whether a person is to hear of it.
+    fn count_failed_start(&mut self, now: Now) -> bool {
         self.note_death(now);
         self.set_retry(now);
+        self.deaths.len() == CRASH_LOOP_DEATHS
     }
 
     fn note_death(&mut self, now: Now) {
@@ -144,7 +146,7 @@ impl Supervisor {
         let Some(state) = self.state.agents.get_mut(name) else { return };
         // What a failed start left behind is ended before the next one.
         state.enter(Session::Dead { exit: Exit::Unknown }, turn.now);
-        state.count_failed_start(turn.now);
+        let is_loud = state.count_failed_start(turn.now);
         state.blocked = Some(Blocked {
             why: format!("cannot be started: {why}"),
             misconfigured: false,
@@ -153,6 +155,11 @@ impl Supervisor {
         });
         let text = format!("cannot be started: {why}");
         turn.act(Action::Record(self.about(name, EventKind::StartFailed, &text, turn.now)));
+        if is_loud {
+            let text =
+                format!("{CRASH_LOOP_DEATHS} starts or runs have failed, it {text}; it is tried ever more rarely");
+            turn.act(Action::Record(self.about(name, EventKind::CrashLoop, &text, turn.now)));
+        }
     }
 
     /// Says whether the agent is started again after a death.

@@ -307,7 +307,7 @@ def stop(world):
 def stop_with_daemon(world):
     """The same of a Codex with the daemon that would go on without it; as it is started else, it has none."""
     config = world.project / "agents.toml"
-    config.write_text(config.read_text() + '[backend.codex]\nbin = "codex"\nevents = "none"\n')
+    config.write_text(config.read_text().replace("[backend.codex]\n", '[backend.codex]\nbin = "codex"\nevents = "none"\n'))
     world.verb("up")
     world.until("daemon", lambda: any("app-server" in line for line in world.processes()))
     world.until_state("idle")

@@ -73,7 +73,7 @@ promise "which its user cannot read itself" not as_fleet cat /etc/agent-orchestr
 pid=$(prop agent-orchestrator-web MainPID)
 kill -KILL "$pid"
 within 5 not kill -0 "$pid"
-promise "killed, it is started again, whatever it left in /tmp" within 10 gives 127.0.0.1:4096/
+promise "rule 20: killed, it is started again, whatever it left in /tmp" within 10 gives 127.0.0.1:4096/
 
 # use_package: the package's proxy and kernel settings, as the README says; the module's are in place.
 use_package() {
