@@ -347,3 +347,17 @@ fn what_is_to_be_typed_once_more_is_not_said_to_be_taken_back() {
     story.pass_s(10);
     assert_eq!(failed(&story.replies[&sent]).0, Reason::Unconfirmed);
 }
+
+#[test]
+fn a_backend_that_an_edit_breaks_stays_as_it_was_and_of_a_first_config_is_none() {
+    let read = |text: &str| story::fleet(text).fleet.clone().expect("a fleet");
+    let broken_box = ONE.replacen("[backend.box]", "[backend.box]\nresume_flag = '('\nready_re = '('", 1);
+    let good = read(ONE);
+    for text in [broken_box.clone(), ONE.replacen("backend = \"box\"", "backend = \"bx\"", 1)] {
+        let mut edited = read(&text);
+        assert!(edited.agent("worker").expect("there").backend.is_err(), "a first one is misconfigured: {text}");
+        assert_eq!(edited.keep_backends(&good), ["backend `box` stays as it was"], "{text}");
+        assert_eq!(edited.agent("worker"), good.agent("worker"), "{text}");
+    }
+    assert_eq!(read(ONE).keep_backends(&read(&broken_box)), [""; 0], "a mended one counts");
+}

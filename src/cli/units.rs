@@ -99,6 +99,13 @@ pub fn run(config: &Path, arguments: &Arguments) -> Outcome {
             }
         }
     }
+    if arguments.output.is_none() && config != Path::new(HOST_CONFIG) {
+        let failure =
+            Failure::new(Reason::Failed, format!("the host's units read `{HOST_CONFIG}`, not `{}`", config.display()));
+        return Err(failure
+            .hint("`--config` names that; `--output` writes those of another config to a folder")
+            .into());
+    }
     let folder = arguments.output.clone().unwrap_or_else(|| PathBuf::from(ADMINISTRATORS));
     let _held = super::install::hold(&folder)?;
     write(&folder, config, &drop_ins)?;

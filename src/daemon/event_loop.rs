@@ -250,7 +250,7 @@ impl EventLoop {
     fn reload(&mut self, now: Now, seen: &mut Vec<Observation>) {
         self.zone = clock::host_zone();
         let paths = Rc::clone(&self.parts.paths);
-        let Loaded { fleet, mut warnings, text } = match config_file::read(&paths.config) {
+        let Loaded { mut fleet, mut warnings, text } = match config_file::read(&paths.config) {
             Ok(loaded) => loaded,
             Err(unusable) => return seen.push(Observation::ConfigBroken { error: unusable.first }),
         };
@@ -264,6 +264,7 @@ impl EventLoop {
             warnings.push(format!("`log_dir` stays `{}` until the supervisor is restarted", paths.logs.display()));
         }
         let in_force = self.supervisor.fleet();
+        warnings.extend(fleet.keep_backends(in_force));
         let fleet = if **in_force == fleet { Arc::clone(in_force) } else { Arc::new(fleet) };
         let picture = self.supervisor.picture(now);
         self.parts.configure(&fleet, &picture);

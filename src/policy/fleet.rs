@@ -34,6 +34,28 @@ pub struct Fleet {
 }
 
 impl Fleet {
+    /// Keeps the last good form of backends that are not usable any more: what runs is to be read and typed into as before.
+    /// Returns a sentence for each.
+    pub fn keep_backends(&mut self, before: &Self) -> Vec<String> {
+        let mut kept = std::collections::BTreeSet::new();
+        for (name, backend) in &mut self.backends {
+            if let (Err(_), Some(Ok(good))) = (&backend, before.backends.get(name)) {
+                *backend = Ok(good.clone());
+                kept.insert(format!("backend `{name}` stays as it was"));
+            }
+        }
+        for agent in &mut self.agents {
+            let good = before.agent(&agent.name).filter(|good| agent.backend.is_err() && good.backend.is_ok());
+            if let Some(good) = good {
+                kept.insert(format!("backend `{}` stays as it was", good.backend_name));
+                agent.backend.clone_from(&good.backend);
+                agent.backend_name.clone_from(&good.backend_name);
+                agent.account.clone_from(&good.account);
+            }
+        }
+        kept.into_iter().collect()
+    }
+
     /// Returns the agent or service of this name.
     pub fn agent(&self, name: &str) -> Option<&Agent> {
         self.agents.iter().find(|agent| agent.name == name)

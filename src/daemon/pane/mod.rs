@@ -21,6 +21,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::stat::Mode;
 use nix::unistd::Uid;
 
+use super::paths::is_of_the_host;
 use super::{child, clock, open_files};
 use crate::protocol::launch::{Launch, MARK, PANE_OPTION, RUN_OPTION};
 use crate::protocol::tmux::{argument, literal};
@@ -77,7 +78,12 @@ pub fn session(launch_file: &Path, how: How) -> anyhow::Result<Infallible> {
         std::io::stderr().write_all(text.as_bytes()).context("cannot tell of the log")?;
     }
     let fifo = fifo(launch_file);
-    for stale in [&fifo, &stopped_mark(launch_file), &pastes_mark(launch_file), &bridge(launch_file)] {
+    let is_bridged = how.bridged || !is_supervisors(launch_file)?;
+    let own = own_socket(launch_file);
+    // A socket of a former user of the agent could not be used; a server of this one is in no unit any more.
+    let server = is_bridged.then_some(&own).filter(|_| is_of_the_host(launch_file));
+    let stale = [&fifo, &stopped_mark(launch_file), &pastes_mark(launch_file), &bridge(launch_file)];
+    for stale in stale.into_iter().chain(server) {
         if let Err(error) = std::fs::remove_file(stale)
             && error.kind() != std::io::ErrorKind::NotFound
         {
@@ -89,8 +95,7 @@ pub fn session(launch_file: &Path, how: How) -> anyhow::Result<Infallible> {
     let program = child::own_program();
     let mut tmux = child::replacement("tmux");
     tmux.env_remove("TMUX").env_remove("TMUX_PANE").current_dir("/");
-    let is_bridged = how.bridged || !is_supervisors(launch_file)?;
-    let socket = if is_bridged { own_socket(launch_file) } else { socket(launch_file, &launch)? };
+    let socket = if is_bridged { own } else { socket(launch_file, &launch)? };
     tmux.arg("-S").arg(socket).args(["-f", "/dev/null"]);
     tmux.args(commands(&launch, &program, launch_file, is_bridged)?);
     Err(anyhow!("cannot run `tmux`: {}", tmux.exec()))
