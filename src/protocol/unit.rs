@@ -11,6 +11,9 @@ const PREFIX: &str = "agent-orchestrator-session@";
 const WEB: &str = "agent-orchestrator-web.service";
 const SUPERVISOR: &str = "agent-orchestrator.service";
 const SUFFIX: &str = ".service";
+/// Where systemd has what users start themselves, and their managers.
+const USERS: &str = "user.slice";
+const USER_PREFIX: &str = "user@";
 
 /// The properties that [`Shown::parse`] understands, for `systemctl show --property=`.
 pub const PROPERTIES: &str = "Id,ActiveState,Result,ActiveEnterTimestampMonotonic,ActiveExitTimestampMonotonic";
@@ -38,7 +41,8 @@ pub fn timer_line(timer: &str, answer: &str) -> String {
     }
 }
 
-/// Returns the agent in whose session unit a process is, by its `/proc/PID/cgroup` (cgroups(7)).
+/// Returns the agent in whose session unit a process is, by its `/proc/PID/cgroup` (cgroups(7)). A unit of a user's own
+/// manager is nobody's, whatever its name.
 pub fn agent_of(cgroup: &str) -> Option<&str> {
     parts(cgroup).find_map(|part| part.strip_prefix(PREFIX)?.strip_suffix(SUFFIX))
 }
@@ -62,7 +66,9 @@ pub fn part_of(cgroup: &str) -> Option<Part> {
 }
 
 fn parts(cgroup: &str) -> impl Iterator<Item = &str> {
-    cgroup.lines().filter_map(|line| line.splitn(3, ':').nth(2)).flat_map(|path| path.split('/'))
+    let is_users = |part: &str| part == USERS || part.starts_with(USER_PREFIX) && part.ends_with(SUFFIX);
+    let paths = cgroup.lines().filter_map(|line| line.splitn(3, ':').nth(2));
+    paths.flat_map(move |path| path.split('/').take_while(move |part| !is_users(part)))
 }
 
 /// How far a unit is.
@@ -135,11 +141,16 @@ mod tests {
         for stranger in [
             "0::/agent-orchestrator.slice/agent-orchestrator.service\n",
             "0::/user.slice/session-1.scope\n",
+            "0::/user.slice/user-1.slice/user@1.service/app.slice/agent-orchestrator-session@a.service\n",
+            "0::/agent-orchestrator.slice/user@1.service/agent-orchestrator-session@a.service\n",
             "0::/x-agent-orchestrator-session@a.service\n",
             "",
             "nonsense",
         ] {
             assert_eq!(agent_of(stranger), None);
+        }
+        for users in [USERS, "user@1.service"] {
+            assert_eq!(part_of(&format!("0::/{users}/agent-orchestrator.service\n")), None);
         }
     }
 
