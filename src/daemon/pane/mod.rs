@@ -284,6 +284,12 @@ pub fn bridge(launch_file: &Path) -> PathBuf {
     launch_file.with_file_name(BRIDGE)
 }
 
+/// Tells whether `socket` is a bridge's; the agent of a tmux socket may be called so too.
+pub fn is_bridge(socket: &Path) -> bool {
+    let folder = socket.parent().and_then(Path::parent);
+    socket.ends_with(BRIDGE) && folder.is_some_and(|folder| folder.ends_with("launch"))
+}
+
 /// Tells whether this process is of the supervisor's user, to whom the launch file's folder belongs.
 fn is_supervisors(launch_file: &Path) -> anyhow::Result<bool> {
     Ok(supervisor(launch_file)? == nix::unistd::getuid())

@@ -9,6 +9,7 @@ use std::rc::Rc;
 use nix::errno::Errno;
 use nix::sys::socket::{self, AddressFamily, Shutdown, SockFlag, SockType, UnixAddr, sockopt};
 
+use crate::daemon::pane::is_bridge;
 use crate::daemon::reactor::{Interest, Owner, Reactor};
 
 /// Hands out numbers for the descriptors of one agent: the agent's own number, then a serial one.
@@ -90,7 +91,7 @@ impl<T: AsFd> Drop for Watched<T> {
 /// What a connection to a tmux socket shows, without asking the server anything.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Server {
-    /// Nobody listens; a stale socket has been removed.
+    /// Nobody listens; a stale socket of tmux has been removed.
     Gone,
     /// Somebody does, maybe without ever answering; the server's process id where the kernel tells it.
     Listens(Option<i32>),
@@ -143,6 +144,8 @@ pub fn connect(socket: &Path) -> Result<OwnedFd, Server> {
         // Its queue of connections is full: it does not take them, but it is there.
         Err(Errno::EAGAIN) => Server::Listens(None),
         Err(Errno::ENOENT) => Server::Gone,
+        // One that has just been made does not listen yet; the next start removes it.
+        Err(Errno::ECONNREFUSED) if is_bridge(socket) => Server::Gone,
         Err(Errno::ECONNREFUSED) => match std::fs::remove_file(socket) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 Server::Unclear(format!("cannot remove stale socket `{}`: {error}", socket.display()))
@@ -151,4 +154,23 @@ pub fn connect(socket: &Path) -> Result<OwnedFd, Server> {
         },
         Err(error) => failed(error),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixListener;
+
+    use super::*;
+
+    #[test]
+    fn a_stale_socket_is_removed_but_no_bridge() {
+        let folder = tempfile::tempdir().unwrap();
+        for (path, is_kept) in [("tmux/bridge", false), ("launch/bridge/tmux", false), ("launch/a/bridge", true)] {
+            let socket = folder.path().join(path);
+            std::fs::create_dir_all(socket.parent().unwrap()).unwrap();
+            drop(UnixListener::bind(&socket).unwrap());
+            assert_eq!(server(&socket), Server::Gone);
+            assert_eq!(socket.exists(), is_kept, "{path}");
+        }
+    }
 }
