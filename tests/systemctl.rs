@@ -8,6 +8,7 @@ use std::io::Read as _;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use agent_orchestrator::daemon::clock;
 use agent_orchestrator::daemon::unit::{SHOW_MAX, START_MAX, STOP_MAX};
@@ -263,6 +264,10 @@ fn who_listens_as_a_bridge_outside_of_the_agents_unit_is_not_spoken_with() {
     let SessionSeen::Unknown { why } = driver.session("bob") else { panic!("it is not known to be absent") };
     assert!(why.contains("it is of no agent's unit"), "{why}");
     let mut said = Vec::new();
-    listener.accept().unwrap().0.read_to_end(&mut said).unwrap();
+    // It has been knocked at already.
+    listener.set_nonblocking(true).unwrap();
+    let mut connection = listener.accept().unwrap().0;
+    connection.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    connection.read_to_end(&mut said).unwrap();
     assert_eq!(said, b"");
 }

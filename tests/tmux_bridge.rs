@@ -3,10 +3,11 @@
 
 mod tmux_driver;
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
 use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use agent_orchestrator::policy::observation::{Exit, SessionSeen};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -16,6 +17,13 @@ use tmux_driver::{Driver, ECHO, children, running, signal};
 
 fn bridge(driver: &Driver, agent: &str) -> PathBuf {
     driver.paths.launch_file(agent).with_file_name("bridge")
+}
+
+/// Connects to it.
+fn connected(driver: &Driver, agent: &str) -> UnixStream {
+    let stream = UnixStream::connect(bridge(driver, agent)).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    stream
 }
 
 /// Returns the process that listens there.
@@ -75,7 +83,7 @@ fn supervisors_that_are_killed_harm_no_server_and_leave_no_client() {
     let server = driver.server("bob");
     driver.restart_supervisor();
     for _ in 0..30 {
-        let mut killed = UnixStream::connect(bridge(&driver, "bob")).unwrap();
+        let mut killed = connected(&driver, "bob");
         killed.write_all(b"ao-bob\n").unwrap();
         let mut lines = BufReader::new(killed).lines();
         assert!(lines.any(|line| line.unwrap().starts_with("%extended-output")));
@@ -91,13 +99,14 @@ fn connections_that_say_nothing_or_too_much_harm_nobody() {
     let mut driver = Driver::bridged();
     driver.start("bob", 1, ECHO);
     assert_eq!(driver.session("bob"), running(1));
-    let connect = || UnixStream::connect(bridge(&driver, "bob")).unwrap();
+    let connect = || connected(&driver, "bob");
     let hanging: Vec<_> = (0..100).map(|_| connect()).collect();
     for said in [&[b'x'; 4000][..], b"\xff\n", b"a\nb\n"] {
         let mut wordy = connect();
         // It may be gone by then.
         let _ = wordy.write_all(said);
-        let _ = wordy.read_to_end(&mut Vec::new());
+        let end = wordy.read_to_end(&mut Vec::new());
+        assert!(end.is_ok() || end.is_err_and(|error| error.kind() == ErrorKind::ConnectionReset));
     }
     driver.restart_supervisor();
     driver.sessions.find("bob");
