@@ -57,6 +57,8 @@ struct Bridge {
     socket: PathBuf,
     supervisor: Uid,
     connections: Vec<Connection>,
+    /// No descriptor is left for one more connection, until one goes.
+    is_full: bool,
 }
 
 /// A supervisor, and how far it is.
@@ -90,19 +92,20 @@ impl Bridge {
         let listener = bound.with_context(|| format!("cannot listen on `{}`", path.display()))?;
         listener.set_nonblocking(true).context("cannot set up a socket")?;
         let (socket, supervisor) = (own_socket(launch_file), supervisor(launch_file)?);
-        Ok(Self { listener, socket, supervisor, connections: Vec::new() })
+        Ok(Self { listener, socket, supervisor, connections: Vec::new(), is_full: false })
     }
 
     fn run(mut self) -> anyhow::Result<()> {
         loop {
             let waited = self.connections.iter().flat_map(Connection::waits_for);
-            let listener = PollFd::new(self.listener.as_fd(), PollFlags::POLLIN);
-            let mut waited: Vec<_> = waited.map(|(fd, flags)| PollFd::new(fd, flags)).chain([listener]).collect();
+            let listener = (!self.is_full).then(|| PollFd::new(self.listener.as_fd(), PollFlags::POLLIN));
+            let mut waited: Vec<_> = waited.map(|(fd, flags)| PollFd::new(fd, flags)).chain(listener).collect();
             match poll(&mut waited, PollTimeout::NONE) {
                 Ok(_) | Err(nix::errno::Errno::EINTR) => {}
                 Err(error) => return Err(error).context("cannot wait"),
             }
             self.let_in();
+            let before = self.connections.len();
             for connection in std::mem::take(&mut self.connections) {
                 match connection.advance(&self.socket) {
                     Next::Stays(connection) => self.connections.push(connection),
@@ -115,13 +118,17 @@ impl Bridge {
                 }
             }
             self.serve();
+            self.is_full &= self.connections.len() == before;
         }
     }
 
     /// Takes a connection of the supervisor's.
     fn let_in(&mut self) {
-        // What cannot be accepted has gone again, or comes with the next turn.
-        let Ok((stream, _)) = self.listener.accept() else { return };
+        let accepted = self.listener.accept();
+        let has_no_descriptor = |error: &std::io::Error| error.raw_os_error() == Some(nix::errno::Errno::EMFILE as i32);
+        self.is_full = !self.connections.is_empty() && accepted.as_ref().is_err_and(has_no_descriptor);
+        // What cannot be accepted has gone again, or comes with another turn.
+        let Ok((stream, _)) = accepted else { return };
         let is_supervisors =
             getsockopt(&stream, PeerCredentials).is_ok_and(|peer| Uid::from_raw(peer.uid()) == self.supervisor);
         if !is_supervisors || stream.set_nonblocking(true).is_err() {
