@@ -98,8 +98,8 @@ promise "and does what it is told as her" grep -qx carol $attacked
 promise "not as the supervisor's user" not test -e $owned
 kill "$(cat /srv/fleet/carol/server.pid)"
 mv $server.real $server
-is_known() { not is_state carol unknown; }
-promise "with her server back the supervisor finds her" within 90 is_known
+lives() { is_state carol 'idle|working|starting'; }
+promise "with her server back the supervisor finds her" within 90 lives
 promise "and she is sent a text" within 20 inside carol true
 
 # Outside of her unit she is not in the group that may enter the fleet's folders.
@@ -117,19 +117,18 @@ kill -KILL "$(pgrep -u carol -f '^[^ ]*/agent-orchestrator bridge ')"
 promise "without her bridge she is unknown" within 30 is_state carol unknown
 promise "and her program goes on" pid_of carol
 systemctl restart "$(session carol)"
-promise "until her unit is restarted" within 60 is_known
+promise "until her unit is restarted" within 60 lives
 first=$(pid_of carol)
 kill -KILL "$first"
 anew() { local now; now=$(pid_of carol) && [[ $now != "$first" ]]; }
 promise "her death is seen and healed" within 15 anew
-is_known_to_run() { not is_state carol 'stopped|unknown'; }
 promise "down ends her" agent-orchestrator down carol
 promise "all of her" not pgrep -u carol
 promise "up starts her" agent-orchestrator up carol
 systemctl stop "$(session carol)"
 promise "a stop of her unit is one by order" within 15 is_state carol stopped
 systemctl start "$(session carol)"
-promise "and a start of it is seen" within 15 is_known_to_run
+promise "and a start of it is seen" within 15 lives
 
 git init --quiet --bare --initial-branch=main /srv/fleet/carol.git
 chown -R carol:agent-orchestrator /srv/fleet/carol.git

@@ -34,6 +34,8 @@ done
 cp "$config" "$scratch/good"
 # told WORDS VERB...: what the verb says has these words, on one line of its own.
 told() { "${@:2}" >"$scratch/told" 2>&1; tr '\n' ' ' <"$scratch/told" | grep -F -- "$1"; }
+# in_journal AGENT WORDS: its unit's journal has them.
+in_journal() { journalctl --no-pager -u "$(session "$1")" | grep -F -- "$2"; }
 checks() { told "$1" agent-orchestrator check; }
 # edited EXPRESSION: the good config with a change.
 edited() { sed "$1" "$scratch/good" >"$config"; }
@@ -58,7 +60,7 @@ install -d -o agent-orchestrator -g agent-orchestrator /srv/elsewhere
 mv /srv/fleet/eve/ada /srv/fleet/eve/away
 setpriv --reuid=eve --regid=eve --clear-groups ln -s /srv/elsewhere /srv/fleet/eve/ada
 promise "behind her link nothing is started" not agent-orchestrator up ada
-promise "and its unit says why" within 5 grep -F '`/srv/fleet/eve/ada` is a link of `eve`' <(journalctl --no-pager -u "$(session ada)")
+promise "and its unit says why" within 5 in_journal ada '`/srv/fleet/eve/ada` is a link of `eve`'
 promise "it has run nothing there" not test -e /srv/elsewhere/starts
 chown -h root /srv/fleet/eve/ada
 promise "behind one of root's it is" agent-orchestrator up ada
@@ -104,7 +106,7 @@ agent-orchestrator down carol >/dev/null
 install -o agent-orchestrator -g agent-orchestrator -m 640 /dev/null /var/log/agent-orchestrator/t-carol.log
 promise "check tells of a log that its agent cannot write" checks 'the log of `carol`, `/var/log/agent-orchestrator/t-carol.log`'
 agent-orchestrator up carol >/dev/null
-promise "and the unit's journal does" within 5 grep -F 'no log is written' <(journalctl --no-pager -u "$(session carol)")
+promise "and the unit's journal does" within 5 in_journal carol 'no log is written'
 promise "she has her home" inside carol sh -c 'touch "$HOME/mine"'
 
 # Trust is written for who asks.
@@ -162,7 +164,7 @@ promise "and what ran runs again" within 20 pane carol
 agent-orchestrator down carol >/dev/null
 rm /run/agent-orchestrator/launch/carol/launch.json
 promise "a unit without a prepared start does not start" not systemctl start "$(session carol)"
-promise "and says what does" within 5 grep -F '`agent-orchestrator up carol` starts it' <(journalctl --no-pager -u "$(session carol)")
+promise "and says what does" within 5 in_journal carol '`agent-orchestrator up carol` starts it'
 promise "which does" agent-orchestrator up carol
 within 20 is_state carol idle
 systemctl stop "$(session carol)"
