@@ -45,20 +45,23 @@ pub fn run(config: &Path, arguments: &Arguments) -> Outcome {
     let Some(terminal) = terminal::find(config, &FleetFile::paths(config)?, name)? else {
         return Err(absent(name, "no server running").into());
     };
-    let asked = tmux(&terminal, As::Child, ["has-session", "-t", &target])
-        .stdin(Stdio::null())
-        .output()
-        .context("cannot run `tmux`\nhint: it must be installed and in PATH")?;
-    if !asked.status.success() {
-        let said = text::clean(&String::from_utf8_lossy(&asked.stderr));
-        return Err(absent(name, &said).into());
+    // Another user's client is not asked beforehand: it may do what it likes, and would have root's terminal for that.
+    if terminal.user.is_none() {
+        let asked = tmux(&terminal, ["has-session", "-t", &target])
+            .stdin(Stdio::null())
+            .output()
+            .context("cannot run `tmux`\nhint: it must be installed and in PATH")?;
+        if !asked.status.success() {
+            let said = text::clean(&String::from_utf8_lossy(&asked.stderr));
+            return Err(absent(name, &said).into());
+        }
     }
     if !std::io::stdin().is_terminal() {
         return Err(Failure::new(Reason::Failed, "`attach` needs a terminal")
             .hint(format!("`agent-orchestrator logs {name}` shows what it printed without one"))
             .into());
     }
-    let error = tmux(&terminal, As::Person, ["attach-session", "-t", &target]).exec();
+    let error = tmux(&terminal, ["attach-session", "-t", &target]).exec();
     Err(anyhow::Error::from(error).context("cannot run `tmux`").into())
 }
 
@@ -74,23 +77,16 @@ fn session(config: &Path, name: &str) -> Outcome<String> {
     }
 }
 
-/// Who uses a client.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum As {
-    Child,
-    Person,
-}
-
 /// What root's environment tells a client of another user.
 const TOLD: [&str; 6] = ["COLORTERM", "LANG", "LC_ALL", "LC_CTYPE", "PATH", "TERM"];
 
 /// Prepares a tmux client that does not take itself for a part of the tmux that it may stand in. One of another user gets a
 /// terminal of its own: root's, once its server has it, could be read and written until it is closed.
-fn tmux<const N: usize>(terminal: &Terminal, by: As, arguments: [&str; N]) -> Command {
+fn tmux<const N: usize>(terminal: &Terminal, arguments: [&str; N]) -> Command {
     let mut command = match &terminal.user {
         Some(user) => {
             let mut command = Command::new("runuser");
-            command.args((by == As::Person).then_some("--pty")).args(["-u", &user.name, "--", "tmux"]).current_dir("/");
+            command.args(["--pty", "-u", &user.name, "--", "tmux"]).current_dir("/");
             command.env_clear().envs(TOLD.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
             command
         }

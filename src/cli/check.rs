@@ -5,7 +5,6 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 use super::install::systemd;
@@ -14,6 +13,7 @@ use super::{bounded, fleet_file, host, out, text};
 use crate::config::proven::{self, Answer, Asked};
 use crate::config::{self, Backend, Calendar, Fleet, Mistake, Needed, Parsed, Severity, telling};
 use crate::daemon::paths::{Paths, is_roots_alone};
+use crate::daemon::start;
 use crate::protocol::control::Reason;
 
 /// What stands below `check --help`.
@@ -135,7 +135,7 @@ fn of_the_host(config: &Path, fleet: &Fleet, parsed: &Parsed, source: &str) -> O
 
 /// Asks a program for its version, or whether it is there.
 fn answer(asked: &Asked) -> Answer {
-    let mut command = Command::new("/bin/sh");
+    let mut command = start::apart("/bin/sh");
     command.arg("-c").arg(&asked.question).envs(&asked.env);
     if asked.dir.is_dir() {
         command.current_dir(&asked.dir);

@@ -6,6 +6,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, anyhow};
 
@@ -30,23 +31,49 @@ const OWN_VARIABLES: [&str; 10] = [
 /// Variables that tie a program to the tmux session that it was started in.
 const TMUX_VARIABLES: [&str; 2] = ["TMUX", "TMUX_PANE"];
 
+/// Whether children begin a session of their own.
+static APART: AtomicBool = AtomicBool::new(false);
+
+/// Keeps the terminal of this process from every child that it prepares from now on: what controls a program can be pushed
+/// into by it (TIOCSTI, `ioctl_tty(2)`), as if who sits there had typed it.
+pub fn keep_terminal() {
+    APART.store(true, Ordering::Relaxed);
+}
+
+/// Prepares a program that is run to its end; where the terminal is kept from children, without that.
+pub fn apart(program: impl AsRef<OsStr>) -> Command {
+    if !APART.load(Ordering::Relaxed) {
+        return Command::new(program);
+    }
+    let mut command = Command::new("setsid");
+    command.arg(program);
+    command
+}
+
 /// Prepares a child: in a process group of its own, with nothing to read, without the supervisor's variables.
 ///
 /// The child inherits the blocked signals; only its own program can change that ([`unblock_signals`]). Who starts a child
 /// that is not a long-lived one sets a deadline for it, and ends it with SIGKILL.
 pub fn command(program: impl AsRef<OsStr>) -> Command {
-    let mut command = replacement(program);
+    let mut command = without_own_variables(apart(program));
     for name in TMUX_VARIABLES {
         command.env_remove(name);
     }
-    command.process_group(0).stdin(Stdio::null());
+    // The leader of a group cannot begin a session: `setsid` makes both.
+    if !APART.load(Ordering::Relaxed) {
+        command.process_group(0);
+    }
+    command.stdin(Stdio::null());
     command
 }
 
 /// Prepares the program that this process is to become (`exec`): as [`command`], but in the same process group, with the
 /// same standard input and in the same tmux pane.
 pub fn replacement(program: impl AsRef<OsStr>) -> Command {
-    let mut command = Command::new(program);
+    without_own_variables(Command::new(program))
+}
+
+fn without_own_variables(mut command: Command) -> Command {
     for name in OWN_VARIABLES {
         command.env_remove(name);
     }

@@ -17,6 +17,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 use nix::unistd::{Uid, User};
 
+pub use super::child::apart;
 use super::config_file::Loaded;
 use super::event_log::EventLog;
 pub use super::event_loop::End;
@@ -145,19 +146,26 @@ pub enum Rights {
     Stops,
 }
 
-/// Becomes the user of the host's own fleet, where `config` is that and root asks: what is written stays the fleet's.
+/// Returns the user of the host's own fleet, where `config` is that and root asks.
+///
+/// # Errors
+/// When users cannot be looked up.
+pub fn owner(config: &Path) -> anyhow::Result<Option<User>> {
+    let paths = Paths::new(config, Path::new(""))?;
+    if paths.manager == Manager::AdHoc || !nix::unistd::geteuid().is_root() {
+        return Ok(None);
+    }
+    let Ok(state) = std::fs::metadata(&paths.state) else { return Ok(None) };
+    User::from_uid(Uid::from_raw(state.uid())).context("cannot look up the fleet's user")
+}
+
+/// Becomes [`owner`], where there is one: what is written stays the fleet's, and root's terminal root's.
 ///
 /// # Errors
 /// When the kernel refuses.
 pub fn act_as_owner(config: &Path, rights: Rights) -> anyhow::Result<()> {
-    let paths = Paths::new(config, Path::new(""))?;
-    if paths.manager == Manager::AdHoc || !nix::unistd::geteuid().is_root() {
-        return Ok(());
-    }
-    let Ok(state) = std::fs::metadata(&paths.state) else { return Ok(()) };
-    let Some(owner) = User::from_uid(Uid::from_raw(state.uid())).context("cannot look up the fleet's user")? else {
-        return Ok(());
-    };
+    let Some(owner) = owner(config)? else { return Ok(()) };
+    child::keep_terminal();
     let name = CString::new(owner.name).context("the fleet's user has no usable name")?;
     // What is run loses a user who is only saved (execve(2)).
     let saved = match rights {

@@ -25,17 +25,14 @@ pub struct Terminal {
     _held: Option<OwnedFd>,
 }
 
-/// Finds the terminal of `agent`, and becomes the fleet's user where root asks for one of that user's agents; `None` where
-/// nobody listens.
+/// Finds the terminal of `agent`; `None` where nobody listens.
 ///
 /// # Errors
 /// When it is not for this user, or cannot be reached.
 pub fn find(config: &Path, paths: &Paths, agent: &str) -> anyhow::Result<Option<Terminal>> {
     let own = own_socket(&paths.launch_file(agent));
     let is_own = own.symlink_metadata().is_ok();
-    if !is_own {
-        start::act_as_owner(config, start::Rights::None)?;
-    }
+    let owner = start::owner(config)?;
     let named = if is_own { own } else { paths.tmux_socket(agent) };
     let cannot = || format!("cannot ask tmux for the session of `{agent}` on `{}`", named.display());
     let held = if is_own && Uid::effective().is_root() { Some(hold(&named).with_context(cannot)?) } else { None };
@@ -47,7 +44,7 @@ pub fn find(config: &Path, paths: &Paths, agent: &str) -> anyhow::Result<Option<
     };
     let peer = getsockopt(&connection, PeerCredentials).with_context(cannot)?;
     let (whose, asker) = (Uid::from_raw(peer.uid()), Uid::effective());
-    if whose == asker {
+    if whose == asker && owner.is_none() {
         return Ok(Some(Terminal { socket, user: None, _held: held }));
     }
     let user = User::from_uid(whose).with_context(cannot)?.with_context(|| format!("there is no user {whose}"))?;
@@ -58,9 +55,13 @@ pub fn find(config: &Path, paths: &Paths, agent: &str) -> anyhow::Result<Option<
             user.name
         );
     }
-    let cgroup = unit::cgroup_of(peer.pid()).map_err(|why| anyhow!(why))?;
-    if agent_of(&cgroup) != Some(agent) {
-        bail!("process {}, which listens on `{}`, is not of this agent's unit", peer.pid(), named.display());
+    let is_its = match owner.filter(|_| !is_own) {
+        // The folder is that user's.
+        Some(owner) => whose == owner.uid,
+        None => agent_of(&unit::cgroup_of(peer.pid()).map_err(|why| anyhow!(why))?) == Some(agent),
+    };
+    if !is_its {
+        bail!("process {}, which listens on `{}`, is not this agent's", peer.pid(), named.display());
     }
     Ok(Some(Terminal { socket, user: Some(user), _held: held }))
 }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -10,6 +9,7 @@ use serde_json::Value;
 
 use super::whose::Whose;
 use crate::cli::bounded;
+use crate::daemon::start;
 use crate::protocol::transcript::{Entry, Program, ROW_COUNT_MAX, Reader, parts_query, sessions, sessions_query};
 
 /// How long the program may take to answer; on two busy processors it took five seconds.
@@ -84,7 +84,7 @@ impl Database {
     }
 
     fn ask(&self, query: &str) -> anyhow::Result<Value> {
-        let mut command = Command::new("/bin/sh");
+        let mut command = start::apart("/bin/sh");
         command.arg("-c").arg(format!("{} \"$@\" 2>/dev/null", self.whose.bin)).arg("sh");
         command.args(["db", query, "--format", "json"]).envs(&self.whose.environment);
         let answer = bounded::run(&mut command, ANSWER_MAX).context("cannot ask `opencode db`")?;

@@ -66,6 +66,26 @@ promise "nor take their sockets away" not inside carol rm -f /run/agent-orchestr
 promise "nor see what the supervisor hands them" test "$(inside carol ls /run/agent-orchestrator/launch)" = carol
 promise "nor ask the supervisor" not inside carol agent-orchestrator status
 
+# Writes which terminal controls it, and pushes a line into that as if it had been typed there.
+terminal_of() { cut -d ' ' -f 7 "/proc/$1/stat"; }
+cat >/tmp/push.sh <<'PUSH'
+cut -d ' ' -f 7 /proc/self/stat >>/tmp/terminals
+exec perl -e 'open(TTY, "+<", "/dev/tty") or exit; for (split //, "pushed\n") { my $typed = $_; ioctl TTY, 0x5412, $typed }'
+PUSH
+# attach NAME: as root, at a terminal whose number is noted; then what can be read there is noted up to an end that is typed.
+attach() {
+    rm -f "$scratch/roots" "$scratch/left" "$scratch/read"
+    cat >"$scratch/attach.sh" <<ATTACH
+cut -d ' ' -f 7 /proc/self/stat >$scratch/roots
+agent-orchestrator attach $1
+touch $scratch/left
+while read -r line; do echo "\$line" >>$scratch/read; if [ "\$line" = end ]; then break; fi; done
+ATTACH
+    TERM=linux script --quiet --command "sh $scratch/attach.sh" "$scratch/terminal" <>"$scratch/typed" >/dev/null 2>&1 &
+}
+mkfifo "$scratch/typed"
+type_end() { echo end >"$scratch/typed" && within 10 grep -qsx end "$scratch/read"; }
+
 # What takes the place of her tmux server has each client that comes to it run a command, as tmux's protocol allows.
 owned=/var/lib/agent-orchestrator/owned
 attacked=/srv/fleet/carol/attacked
@@ -87,7 +107,7 @@ while (accept(CLIENT, SERVER)) {
 }
 SERVER
 cat >/srv/fleet/carol/replace.sh <<REPLACE
-setsid perl /srv/fleet/carol/server.pl $server 'touch $owned; id -un >>$attacked' >/dev/null 2>&1 </dev/null &
+setsid perl /srv/fleet/carol/server.pl $server 'touch $owned; id -un >>$attacked; id -un >>/tmp/attacked; sh /tmp/push.sh; touch /tmp/pushed' >/dev/null 2>&1 </dev/null &
 echo \$! >/srv/fleet/carol/server.pid
 REPLACE
 promise "she puts a program in the place of her tmux server" inside carol sh /srv/fleet/carol/replace.sh
@@ -96,14 +116,33 @@ systemctl kill --signal=KILL "$supervisor"
 promise "one of the next supervisor's comes" within 30 test -e $attacked -o -e $owned
 promise "and does what it is told as her" grep -qx carol $attacked
 promise "not as the supervisor's user" not test -e $owned
+attach carol
+promise "root's client that attaches to it does so too" within 20 test -e /tmp/pushed
+promise "as her" not grep -vx carol /tmp/attacked
+promise "nor as the fleet's user" not test -e $owned
+promise "and is sent away" within 10 test -e "$scratch/left"
+promise "it had a terminal" grep -vx 0 /tmp/terminals
+promise "that is not root's" not grep -x "$(cat "$scratch/roots")" /tmp/terminals
+promise "where all can be read that is typed" type_end
+promise "and nothing that she has pushed" not grep -v end "$scratch/read"
 kill "$(cat /srv/fleet/carol/server.pid)"
 mv $server.real $server
 lives() { is_state carol 'idle|working|starting'; }
 promise "with her server back the supervisor finds her" within 90 lives
 promise "and she is sent a text" within 20 inside carol true
 
+attach ada
+adas() { tmux_of ada list-clients -F '#{client_control_mode} #{client_pid}' | sed -n 's/^0 //p' | grep .; }
+promise "root sits down at the terminal of an agent of the shared user" within 10 adas
+promise "with a client of that user's" test "$(stat -c %U "/proc/$(adas)")" = agent-orchestrator
+promise "on a terminal of its own" not test "$(terminal_of "$(adas)")" = "$(cat "$scratch/roots")"
+promise "that it leaves" tmux_of ada detach-client -s t-ada
+promise "at once" within 10 test -e "$scratch/left"
+type_end
+
 # Outside of her unit she is not in the group that may enter the fleet's folders.
 attacked=/tmp/attacked
+rm -f $attacked
 TERM=linux script --quiet --command 'agent-orchestrator attach carol' "$scratch/terminal" <>"$scratch/never" >/dev/null 2>&1 &
 persons() { tmux_of carol list-clients -F '#{client_control_mode} #{client_pid}' | sed -n 's/^0 //p' | grep .; }
 promise "root sits down at her terminal" within 10 persons

@@ -137,6 +137,18 @@ promise "as the log" elsewhere agent-orchestrator logs ada
 cp "$scratch/good" "$config"
 
 # Without a supervisor.
+# Which terminals the clients that a verb of root's starts are controlled by: 0 is none.
+mkdir /srv/fleet/bin
+install -m 666 /dev/null /srv/fleet/terminals
+cat >/srv/fleet/bin/tmux <<TMUX
+#!/bin/sh
+cut -d ' ' -f 7 /proc/self/stat >>/srv/fleet/terminals
+exec $(command -v tmux) "\$@"
+TMUX
+chmod 755 /srv/fleet/bin/tmux
+promise "without a supervisor root's status asks tmux" \
+    script --quiet --return --command 'PATH=/srv/fleet/bin:$PATH agent-orchestrator status' "$scratch/terminal"
+promise "by clients of which none has root's terminal" test "$(sort -u /srv/fleet/terminals)" = 0
 as_member_down() { as member agent-orchestrator down; }
 promise "without a supervisor a member's down is refused" not as_member_down
 promise "and says who may" told 'sudo agent-orchestrator down' as_member_down
