@@ -215,4 +215,10 @@ promise "as the kernel says" grep -q 'Permission denied' "$scratch/inside"
 inside carol tmux -S $launch/dave/tmux new-session -d >/dev/null
 promise "nor where those of dave are to be" grep -q 'No such file' "$scratch/inside"
 promise "who is started again" within 20 agent-orchestrator up dave
+
+printf '[Service]\n%s\n' User=carol Group=carol ReadWritePaths=/var/lib/carol | drop_in "$(session dave)" 20-user
+chown -R carol:agent-orchestrator /srv/fleet/dave
+chown carol /var/log/agent-orchestrator/t-dave.log*
+promise "moved to another user of its own he starts" within 20 agent-orchestrator restart dave
+promise "as that one" test "$(stat -c %U "/proc/$(pid_of dave)")" = carol
 done_with
