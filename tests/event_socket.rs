@@ -155,3 +155,22 @@ fn messages_go_out_without_waiting_or_are_said_to_have_failed() {
     while mailbox.recv(&mut bytes).is_ok() {}
     assert_eq!(mailbox.recv(&mut bytes).expect_err("empty").kind(), ErrorKind::WouldBlock);
 }
+
+#[test]
+fn a_text_for_one_agent_is_not_led_to_another() {
+    let desk = Desk::open();
+    std::fs::create_dir_all(desk.paths.launch_folder("other")).expect("a folder");
+    let others = UnixDatagram::bind(desk.paths.mailbox("other")).expect("a mailbox");
+    others.set_nonblocking(true).expect("set");
+    let post = Post { message: 5, conversation: "ses_1".to_owned(), text: "for worker".to_owned() };
+    let mailbox = desk.paths.mailbox("worker");
+    let mut seen = Vec::new();
+    std::os::unix::fs::symlink(desk.paths.mailbox("other"), &mailbox).expect("a link");
+    desk.socket.post("worker", MessageId(5), &post, &mut seen);
+    assert_eq!(others.recv(&mut [0; 100]).expect_err("nothing comes").kind(), ErrorKind::WouldBlock);
+    assert!(matches!(&seen[..], [Observation::PostFailed { why, .. }] if why == "not a socket"), "{seen:?}");
+    std::fs::remove_file(&mailbox).expect("removed");
+    nix::unistd::mkfifo(&mailbox, nix::sys::stat::Mode::S_IRWXU).expect("a pipe");
+    desk.socket.post("worker", MessageId(5), &post, &mut seen);
+    assert_eq!(seen.len(), 2, "{seen:?}");
+}

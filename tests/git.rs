@@ -6,12 +6,18 @@
 mod files;
 #[path = "git/remote.rs"]
 mod remote;
+mod within;
 #[path = "git/world.rs"]
 mod world;
 
+use std::os::unix::fs::symlink;
+use std::path::Path;
 use std::time::Duration;
 
 use agent_orchestrator::policy::observation::Observation;
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
+use within::within;
 use world::{Driver, World, subjects};
 
 #[test]
@@ -98,6 +104,41 @@ fn packed_references_are_read_and_change_nothing() {
     world.push("builder", "main");
     assert_eq!(driver.head(""), review, "packing alone tells nothing");
     assert_eq!(subjects(&driver.read("", Some(&base), &[])), ["claim: M1", "review: M1"]);
+}
+
+#[test]
+fn what_is_no_file_in_a_repository_holds_nobody_up() {
+    for name in ["builder/.git/commondir", "origin.git/packed-refs", "origin.git/refs/heads/main", "origin.git/HEAD"] {
+        for put in
+            [|path: &Path| mkfifo(path, Mode::S_IRWXU).unwrap(), |path: &Path| symlink("/dev/zero", path).unwrap()]
+        {
+            let world = World::new();
+            world.origin("origin", "main", &["builder"]);
+            world.git("origin.git", &["pack-refs", "--all"]);
+            let _ = std::fs::remove_file(world.path(name));
+            put(&world.path(name));
+            within(name, move || {
+                let mut driver = Driver::new(&world);
+                driver.git.configure(&[world.watch("", "builder", None)]);
+                driver.rest(Duration::from_millis(100));
+            });
+        }
+    }
+}
+
+#[test]
+fn branches_in_folders_that_lead_round_in_circles_are_not_all_looked_for() {
+    let world = World::new();
+    world.origin("origin", "main", &["builder"]);
+    world.git("origin.git", &["update-ref", "-d", "refs/heads/main"]);
+    for name in ["one.lock", "two.lock"] {
+        symlink(".", world.path("origin.git/refs/heads").join(name)).unwrap();
+    }
+    within("circles", move || {
+        let mut driver = Driver::new(&world);
+        driver.git.configure(&[world.watch("", "builder", None)]);
+        driver.trouble("")
+    });
 }
 
 #[test]

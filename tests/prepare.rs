@@ -1,8 +1,10 @@
 //! What a start finds on disk, and what is said when something is missing.
 #![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "writes files; a test may panic")]
 
+mod within;
+
 use std::collections::BTreeMap;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +16,7 @@ use agent_orchestrator::policy::fleet::{
     Agent, Backend, Control, DoneSource, Fleet, Kind, Loop, Phase, Prompt, PromptDelivery, Watch,
 };
 use agent_orchestrator::protocol::launch::Launch;
+use within::within;
 
 struct Lab {
     folder: tempfile::TempDir,
@@ -185,6 +188,48 @@ fn what_the_last_start_says_already_is_prepared_anew_only_where_that_is_asked_fo
 }
 
 #[test]
+fn no_number_is_believed_but_that_of_the_start_before() {
+    let lab = Lab::new();
+    lab.write("prompts/builder.md", "# You build\n");
+    lab.prepare("builder", &start()).unwrap();
+    let forged = Launch { run: 2, ..lab.launch("builder") };
+    std::fs::write(lab.paths.launch_file("builder"), serde_json::to_vec(&forged).unwrap()).unwrap();
+    let again = Start { run: 8, unless_same: true, ..start() };
+    assert_eq!(prepare(&lab.fleet, &lab.paths, "builder", &again), Ok(8));
+    assert_eq!(lab.launch("builder").run, 8);
+}
+
+/// Puts something in the place of a file, and prepares a start that looks at the last one's.
+fn start_over(lab: Lab, name: &'static str, put: impl Fn(&Path)) -> Lab {
+    let path = lab.paths.launch_file("builder").with_file_name(name);
+    let _ = std::fs::remove_file(&path);
+    put(&path);
+    let (lab, run) = within(name, move || {
+        let again = Start { run: 8, unless_same: name == "launch.json", ..start() };
+        let run = prepare(&lab.fleet, &lab.paths, "builder", &again);
+        (lab, run)
+    });
+    assert_eq!(run, Ok(8), "{name}");
+    assert_eq!(lab.launch("builder").run, 8, "{name}");
+    lab
+}
+
+#[test]
+fn what_an_agent_puts_into_its_launch_folder_holds_no_start_up() {
+    let mut lab = Lab::new();
+    lab.write("prompts/builder.md", "# You build\n");
+    lab.prepare("builder", &start()).unwrap();
+    let mine = lab.folder.path().join("mine");
+    lab.write("mine", "mine");
+    for name in ["launch.json", "launch.json.draft"] {
+        lab = start_over(lab, name, |path| nix::unistd::mkfifo(path, nix::sys::stat::Mode::S_IRWXU).unwrap());
+        lab = start_over(lab, name, |path| symlink("/dev/zero", path).unwrap());
+        lab = start_over(lab, name, |path| symlink(&mine, path).unwrap());
+    }
+    assert_eq!(std::fs::read_to_string(mine).unwrap(), "mine");
+}
+
+#[test]
 fn a_loop_agent_gets_the_filled_template_and_its_role() {
     let mut lab = Lab::new();
     lab.write("prompts/builder.md", "# You build {plan}\n");
@@ -241,7 +286,7 @@ fn what_is_missing_is_named_and_the_last_launch_file_stays() {
     assert_eq!(error("upgrader", start()), "cannot read `…/upgrade.md`: longer than 1048576 bytes");
     std::fs::remove_file(lab.folder.path().join("upgrade.md")).unwrap();
     nix::unistd::mkfifo(&lab.folder.path().join("upgrade.md"), nix::sys::stat::Mode::S_IRWXU).unwrap();
-    assert_eq!(error("upgrader", start()), "cannot read `…/upgrade.md`: not a file", "a pipe does not block");
+    assert_eq!(error("upgrader", start()), "cannot read `…/upgrade.md`: not a regular file", "a pipe does not block");
 }
 
 #[test]

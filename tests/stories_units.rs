@@ -127,6 +127,29 @@ fn a_unit_that_a_person_starts_goes_on_where_it_begins_as_configured() {
 }
 
 #[test]
+fn a_unit_that_tells_another_number_than_the_last_starts_begins_anew() {
+    let mut story = Story::new(ONE);
+    story.pass_s(20);
+    for _ in 0..3 {
+        restart(&mut story);
+        story.pass_s(20);
+    }
+    unit_stops(&mut story, Mono::default());
+    story.pass_s(20);
+    story.panes.insert("worker".to_owned(), Pane { run: 4, alive: true, ..Pane::default() });
+    story.silent.insert("worker".to_owned());
+    seen(&mut story, SessionSeen::Running { run: 4 });
+    assert_eq!(story.saved.agents["worker"].run, 5, "it is being prepared");
+    story.silent.clear();
+    story.turn(vec![Observation::Prepared { agent: "worker".to_owned(), run: 1, result: Ok(()) }]);
+    story.pass_s(5);
+    let state = story.saved.agents["worker"].clone();
+    assert!(state.run > 5 && state.restart.is_none(), "{state:?}");
+    assert!(matches!(state.session, Session::Running { .. }), "{:?}", state.session);
+    assert_eq!(story.pane("worker").run, state.run);
+}
+
+#[test]
 fn an_end_that_is_refused_is_told_once_and_tried_ever_more_rarely() {
     let mut story = Story::new(ONE);
     story.pass_s(20);

@@ -2,10 +2,12 @@
 #![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "real processes and files; a test may panic")]
 
 mod tmux_driver;
+mod within;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::os::unix::net::UnixListener;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::rc::Rc;
 
@@ -15,6 +17,7 @@ use agent_orchestrator::policy::message::MessageId;
 use agent_orchestrator::policy::observation::{Exit, SessionSeen};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, pthread_sigmask};
 use tmux_driver::{Driver, ECHO, pids_with, running, signal, until_file};
+use within::within;
 
 #[test]
 fn a_session_is_started_adopted_read_typed_into_and_ended() {
@@ -328,6 +331,28 @@ fn a_start_that_fails_says_why() {
     let SessionSeen::Died { exit, last_lines, .. } = driver.session("gone") else { panic!("there is no such program") };
     assert_eq!(exit, Exit::Code(127));
     assert!(last_lines.concat().contains("/no/such/program"), "{last_lines:?}");
+}
+
+#[test]
+fn a_launch_file_that_is_none_is_not_waited_for() {
+    let put: [fn(&Path); 2] = [
+        |path| nix::unistd::mkfifo(path, nix::sys::stat::Mode::S_IRWXU).unwrap(),
+        |path| std::os::unix::fs::symlink("/dev/zero", path).unwrap(),
+    ];
+    for put in put {
+        let why = within("a start", move || {
+            let mut driver = Driver::new();
+            let launch = driver.launch("odd", 1, "true");
+            driver.write_launch(&launch);
+            let path = driver.paths.launch_file("odd");
+            std::fs::remove_file(&path).unwrap();
+            put(&path);
+            driver.sessions.start("odd", 1);
+            let SessionSeen::StartFailed { why, .. } = driver.session("odd") else { panic!("it has no launch file") };
+            why
+        });
+        assert!(why.starts_with("cannot read launch file"), "{why}");
+    }
 }
 
 #[test]

@@ -2,12 +2,14 @@
 
 use std::fs::Permissions;
 use std::io::{self, Read};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use anyhow::Context;
+use rustix::fs::{FileType, Mode, OFlags};
 
 use super::paths::{Manager, Paths};
 use super::reactor::{Interest, Owner, Part, Reactor};
@@ -68,14 +70,21 @@ impl EventSocket {
     /// Hands a message to who follows the agent's program, without waiting.
     pub fn post(&self, agent: &str, message: MessageId, post: &Post, seen: &mut Vec<Observation>) {
         let sent = match post.datagram() {
-            Some(datagram) => {
-                self.socket.send_to(&datagram, self.paths.mailbox(agent)).map_err(|error| error.to_string())
-            }
+            Some(datagram) => self.send(&datagram, &self.paths.mailbox(agent)).map_err(|error| error.to_string()),
             None => Err(format!("longer than {DATAGRAM_BYTES_MAX} bytes")),
         };
         if let Err(why) = sent {
             seen.push(Observation::PostFailed { agent: agent.to_owned(), message, why });
         }
+    }
+
+    /// Sends to the very socket that the agent's folder holds: a link there may lead to another agent's.
+    fn send(&self, datagram: &[u8], mailbox: &Path) -> io::Result<usize> {
+        let held = rustix::fs::open(mailbox, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
+        if !FileType::from_raw_mode(rustix::fs::fstat(&held)?.st_mode).is_socket() {
+            return Err(io::Error::other("not a socket"));
+        }
+        self.socket.send_to(datagram, format!("/proc/self/fd/{}", held.as_raw_fd()))
     }
 
     fn take(&mut self, count: usize, seen: &mut Vec<Observation>) {

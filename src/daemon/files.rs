@@ -2,16 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
-use nix::fcntl::OFlag;
 use sha2::{Digest, Sha256};
 
 use super::clock;
 use super::reactor::{Interest, Owner, Part, Reactor};
+use super::regular::{self, Links};
 use super::watch::{Spot, Watcher};
 use crate::policy::now::Mono;
 use crate::policy::observation::Observation;
@@ -207,14 +206,9 @@ fn read(path: &Path) -> (Content, Fingerprint) {
     }
 }
 
-/// Reads a regular file without ever waiting for a writer at the other end of something else.
+/// Reads a watched file.
 fn bytes(path: &Path) -> io::Result<Vec<u8>> {
-    let file = std::fs::File::options().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path)?;
-    let found = file.metadata()?;
-    if !found.is_file() {
-        return Err(io::Error::other("not a regular file"));
-    }
     let mut bytes = Vec::new();
-    file.take(FILE_BYTES_MAX).read_to_end(&mut bytes)?;
+    regular::open(path, Links::Followed)?.take(FILE_BYTES_MAX).read_to_end(&mut bytes)?;
     Ok(bytes)
 }

@@ -22,6 +22,7 @@ mod peer;
 pub mod perform;
 pub mod prepare;
 pub mod reactor;
+pub mod regular;
 pub mod sessions;
 pub mod spool;
 pub mod start;

@@ -1,11 +1,12 @@
 //! Puts everything that a start needs in place: the kickoff and the launch file.
 
 use std::collections::BTreeMap;
-use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io::{self, Write};
 use std::path::Path;
 
+use super::pane;
 use super::paths::Paths;
+use super::regular::{self, Links};
 use super::wiring;
 use crate::policy::action::{Conversation, Start};
 use crate::policy::fleet::{Agent, Backend, Fleet, Kind, Prompt};
@@ -39,9 +40,13 @@ pub fn prepare(fleet: &Fleet, paths: &Paths, agent: &str, start: &Start) -> Resu
     Ok(start.run)
 }
 
-/// Returns the number of the last start, if its files say what those of `start` would.
+/// Returns the number of the last start, if its files say what those of `start` would. The agent can write there: no number but
+/// that of the start before this one is believed.
 fn same(fleet: &Fleet, paths: &Paths, agent: &Agent, start: &Start) -> Option<u64> {
-    let last: Launch = serde_json::from_str(&read(&paths.launch_file(&agent.name)).ok()?).ok()?;
+    let last = pane::read(&paths.launch_file(&agent.name)).ok()?;
+    if last.run.checked_add(1) != Some(start.run) {
+        return None;
+    }
     let (launch, prompt) = drafted(fleet, paths, agent, &Start { run: last.run, ..start.clone() }).ok()?;
     let is_told = |prompt: String| read(&paths.kickoff(&agent.session)).is_ok_and(|last| last == prompt);
     (launch == last && prompt.is_none_or(is_told)).then_some(last.run)
@@ -199,17 +204,7 @@ fn loop_kickoff(fleet: &Fleet, in_loop: &str, role: &str, start: &Start) -> Resu
 /// One line that names the file.
 pub(super) fn read(path: &Path) -> Result<String, String> {
     let cannot = |why: String| format!("cannot read `{}`: {why}", path.display());
-    // A pipe would block the loop, and opening it already does.
-    let found = std::fs::metadata(path).map_err(|error| cannot(reason(&error)))?;
-    if !found.is_file() {
-        return Err(cannot("not a file".to_owned()));
-    }
-    let mut bytes = Vec::new();
-    let file = std::fs::File::open(path).map_err(|error| cannot(reason(&error)))?;
-    file.take(PROMPT_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(|error| cannot(reason(&error)))?;
-    if bytes.len() as u64 > PROMPT_BYTES_MAX {
-        return Err(cannot(format!("longer than {PROMPT_BYTES_MAX} bytes")));
-    }
+    let bytes = regular::read(path, Links::Followed, PROMPT_BYTES_MAX).map_err(|error| cannot(reason(&error)))?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
@@ -219,9 +214,7 @@ pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<(), String> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".draft");
     let draft = path.with_file_name(name);
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true).mode(0o640).custom_flags(nix::libc::O_NOFOLLOW);
-    let written = options.open(&draft).and_then(|mut file| file.write_all(bytes));
+    let written = regular::anew(&draft, 0o640).and_then(|mut file| file.write_all(bytes));
     written.and_then(|()| std::fs::rename(&draft, path)).map_err(cannot)
 }
 

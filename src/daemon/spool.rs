@@ -3,19 +3,18 @@
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, Read};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use chrono::{DateTime, TimeDelta, Utc};
-use nix::fcntl::OFlag;
 
 use super::clock;
 use super::paths::Paths;
 use super::reactor::{Interest, Owner, Part, Reactor};
+use super::regular::{self, Links};
 use super::state_file::replace;
 use super::watch::{Spot, Watcher};
 use crate::policy::now::Mono;
@@ -290,17 +289,6 @@ fn remove_old_draft(entry: &Entry) {
     }
 }
 
-/// Reads a regular file without ever waiting for a writer at the other end of something else.
 fn bytes(path: &Path) -> io::Result<Vec<u8>> {
-    let flags = (OFlag::O_NONBLOCK | OFlag::O_NOFOLLOW).bits();
-    let file = File::options().read(true).custom_flags(flags).open(path)?;
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::other("not a regular file"));
-    }
-    let mut bytes = Vec::new();
-    file.take(REQUEST_BYTES_MAX as u64 + 1).read_to_end(&mut bytes)?;
-    if bytes.len() > REQUEST_BYTES_MAX {
-        return Err(io::Error::other(format!("longer than {REQUEST_BYTES_MAX} bytes")));
-    }
-    Ok(bytes)
+    regular::read(path, Links::Refused, REQUEST_BYTES_MAX as u64)
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
+use super::regular;
 use crate::policy::state::{State, VERSION};
 
 /// The largest state file.
@@ -103,7 +104,7 @@ pub fn replace_as(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
 }
 
 fn write_draft(draft: &Path, content: &[u8], mode: u32) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(draft)?;
+    let mut file = regular::anew(draft, mode)?;
     file.write_all(content)?;
     file.sync_all()
 }

@@ -144,7 +144,10 @@ impl Supervisor {
         let Session::Preparing { over } = state.session else { return };
         if over == Over::Live && state.restart == Some(Cause::Started) && run < state.run && result.is_ok() {
             state.session = over.session();
-            if wanted {
+            if run.checked_add(1) != Some(state.run) {
+                // No start of that number can be what runs.
+                state.restart = Some(Cause::Asked);
+            } else if wanted {
                 self.goes_on_as_started(name, run, turn);
             }
             return;

@@ -1,8 +1,10 @@
 //! A repository as its files show it: where it lies, what its branches are.
 
 use std::collections::BTreeSet;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
+
+use crate::daemon::regular::{self, Links};
 
 /// The most bytes that are read of a small file of git's.
 const SMALL_BYTES_MAX: u64 = 64 << 10;
@@ -15,6 +17,9 @@ const SYMREFS_MAX: usize = 5;
 
 /// The most branches that are looked for where only a sole one is of use.
 const BRANCHES_MAX: usize = 2;
+
+/// The most entries that are looked at for that: links may lead round in circles.
+const ENTRIES_MAX: usize = 10_000;
 
 /// File systems that other hosts change without an event here: NFS, SMB, CIFS, FUSE, 9P, Ceph (statfs(2)).
 const NETWORK_FILE_SYSTEMS: [u64; 6] = [0x6969, 0xfe53_4d42, 0xff53_4d42, 0x6573_5546, 0x0102_1997, 0x00c3_6400];
@@ -137,9 +142,11 @@ impl Repository {
         }
         let top = self.loose("refs/heads");
         let mut folders = vec![top.clone()];
+        let mut entries = 0;
         while let Some(folder) = folders.pop() {
             for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
-                if found.len() >= BRANCHES_MAX {
+                entries += 1;
+                if found.len() >= BRANCHES_MAX || entries > ENTRIES_MAX {
                     return found.into_iter().collect();
                 }
                 let path = entry.path();
@@ -171,11 +178,7 @@ fn small(path: &Path) -> io::Result<String> {
 }
 
 fn bounded(path: &Path, bytes_max: u64) -> io::Result<String> {
-    let mut bytes = Vec::new();
-    std::fs::File::open(path)?.take(bytes_max + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > bytes_max {
-        return Err(io::Error::other("too large"));
-    }
+    let bytes = regular::read(path, Links::Followed, bytes_max)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 

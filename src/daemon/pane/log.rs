@@ -10,6 +10,7 @@ use nix::fcntl::OFlag;
 
 use super::{READY, fifo, pastes_mark, read};
 use crate::daemon::child;
+use crate::daemon::regular;
 use crate::protocol::paste_mode::PasteMode;
 
 /// The most bytes of a session's log; one older file of that size is kept beside it as `.1`.
@@ -65,7 +66,7 @@ pub fn log(launch_file: &Path) -> anyhow::Result<()> {
 
 /// Tells the supervisor how a text is to be typed; where that fails, long ones are read from a file.
 fn note_pastes(mark: &Path, takes_whole: bool) {
-    let _ = if takes_whole { File::create(mark).map(drop) } else { std::fs::remove_file(mark) };
+    let _ = if takes_whole { regular::anew(mark, 0o640).map(drop) } else { std::fs::remove_file(mark) };
 }
 
 /// A log file that is set aside when it is full.
@@ -124,7 +125,7 @@ impl Writer {
 
 fn append(path: &Path) -> io::Result<File> {
     // Where agents have users of their own the folder is shared: a link there may lead to a file of this agent's.
-    OpenOptions::new().append(true).create(true).mode(0o640).custom_flags(nix::libc::O_NOFOLLOW).open(path)
+    regular::append(path, 0o640)
 }
 
 #[cfg(test)]

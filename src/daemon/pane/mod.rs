@@ -6,7 +6,6 @@ mod log;
 
 use std::convert::Infallible;
 use std::ffi::{OsStr, OsString};
-use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -22,6 +21,7 @@ use nix::sys::stat::Mode;
 use nix::unistd::Uid;
 
 use super::paths::is_of_the_host;
+use super::regular::{self, Links};
 use super::{child, clock, open_files};
 use crate::protocol::launch::{Launch, MARK, PANE_OPTION, RUN_OPTION};
 use crate::protocol::tmux::{argument, literal};
@@ -223,9 +223,7 @@ fn wait_for_log(fifo: &Path) -> anyhow::Result<()> {
 /// When it cannot be read or understood.
 pub fn read(launch_file: &Path) -> anyhow::Result<Launch> {
     let name = launch_file.display();
-    let mut text = Vec::new();
-    File::open(launch_file)
-        .and_then(|file| file.take(LAUNCH_BYTES_MAX).read_to_end(&mut text))
+    let text = regular::read(launch_file, Links::Refused, LAUNCH_BYTES_MAX)
         .with_context(|| format!("cannot read launch file `{name}`"))?;
     serde_json::from_slice(&text).with_context(|| format!("cannot understand launch file `{name}`"))
 }
@@ -261,7 +259,8 @@ pub fn stopping(launch_file: &Path) -> anyhow::Result<()> {
     let mark = stopped_mark(launch_file);
     // Microseconds since the boot, as systemd tells its times.
     let at = clock::mono().0.as_micros().to_string();
-    std::fs::write(&mark, at).with_context(|| format!("cannot make `{}`", mark.display()))
+    let made = regular::anew(&mark, 0o644).and_then(|mut file| file.write_all(at.as_bytes()));
+    made.with_context(|| format!("cannot make `{}`", mark.display()))
 }
 
 /// Returns where a stop by order is marked (`daemon::paths`).

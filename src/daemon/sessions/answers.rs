@@ -1,6 +1,6 @@
 //! What tmux's answers mean for an agent.
 
-use std::io;
+use std::io::{self, Write as _};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
@@ -14,6 +14,7 @@ use super::life::{Dying, Ended, Goal, Life, Pane, Search};
 use super::row::{PANES, Row, rows};
 use super::stale::{self, CLIENTS};
 use crate::daemon::pane::pastes_mark;
+use crate::daemon::regular;
 use crate::daemon::tree::Process;
 use crate::policy::observation::{Exit, Observation, SessionSeen};
 use crate::policy::screen::{Attendance, Screen};
@@ -325,7 +326,7 @@ fn last_screen(lines: &[String]) -> Vec<String> {
 fn replace(path: &PathBuf, text: &str) -> io::Result<()> {
     let draft = path.with_extension("draft");
     std::fs::create_dir_all(path.parent().unwrap_or(Path::new("/")))?;
-    std::fs::write(&draft, text)?;
+    regular::anew(&draft, 0o644)?.write_all(text.as_bytes())?;
     std::fs::rename(&draft, path)
 }
 

@@ -20,9 +20,8 @@ use super::query::Query;
 use super::stopping::{Stopping, Whose};
 use crate::daemon::paths::Manager;
 use crate::daemon::unit::{self, Question};
-use crate::daemon::{child, open_files, tree};
+use crate::daemon::{child, open_files, pane, tree};
 use crate::policy::observation::{Exit, SessionSeen};
-use crate::protocol::launch::Launch;
 
 /// How long the `session` verb may take.
 const START_MAX: Duration = Duration::from_secs(10);
@@ -243,9 +242,7 @@ impl Agent {
     /// Starts the `session` verb; the launch file must be of this run.
     fn launch(&mut self, run: u64, context: &mut Context) -> anyhow::Result<()> {
         let name = self.launch_file.display();
-        let text = std::fs::read(&self.launch_file).with_context(|| format!("cannot read launch file `{name}`"))?;
-        let launch: Launch =
-            serde_json::from_slice(&text).with_context(|| format!("cannot understand launch file `{name}`"))?;
+        let launch = pane::read(&self.launch_file)?;
         if launch.run != run {
             bail!("launch file `{name}` is of run {}, not of run {run}", launch.run);
         }

@@ -1,12 +1,7 @@
 //! What a unit tells of its session: whether a person has stopped it, and whether what is silent has ended.
 
-use std::fs::File;
-use std::io::Read as _;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::time::Duration;
-
-use nix::fcntl::OFlag;
 
 use super::Context;
 use super::agent::Agent;
@@ -14,6 +9,7 @@ use super::descriptor::{Server, server};
 use super::life::{Asking, AskingTurn, Doubt, Ended, Goal, Life, Pane, Search};
 use super::query::Query;
 use crate::daemon::paths::Manager;
+use crate::daemon::regular::{self, Links};
 use crate::daemon::unit::Question;
 use crate::policy::now::Mono;
 use crate::policy::observation::SessionSeen;
@@ -166,9 +162,6 @@ impl Agent {
 
 /// Reads when a stop by order was marked (`pane::stopping`).
 fn when(mark: &Path) -> Option<Mono> {
-    let mut text = String::new();
-    // The folder is the agent's as well.
-    let file = File::options().read(true).custom_flags((OFlag::O_NONBLOCK | OFlag::O_NOFOLLOW).bits()).open(mark);
-    file.ok()?.take(MARK_BYTES_MAX).read_to_string(&mut text).ok()?;
+    let text = String::from_utf8(regular::read(mark, Links::Refused, MARK_BYTES_MAX).ok()?).ok()?;
     Some(Mono(Duration::from_micros(text.trim().parse().ok()?)))
 }
