@@ -163,8 +163,10 @@ impl Supervisor {
     /// Decides whether the canary has had its time, or cannot be asked after all.
     fn decide_probing(&mut self, at: usize, canary: &str, since: Moment, turn: &mut Turn) {
         let state = self.state.agents.get(canary);
-        // Behind a draft the probe would wait. One that has arrived may still stand in the box on the newest look.
-        let waits = !self.was_asked(canary) && self.agents.get(canary).is_some_and(|live| live.draft.is_some());
+        // Behind a draft the probe would wait. One that has arrived, as its program tells, may still stand in the box on the
+        // newest look.
+        let drafted = self.agents.get(canary).filter(|live| live.draft.is_some());
+        let waits = drafted.is_some_and(|live| !(self.was_asked(canary) && live.heard.in_force().is_some()));
         let usable = self.wanted(canary)
             && !waits
             && state.is_some_and(|state| {

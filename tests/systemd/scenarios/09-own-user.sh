@@ -66,8 +66,8 @@ promise "nor take their sockets away" not inside carol rm -f /run/agent-orchestr
 promise "nor see what the supervisor hands them" test "$(inside carol ls /run/agent-orchestrator/launch)" = carol
 promise "nor ask the supervisor" not inside carol agent-orchestrator status
 
-# Writes which terminal controls it, and pushes a line into that as if it had been typed there.
-terminal_of() { cut -d ' ' -f 7 "/proc/$1/stat"; }
+terminal_of() { sed 's/.*) //' "/proc/$1/stat" | cut -d ' ' -f 5; }
+# What is run writes which terminal controls it, and pushes a line into that as if it had been typed there.
 cat >/tmp/push.sh <<'PUSH'
 cut -d ' ' -f 7 /proc/self/stat >>/tmp/terminals
 exec perl -e 'open(TTY, "+<", "/dev/tty") or exit; for (split //, "pushed\n") { my $typed = $_; ioctl TTY, 0x5412, $typed }'
@@ -107,7 +107,7 @@ while (accept(CLIENT, SERVER)) {
 }
 SERVER
 cat >/srv/fleet/carol/replace.sh <<REPLACE
-setsid perl /srv/fleet/carol/server.pl $server 'touch $owned; id -un >>$attacked; id -un >>/tmp/attacked; sh /tmp/push.sh; touch /tmp/pushed' >/dev/null 2>&1 </dev/null &
+setsid perl /srv/fleet/carol/server.pl $server 'touch $owned; id -un >>$attacked; id -un >>/tmp/attacked; sh /tmp/push.sh; touch /tmp/pushed; exit 1' >/dev/null 2>&1 </dev/null &
 echo \$! >/srv/fleet/carol/server.pid
 REPLACE
 promise "she puts a program in the place of her tmux server" inside carol sh /srv/fleet/carol/replace.sh
