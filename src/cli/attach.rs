@@ -61,6 +61,15 @@ pub fn run(config: &Path, arguments: &Arguments) -> Outcome {
             .hint(format!("`agent-orchestrator logs {name}` shows what it printed without one"))
             .into());
     }
+    if terminal.user.is_some() {
+        let told: Vec<_> = TOLD.iter().filter_map(|name| Some((*name, std::env::var_os(name)?))).collect();
+        let status = terminal.run(&["attach-session", "-t", &target], &told)?;
+        return if status.success() {
+            Ok(())
+        } else {
+            Err(Failure::new(Reason::Failed, format!("tmux ended with {status}")).into())
+        };
+    }
     let error = tmux(&terminal, ["attach-session", "-t", &target]).exec();
     Err(anyhow::Error::from(error).context("cannot run `tmux`").into())
 }
@@ -80,18 +89,9 @@ fn session(config: &Path, name: &str) -> Outcome<String> {
 /// What root's environment tells a client of another user.
 const TOLD: [&str; 6] = ["COLORTERM", "LANG", "LC_ALL", "LC_CTYPE", "PATH", "TERM"];
 
-/// Prepares a tmux client that does not take itself for a part of the tmux that it may stand in. One of another user gets a
-/// terminal of its own: root's, once its server has it, could be read and written until it is closed.
+/// Prepares a tmux client that does not take itself for a part of the tmux that it may stand in.
 fn tmux<const N: usize>(terminal: &Terminal, arguments: [&str; N]) -> Command {
-    let mut command = match &terminal.user {
-        Some(user) => {
-            let mut command = Command::new("runuser");
-            command.args(["--pty", "-u", &user.name, "--", "tmux"]).current_dir("/");
-            command.env_clear().envs(TOLD.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
-            command
-        }
-        None => Command::new("tmux"),
-    };
+    let mut command = Command::new("tmux");
     command.args(["-N", "-S"]).arg(&terminal.socket).args(arguments).env_remove("TMUX").env_remove("TMUX_PANE");
     command
 }

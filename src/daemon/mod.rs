@@ -21,6 +21,7 @@ pub mod paths;
 mod peer;
 pub mod perform;
 pub mod prepare;
+mod pty;
 pub mod reactor;
 pub mod regular;
 pub mod sessions;

@@ -1,9 +1,11 @@
 //! Whose terminal a person sits down at: a client of tmux does what its server says, so it is to run as the server's user.
 
+use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
 
 use anyhow::{Context, anyhow, bail};
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
@@ -12,7 +14,7 @@ use rustix::fs::{Mode, OFlags};
 
 use super::pane::own_socket;
 use super::paths::Paths;
-use super::{start, unit};
+use super::{pty, start, unit};
 use crate::protocol::unit::agent_of;
 
 /// The terminal of an agent.
@@ -23,6 +25,20 @@ pub struct Terminal {
     /// As whom root attaches; everybody else does as who they are.
     pub user: Option<User>,
     _held: Option<OwnedFd>,
+}
+
+impl Terminal {
+    /// Runs a client of tmux's as the server's user, on a terminal of its own: root's, once the server has it, could be read and
+    /// written until it is closed, and pushed into. Of the environment it has `told`.
+    ///
+    /// # Errors
+    /// When there is no terminal to be had, or nothing can be run.
+    pub fn run(&self, arguments: &[&str], told: &[(&str, OsString)]) -> anyhow::Result<ExitStatus> {
+        let user = self.user.as_ref().context("the terminal is this user's own")?;
+        let socket = self.socket.to_str().context("the socket's name is not valid UTF-8")?;
+        let words = [&["tmux", "-N", "-S", socket], arguments].concat();
+        pty::run(&user.name, user.gid.as_raw(), &words, told)
+    }
 }
 
 /// Finds the terminal of `agent`; `None` where nobody listens.

@@ -181,7 +181,8 @@ mod tests {
 
     #[test]
     fn a_folder_below_another_users_and_one_that_two_share_are_told() {
-        let top = tempfile::tempdir().expect("a temp folder");
+        // Others may enter it, unlike the folder that `TMPDIR` may name.
+        let top = tempfile::tempdir_in("/tmp").expect("a temp folder");
         let top = top.path().canonicalize().expect("there");
         open_to_all(&top, 0o755);
         for folder in ["eve/ada", "ada", "open/ada"] {
@@ -206,7 +207,8 @@ mod tests {
 
     #[test]
     fn a_folder_a_home_an_environment_and_a_log_that_cannot_be_used_are_told() {
-        let top = tempfile::tempdir().expect("a temp folder");
+        // Others may enter it, unlike the folder that `TMPDIR` may name.
+        let top = tempfile::tempdir_in("/tmp").expect("a temp folder");
         let top = top.path().canonicalize().expect("there");
         open_to_all(&top, 0o755);
         std::fs::create_dir_all(top.join("logs")).expect("made");

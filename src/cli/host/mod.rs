@@ -164,7 +164,8 @@ mod tests {
 
     #[test]
     fn a_person_may_what_the_mode_of_the_first_class_says_that_they_are_in() {
-        let top = tempfile::tempdir().expect("a temp folder");
+        // Others may enter it, unlike the folder that `TMPDIR` may name.
+        let top = tempfile::tempdir_in("/tmp").expect("a temp folder");
         let file = top.path().canonicalize().expect("there").join("shut/file");
         std::fs::create_dir(file.parent().expect("a folder")).expect("made");
         std::fs::write(&file, "").expect("written");

@@ -150,6 +150,13 @@ promise "with a client that is hers" test "$(stat -c %U "/proc/$(persons)")" = c
 promise "which she can send away with a command" tmux_of carol detach-client -s t-carol -E "touch /root/owned; id -un >>$attacked"
 promise "that is run as her" within 10 grep -qx carol $attacked
 promise "and not as root" not test -e /root/owned
+before=$(pid_of carol)
+vanishes() {
+    TERM=linux script --quiet --command 'agent-orchestrator attach carol' /dev/null <>"$scratch/never" >/dev/null 2>&1 &
+    within 10 persons && kill -KILL "$!" && within 10 not persons
+}
+for round in 1 2 3 4 5 6; do promise "root's terminal vanishes, and so does the client" vanishes; done
+promise "which says nothing to her program" test "$(pid_of carol)" = "$before"
 promise "somebody else is told how" grep -q 'sudo agent-orchestrator' <(as_dave agent-orchestrator attach carol 2>&1)
 
 kill -KILL "$(pgrep -u carol -f '^[^ ]*/agent-orchestrator bridge ')"
