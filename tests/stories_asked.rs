@@ -360,4 +360,14 @@ fn a_backend_that_an_edit_breaks_stays_as_it_was_and_of_a_first_config_is_none()
         assert_eq!(edited.agent("worker"), good.agent("worker"), "{text}");
     }
     assert_eq!(read(ONE).keep_backends(&read(&broken_box)), [""; 0], "a mended one counts");
+    let another = read(&ONE.replacen("bin = \"agent\"", "bin = \"another\"", 1));
+    let mut edited = another.clone();
+    assert_eq!(edited.keep_backends(&good), [""; 0], "and so does one that is as good as before");
+    assert_eq!(edited.agent("worker"), another.agent("worker"));
+    let spare =
+        |more: &str| read(&format!("{ONE}[backend.spare]\nbin = \"agent\"\nprompt_delivery = \"exec\"\n{more}"));
+    let mut edited = spare("ready_re = '('\n");
+    assert!(edited.backends["spare"].is_err(), "it is misconfigured");
+    assert_eq!(edited.keep_backends(&spare("")), ["backend `spare` stays as it was"], "nobody has it in the config");
+    assert!(edited.backends["spare"].is_ok(), "and who was started with it by a word of a person has it still");
 }

@@ -4,7 +4,7 @@ mod story;
 
 use agent_orchestrator::policy::agent_event::{Refusal, Told};
 use agent_orchestrator::policy::observation::{Exit, Observation};
-use agent_orchestrator::policy::request::Request;
+use agent_orchestrator::policy::request::{Reply, Request};
 use story::telling::shows;
 use story::{Story, telling};
 
@@ -280,4 +280,17 @@ fn a_probe_that_has_arrived_is_no_draft_though_the_newest_look_shows_it_in_the_b
     story.output("one");
     story.pass_s(10);
     assert!(story.saved.limits.is_empty(), "{}", story.told());
+}
+
+#[test]
+fn a_canary_whose_program_tells_of_itself_is_passed_over_at_once_as_well_where_a_person_types_into_it() {
+    let mut story = telling::pair();
+    story.tell("one", telling::refused(Refusal::Limit, "You've hit your limit · resets Mar 3, 6am"));
+    story.pass_s(5);
+    // Nothing is written, so that it is seen only when the probe is to be typed.
+    story.pane("one").input = "half a line".to_owned();
+    story.ask(Request::Probe { name: "one".to_owned() });
+    story.pass_s(5);
+    let other = story.ask(Request::Probe { name: "two".to_owned() });
+    assert!(matches!(story.replies[&other], Reply::Done { .. }), "{:?}", story.replies[&other]);
 }

@@ -5,10 +5,11 @@ mod story;
 use std::collections::BTreeMap;
 
 use agent_orchestrator::policy::agent_event::{Refusal, Told};
+use agent_orchestrator::policy::observation::{Observation, SessionSeen};
 use agent_orchestrator::policy::request::{Reason, Reply, Request};
-use story::Story;
 use story::fleets::failed;
 use story::telling::{PAIR, idle, pair, refused, shows, works};
+use story::{Pane, Story};
 
 /// Three agents of one account, ready.
 fn three() -> Story {
@@ -131,6 +132,22 @@ fn a_stopped_agent_of_a_held_account_is_started_by_up_and_probe() {
     story.pass_s(5);
     assert_eq!(story.pane("two").run, 2, "it is the one that is asked");
     assert!(!story.panes.contains_key("one"));
+}
+
+#[test]
+fn what_a_person_starts_by_its_unit_on_a_held_account_waits_for_the_account_as_well() {
+    let mut story = three();
+    is_refused(&mut story, "one");
+    story.down(&["two"]);
+    story.pass_s(5);
+    story.panes.insert("two".to_owned(), Pane { run: 1, alive: true, ..Pane::default() });
+    let seen = SessionSeen::Running { run: 1 };
+    story.turn(vec![Observation::Session { agent: "two".to_owned(), seen }]);
+    story.pass_s(60);
+    assert!(!story.panes.contains_key("two"), "{}", story.told());
+    story.ask(Request::Probe { name: "two".to_owned() });
+    story.pass_s(5);
+    assert_eq!(story.pane("two").run, 2);
 }
 
 /// An account that was just asked by `one`, whose program tells of itself and has told that it takes the probe.

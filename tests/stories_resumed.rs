@@ -84,6 +84,51 @@ fn what_a_program_that_tells_nothing_shows_is_news_after_it_was_told_something()
 }
 
 #[test]
+fn what_could_not_be_submitted_to_a_program_that_tells_nothing_ends_nothing_of_before() {
+    let mut story = resumed("events = \"codex\"");
+    story.keys_fail = true;
+    story.send("one", "please go on with the parser", 20);
+    story.pass_s(5);
+    assert_eq!(story.pane("one").taken.len(), 0);
+    shows(&mut story, "one", REFUSED);
+    story.pass_s(5);
+    assert_eq!(calls(&mut story), 0);
+}
+
+#[test]
+fn work_that_a_program_shows_and_does_not_tell_makes_nothing_news_where_it_tells_of_its_turns() {
+    for events in ["claude", "gemini", "opencode"] {
+        let mut story = resumed(&format!("events = \"{events}\""));
+        shows(&mut story, "one", &format!("{REFUSED}\n{BUSY}"));
+        story.pass_s(3);
+        shows(&mut story, "one", REFUSED);
+        story.pass_s(5);
+        assert_eq!(calls(&mut story), 0, "{events}");
+    }
+}
+
+#[test]
+fn what_a_resumed_program_shows_is_news_after_a_turn_that_was_refused_for_another_reason() {
+    let mut story = resumed("events = \"claude\"");
+    story.tell("one", Told::Working);
+    story.tell("one", refused(Refusal::Overload, "it did not work"));
+    shows(&mut story, "one", REFUSED);
+    story.pass_s(5);
+    assert_eq!(calls(&mut story), 1);
+}
+
+#[test]
+fn what_a_resumed_program_shows_is_news_once_it_has_asked_for_leave() {
+    let mut story = resumed("events = \"claude\"");
+    story.tell("one", Told::Permission { what: "may it write".to_owned() });
+    story.pass_s(5);
+    story.told();
+    shows(&mut story, "one", REFUSED);
+    story.pass_s(5);
+    assert_eq!(story.state_of("one"), format!("attention: {REFUSED}"));
+}
+
+#[test]
 fn what_a_resumed_program_goes_on_to_show_calls_a_person_in_the_end() {
     for events in ["", "events = \"claude\""] {
         let mut story = resumed(events);

@@ -142,6 +142,7 @@ fn a_unit_that_tells_another_number_than_the_last_starts_begins_anew() {
     assert_eq!(story.saved.agents["worker"].run, 5, "it is being prepared");
     story.silent.clear();
     story.turn(vec![Observation::Prepared { agent: "worker".to_owned(), run: 1, result: Ok(()) }]);
+    assert!(!story.prepared.last().expect("a start").1.unless_same, "its files are not asked for once more");
     story.pass_s(5);
     let state = story.saved.agents["worker"].clone();
     assert!(state.run > 5 && state.restart.is_none(), "{state:?}");

@@ -97,7 +97,9 @@ impl Stopping {
             }
         }
         if context.now >= self.give_up {
-            return Some(Err(self.leftovers(whose)));
+            // On a busy host the last end may be heard of only now.
+            let has_ended = self.members.is_empty() && self.server.is_none() && server(whose.place) == Server::Gone;
+            return Some(if has_ended { Ok(()) } else { Err(self.leftovers(whose)) });
         }
         if !self.members.is_empty() {
             return None;
