@@ -166,7 +166,10 @@ impl Supervisor {
         // Behind a draft the probe would wait. One that has arrived, as its program tells, may still stand in the box on the
         // newest look.
         let drafted = self.agents.get(canary).filter(|live| live.draft.is_some());
-        let waits = drafted.is_some_and(|live| !(self.was_asked(canary) && live.heard.in_force().is_some()));
+        let has_begun = |heard: &super::events::Heard| {
+            heard.works() == Some(true) || heard.ended().is_some_and(|ended| ended >= since.mono)
+        };
+        let waits = drafted.is_some_and(|live| !(self.was_asked(canary) && has_begun(&live.heard)));
         let usable = self.wanted(canary)
             && !waits
             && state.is_some_and(|state| {
