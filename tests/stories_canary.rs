@@ -294,3 +294,21 @@ fn a_canary_whose_program_tells_of_itself_is_passed_over_at_once_as_well_where_a
     let other = story.ask(Request::Probe { name: "two".to_owned() });
     assert!(matches!(story.replies[&other], Reply::Done { .. }), "{:?}", story.replies[&other]);
 }
+
+#[test]
+fn a_canary_that_tells_a_refusal_opens_nothing_by_work_that_a_late_look_still_shows() {
+    let mut story = telling::pair();
+    story.tell("one", telling::refused(Refusal::Limit, "You've hit your limit · resets Mar 3, 6am"));
+    story.pass_s(2);
+    story.ask(Request::Probe { name: "one".to_owned() });
+    story.pass_s(2);
+    shows(&mut story, "one", BUSY);
+    story.tell("one", Told::Working);
+    story.pass_s(2);
+    story.tell("one", telling::refused(Refusal::Limit, "You've hit your limit · resets Mar 3, 6am"));
+    for _ in 0..18 {
+        shows(&mut story, "one", BUSY);
+        story.pass_s(1);
+    }
+    assert_eq!(story.saved.limits.len(), 1, "{}", story.told());
+}

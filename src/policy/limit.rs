@@ -240,11 +240,17 @@ impl Supervisor {
         }
     }
 
+    /// Says whether a limit is what its program has told last.
+    fn tells_of_limit(&self, name: &str) -> bool {
+        let doing = self.agents.get(name).and_then(|live| live.heard.in_force());
+        doing.is_some_and(|doing| doing.told.is_of_limit())
+    }
+
     /// Says whether the banner has stood there since before the account was opened.
     fn is_old(&self, name: &str, banner: &Reading) -> bool {
         let Some(state) = self.state.agents.get(name) else { return true };
         // What was told before is forgotten when an account is opened.
-        if self.agents.get(name).and_then(|live| live.heard.in_force()).is_some_and(|doing| doing.told.is_of_limit()) {
+        if self.tells_of_limit(name) {
             return false;
         }
         state.old_banner.as_ref().is_some_and(|old| *old == first_line(&banner.text))
@@ -316,6 +322,10 @@ impl Supervisor {
             && state.old_banner.is_some()
         {
             state.old_banner = None;
+        }
+        // What it told last counts until the screen has said otherwise for long enough (`drift`).
+        if self.tells_of_limit(name) {
+            return;
         }
         let opens = |limit: &Limit| self.is_of(name, limit) && limit.rested.contains(name);
         let Some(at) = self.state.limits.iter().position(opens) else { return };
