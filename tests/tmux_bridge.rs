@@ -119,15 +119,7 @@ fn connections_that_say_nothing_or_too_much_harm_nobody() {
 #[test]
 fn a_server_that_hangs_behind_its_bridge_is_unknown_until_it_goes_on() {
     let mut driver = Driver::bridged();
-    driver.start("hung", 1, "while :; do echo tick; done");
-    assert_eq!(driver.session("hung"), running(1));
-    let (server, clients) = (driver.server("hung"), driver.clients("hung"));
-    signal(server, Signal::SIGSTOP);
-    driver.sessions.look("hung");
-    assert!(driver.looked("hung").is_err());
-    for client in clients {
-        driver.until_gone(client);
-    }
+    let server = driver.hang("hung");
     driver.restart_supervisor();
     driver.sessions.find("hung");
     assert!(matches!(driver.session("hung"), SessionSeen::Unknown { .. }));

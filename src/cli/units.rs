@@ -66,6 +66,7 @@ const LOGS: &str = "/var/log/agent-orchestrator";
 /// When the config is not usable or a file cannot be written.
 pub fn run(config: &Path, arguments: &Arguments) -> Outcome {
     super::install::readable_by_all();
+    must_be_the_hosts(config, arguments)?;
     let (source, parsed) = fleet_file::parse(config)?;
     let Some(fleet) = &parsed.fleet else {
         let failure = Failure::new(Reason::Failed, format!("`{}` describes no usable fleet", config.display()));
@@ -99,13 +100,6 @@ pub fn run(config: &Path, arguments: &Arguments) -> Outcome {
             }
         }
     }
-    if arguments.output.is_none() && config != Path::new(HOST_CONFIG) {
-        let failure =
-            Failure::new(Reason::Failed, format!("the host's units read `{HOST_CONFIG}`, not `{}`", config.display()));
-        return Err(failure
-            .hint("`--config` names that; `--output` writes those of another config to a folder")
-            .into());
-    }
     let folder = arguments.output.clone().unwrap_or_else(|| PathBuf::from(ADMINISTRATORS));
     let _held = super::install::hold(&folder)?;
     write(&folder, config, &drop_ins)?;
@@ -123,6 +117,16 @@ pub fn run(config: &Path, arguments: &Arguments) -> Outcome {
     }
     tell_mistakes(config, &parsed, &source)?;
     out::lines(&lines)
+}
+
+/// Refuses another config than the one that the host's units read.
+fn must_be_the_hosts(config: &Path, arguments: &Arguments) -> Outcome {
+    if arguments.output.is_some() || config == Path::new(HOST_CONFIG) {
+        return Ok(());
+    }
+    let error = format!("the host's units read `{HOST_CONFIG}`, not `{}`", config.display());
+    let hint = "`--config` names that; `--output` writes those of another config to a folder";
+    Err(Failure::new(Reason::Failed, error).hint(hint).into())
 }
 
 /// Tells what is wrong with the config, and with what the units make of it now.

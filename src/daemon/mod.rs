@@ -33,4 +33,5 @@ pub mod timer;
 pub mod tree;
 pub mod unit;
 pub mod watch;
+mod way;
 mod wiring;

@@ -4,7 +4,7 @@
 //! ends many a program there. Here that terminal just vanishes as well.
 
 use std::fs::File;
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
@@ -18,9 +18,7 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{OptionalActions, tcgetattr, tcgetwinsize, tcsetattr, tcsetwinsize};
 
 use super::child;
-
-/// The most bytes that are on their way in each direction.
-const WAY_BYTES_MAX: usize = 64 << 10;
+use super::way::{Filled, drain, fill};
 
 /// Runs the program `words` as user `name` of this group, on a terminal that is its own, and returns how it ended; for root, whose
 /// standard input and output are a terminal. Of the environment it has `told`.
@@ -45,7 +43,8 @@ pub fn run(name: &str, group: u32, words: &[&str], told: &[(&str, std::ffi::OsSt
     let mut raw = before.clone();
     raw.make_raw();
     tcsetattr(&stdin, OptionalActions::Now, &raw).context("cannot set the terminal")?;
-    let passed = pass_on(&child, own, &resized);
+    let passed = pass_on(&child, &own, &resized);
+    drop(own);
     // Fails where the terminal is gone.
     let _ = tcsetattr(&stdin, OptionalActions::Now, &before);
     if !matches!(passed, Ok(End::OfProgram)) {
@@ -88,10 +87,11 @@ enum End {
     OfPersonsTerminal,
 }
 
-fn pass_on(child: &Child, mut own: File, resized: &SignalFd) -> io::Result<End> {
+fn pass_on(child: &Child, own: &File, resized: &SignalFd) -> io::Result<End> {
     let ended = pidfd_open(Pid::from_child(child), PidfdFlags::empty())?;
-    let (stdin, mut stdout) = (io::stdin(), io::stdout());
-    let (mut up, mut piece) = (Vec::new(), vec![0; WAY_BYTES_MAX]);
+    // The library's own would keep bytes back.
+    let person = File::from(io::stdin().as_fd().try_clone_to_owned()?);
+    let (mut up, mut down) = (Vec::new(), Vec::new());
     loop {
         let (of_person, of_own) = if up.is_empty() {
             (PollFlags::IN, PollFlags::IN)
@@ -99,8 +99,8 @@ fn pass_on(child: &Child, mut own: File, resized: &SignalFd) -> io::Result<End> 
             (PollFlags::empty(), PollFlags::IN | PollFlags::OUT)
         };
         let mut waited = [
-            PollFd::new(&stdin, of_person),
-            PollFd::new(&own, of_own),
+            PollFd::new(&person, of_person),
+            PollFd::new(own, of_own),
             PollFd::new(resized, PollFlags::IN),
             PollFd::new(&ended, PollFlags::IN),
         ];
@@ -108,39 +108,27 @@ fn pass_on(child: &Child, mut own: File, resized: &SignalFd) -> io::Result<End> 
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
-        let [person, shown, size, program] = waited.map(|fd| fd.revents());
-        if !size.is_empty() {
+        let [typed, shown, size, program] = waited.map(|fd| !fd.revents().is_empty());
+        if size {
+            // What cannot be read is asked for all the same.
             let _ = resized.read_signal();
-            resize(&own);
+            resize(own);
         }
-        if !shown.is_empty() {
-            match own.read(&mut piece) {
-                Ok(0) => return Ok(End::OfProgram),
-                Ok(count) => stdout.write_all(&piece[..count]).and_then(|()| stdout.flush())?,
-                Err(error) if is_for_later(&error) => {}
-                // Nobody has its other end any more.
-                Err(_) => return Ok(End::OfProgram),
+        if shown {
+            let filled = fill(own, &mut down);
+            io::stdout().write_all(&down).and_then(|()| io::stdout().flush())?;
+            if filled == Filled::Ended {
+                return Ok(End::OfProgram);
             }
-        } else if !program.is_empty() {
+        } else if program {
             return Ok(End::OfProgram);
         }
         if !up.is_empty() {
-            match own.write(&up) {
-                Ok(count) => drop(up.drain(..count)),
-                Err(error) if is_for_later(&error) => {}
-                Err(_) => return Ok(End::OfProgram),
+            if drain(own, &mut up).is_err() {
+                return Ok(End::OfProgram);
             }
-        } else if !person.is_empty() {
-            match rustix::io::read(&stdin, &mut piece) {
-                Ok(0) | Err(rustix::io::Errno::IO) => return Ok(End::OfPersonsTerminal),
-                Ok(count) => up.extend_from_slice(&piece[..count]),
-                Err(rustix::io::Errno::INTR | rustix::io::Errno::AGAIN) => {}
-                Err(error) => return Err(error.into()),
-            }
+        } else if typed && fill(&person, &mut up) == Filled::Ended {
+            return Ok(End::OfPersonsTerminal);
         }
     }
-}
-
-fn is_for_later(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
 }

@@ -298,6 +298,20 @@ impl Driver {
         }
     }
 
+    /// Starts an agent, and has its server hang until our clients of it have been given up; returns the server.
+    pub fn hang(&mut self, agent: &str) -> i32 {
+        self.start(agent, 1, "while :; do echo tick; done");
+        assert_eq!(self.session(agent), running(1));
+        let (server, clients) = (self.server(agent), self.clients(agent));
+        signal(server, Signal::SIGSTOP);
+        self.sessions.look(agent);
+        assert!(self.looked(agent).is_err());
+        for client in clients {
+            self.until_gone(client);
+        }
+        server
+    }
+
     /// Returns the socket of an agent's tmux server.
     pub fn socket(&self, agent: &str) -> PathBuf {
         let of_bridged = self.paths.launch_file(agent).with_file_name("tmux");

@@ -13,6 +13,9 @@ use crate::daemon::child;
 use crate::daemon::regular;
 use crate::protocol::paste_mode::PasteMode;
 
+/// Who may read what an agent makes beside its terminal: the fleet's group.
+pub const MODE: u32 = 0o640;
+
 /// The most bytes of a session's log; one older file of that size is kept beside it as `.1`.
 pub const LOG_BYTES_MAX: u64 = 16 << 20;
 
@@ -66,7 +69,7 @@ pub fn log(launch_file: &Path) -> anyhow::Result<()> {
 
 /// Tells the supervisor how a text is to be typed; where that fails, long ones are read from a file.
 fn note_pastes(mark: &Path, takes_whole: bool) {
-    let _ = if takes_whole { regular::anew(mark, 0o640).map(drop) } else { std::fs::remove_file(mark) };
+    let _ = if takes_whole { regular::anew(mark, MODE).map(drop) } else { std::fs::remove_file(mark) };
 }
 
 /// A log file that is set aside when it is full.
@@ -125,7 +128,7 @@ impl Writer {
 
 fn append(path: &Path) -> io::Result<File> {
     // Where agents have users of their own the folder is shared: a link there may lead to a file of this agent's.
-    regular::append(path, 0o640)
+    regular::append(path, MODE)
 }
 
 #[cfg(test)]

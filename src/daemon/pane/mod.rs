@@ -70,7 +70,7 @@ pub fn session(launch_file: &Path, how: How) -> anyhow::Result<Infallible> {
     how.files.map_or(Ok(()), open_files::set).context("cannot set the limit of open files")?;
     let launch = read(launch_file).map_err(|error| explained(error, launch_file))?;
     Folder::new(&launch.dir, launch_file)?.make()?;
-    if let Err(error) = std::fs::File::options().append(true).open(&launch.log)
+    if let Err(error) = regular::append(&launch.log, log::MODE)
         && error.kind() == std::io::ErrorKind::PermissionDenied
     {
         // The pane says so as well, where nobody may look.

@@ -3,15 +3,14 @@
 //! The connection is not the client's own standard input: what tmux 3.3a does where that ends before its client is told in
 //! `sessions/leaving.rs`. Here it may end at any time, as it does when the supervisor is killed.
 
-use std::io::{self, ErrorKind, Read, Write};
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use nix::poll::PollFlags;
 
-/// The most bytes that are on their way in each direction.
-const WAY_BYTES_MAX: usize = 64 << 10;
+use crate::daemon::way::{Filled, drain, fill};
 
 /// A client that runs.
 #[derive(Debug)]
@@ -148,40 +147,4 @@ impl Drop for Client {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-#[derive(PartialEq, Eq)]
-enum Filled {
-    Open,
-    Ended,
-}
-
-/// Reads what there is into `way`, which is empty.
-fn fill(mut from: impl Read, way: &mut Vec<u8>) -> Filled {
-    way.resize(WAY_BYTES_MAX, 0);
-    let read = from.read(way);
-    way.truncate(*read.as_ref().unwrap_or(&0));
-    match read {
-        Ok(0) => Filled::Ended,
-        Ok(_) => Filled::Open,
-        Err(error) if is_for_later(&error) => Filled::Open,
-        Err(_) => Filled::Ended,
-    }
-}
-
-/// Writes what can be of `way`.
-fn drain(mut to: impl Write, way: &mut Vec<u8>) -> io::Result<()> {
-    if way.is_empty() {
-        return Ok(());
-    }
-    match to.write(way) {
-        Ok(count) => drop(way.drain(..count)),
-        Err(error) if is_for_later(&error) => {}
-        Err(error) => return Err(error),
-    }
-    Ok(())
-}
-
-fn is_for_later(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
 }
