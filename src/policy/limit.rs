@@ -176,6 +176,10 @@ impl Supervisor {
                 self.shows_limit(name, readings, turn);
             }
             Some(Meaning::Working) => self.works(name, turn),
+            // What it tells is so behind a dialog as well.
+            Some(Meaning::Permission | Meaning::UnknownDialog) if self.tells_of_limit(name) => {
+                self.shows_limit(name, readings, turn);
+            }
             Some(
                 Meaning::Starting
                 | Meaning::Idle
