@@ -3,7 +3,7 @@
 mod story;
 
 use agent_orchestrator::policy::agent_event::{Posted, Refusal, Source, Told};
-use agent_orchestrator::policy::request::Reply;
+use agent_orchestrator::policy::request::{Reason, Reply};
 use story::Story;
 use story::telling::{BUSY, LONG, PAIR, idle, in_a_turn, pair, refused, shows, stream, tell_by, with_interface};
 
@@ -322,4 +322,25 @@ fn a_canary_that_tells_the_end_of_its_turn_has_opened_the_account() {
     story.tell("one", idle());
     story.pass_s(60);
     assert!(story.saved.limits.is_empty(), "an end of a turn is no refusal: {}", story.told());
+}
+
+#[test]
+fn a_receipt_before_the_key_is_of_what_was_given_up() {
+    let mut story = pair();
+    story.pane("one").tells = false;
+    story.pane("one").loses_pastes = 2;
+    let first = story.send("one", LONG, 60);
+    for _ in 0..6 {
+        story.pass_s(10);
+        story.output("one");
+    }
+    let lost = &story.replies[&first];
+    assert!(matches!(lost, Reply::Failed { reason: Reason::Unconfirmed, .. }), "{lost:?}");
+    let second = story.send("one", LONG, 60);
+    assert_eq!(story.pane("one").input, LONG, "typed, not submitted");
+    story.tell("one", Told::Receipt { text: LONG.to_owned() });
+    assert!(!story.replies.contains_key(&second), "the program took in the first one at last");
+    story.pass_s(5);
+    assert!(matches!(story.replies[&second], Reply::Done { .. }));
+    assert_eq!(story.pane("one").taken, [LONG]);
 }

@@ -48,6 +48,8 @@ pub(super) struct Heard {
     pub is_mute: bool,
     /// The conversation that it works in.
     pub conversation: Option<String>,
+    /// What was submitted last and never seen to arrive, without its mark: the receipt of that may come yet.
+    pub given_up: Option<String>,
     /// Its interface did not take a message: from then on everything is typed.
     pub takes_no_posts: bool,
     /// The screen has shown work since then though none is told.

@@ -64,6 +64,13 @@ impl Heard {
     pub(super) fn owes_receipt(&self, submitted: Moment) -> bool {
         self.gives_receipts.is_some_and(|since| since <= submitted.mono)
     }
+
+    /// Says whether a receipt can be of a message: of one whose key was not pressed yet only where nothing of the same
+    /// text was given up, which a program that hung takes in at last.
+    fn can_be_of(&self, message: &Message) -> bool {
+        let is_typed = matches!(message.progress, Progress::Pasting { .. } | Progress::Typed { .. });
+        message.progress != Progress::Queued && !(is_typed && self.given_up.as_deref() == Some(message.plain_text()))
+    }
 }
 
 impl Supervisor {
@@ -174,7 +181,7 @@ impl Supervisor {
             |message: &Message| is_prompt(message, name, prompt, &texts) && age <= turn.now.since(begun(message));
         let (Some(state), Some(live)) = (self.state.agents.get_mut(name), self.agents.get(name)) else { return };
         let told_work = live.heard.works() == Some(true);
-        let is_due = |message: &Message| message.progress != Progress::Queued && is_of(message);
+        let is_due = |message: &Message| live.heard.can_be_of(message) && is_of(message);
         let first = state.queue.first().filter(|message| is_due(message));
         let stands = first.is_some_and(|message| live.still_holds(message, &typed_text(message, name, &texts)));
         let is_missing = |kept: &Kept| kept.receipt == Receipt::Missing && is_of(&kept.message);
@@ -221,8 +228,9 @@ impl Supervisor {
         let typed = typed_text(&message, name, &self.places.texts);
         if let Some(live) = self.agents.get_mut(name) {
             live.heard.goes_on();
-            if outcome == Outcome::Confirmed {
-                live.note_taken(&message, &typed);
+            match outcome {
+                Outcome::Confirmed => live.note_taken(&message, &typed),
+                Outcome::Unconfirmed => live.heard.given_up = Some(message.plain_text().to_owned()),
             }
         }
         let text = format!("message {} {word}: {}", message.id, shortened(&message.text));

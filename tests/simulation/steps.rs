@@ -184,6 +184,8 @@ const MESSAGES_RARE: &[Pair] = &[
     ("submitted", "withdrawn"),
     ("typed", "pasting"),
     ("typed", "waiting"),
+    // It was lost, and a person types.
+    ("typed", "waiting, marked"),
     ("waiting, marked", "gone"),
     ("waiting, marked", "handed over"),
     ("waiting, marked", "held back"),
