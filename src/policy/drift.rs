@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::action::Action;
 use super::activity::WORKING;
-use super::agent_event::Told;
+use super::agent_event::{Refusal, Told};
 use super::event::EventKind;
 use super::events::SETTLE;
 use super::fleet::Backend;
@@ -76,7 +76,8 @@ fn disagreement(live: &mut AgentLive, now: Now, turn: &mut Turn) -> Option<Mono>
             }
             (rests && quiet_at <= now.mono && look.at.mono >= at).then_some(quiet_at)
         }
-        Told::Idle { .. } => {
+        // What it told counts as long as the screen shows no work: one that tells nothing more is open by its work as well.
+        Told::Idle { .. } | Told::Refused { kind: Refusal::Limit, .. } => {
             let works = shows_work(&look.seen) && quiet_at > now.mono && look.at.mono >= at + SETTLE;
             if !works {
                 live.heard.strange_work = None;

@@ -197,7 +197,10 @@ impl Supervisor {
 
     fn shows_limit(&mut self, name: &str, readings: &[Reading], turn: &mut Turn) {
         let Some(strongest) = readings.first() else { return };
-        let banner = readings.iter().find(|reading| reading.meaning == Meaning::Limited).unwrap_or(strongest);
+        let says = |meaning| readings.iter().find(move |reading| reading.meaning == meaning);
+        // What stands before everything may be a dialog, whose words the agent chooses.
+        let [limited, goes_on, menu] = [Meaning::Limited, Meaning::ContinuesByItself, Meaning::LimitMenu].map(says);
+        let banner = limited.or(goes_on).or(menu).unwrap_or(strongest);
         self.choose_to_wait(name, strongest, turn);
         if self.is_old(name, banner) {
             return self.rests(name, turn);
