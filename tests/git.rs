@@ -127,6 +127,18 @@ fn what_is_no_file_in_a_repository_holds_nobody_up() {
 }
 
 #[test]
+fn git_takes_so_much_memory_at_most_and_goes_first_where_a_host_has_none_left() {
+    let world = World::new();
+    world.origin("origin", "main", &["builder"]);
+    let bounded = "until [ \"$(cat /proc/$$/oom_score_adj)\" -ge 500 ]; do :; done";
+    world.script("git", &format!("#!/bin/sh\n{bounded}\necho \"$(ulimit -d) KiB\" >&2\nexit 1\n"));
+    let mut driver = Driver::new(&world);
+    driver.git.configure(&[world.watch("", "builder", None)]);
+    let trouble = driver.trouble("");
+    assert!(trouble.contains("1048576 KiB"), "{trouble}");
+}
+
+#[test]
 fn branches_in_folders_that_lead_round_in_circles_are_not_all_looked_for() {
     let world = World::new();
     world.origin("origin", "main", &["builder"]);

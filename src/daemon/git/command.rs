@@ -23,6 +23,12 @@ const FIRST_FETCH_TIME_MAX: Duration = Duration::from_secs(1800);
 /// How long packing may take; nothing waits for it.
 const PACK_TIME_MAX: Duration = Duration::from_secs(600);
 
+/// The most memory of git where it reads references, commits and small files.
+const MEMORY_MAX: u64 = 1 << 30;
+
+/// The most memory of git where it packs, which takes some 150 bytes for each object: enough for 25 million of them.
+const PACKING_MEMORY_MAX: u64 = 4 << 30;
+
 /// Where the mirror keeps the watched branch, whatever its name is.
 pub(super) const MIRRORED: &str = "refs/heads/pushed";
 
@@ -105,7 +111,7 @@ impl Commands {
         } else {
             Patience::Whole(NETWORK_TIME_MAX)
         };
-        order("git fetch", command, patience)
+        Order { memory_max: PACKING_MEMORY_MAX, ..order("git fetch", command, patience) }
     }
 
     /// Lists the commits of `head` that are not in `since`, or `head` alone.
@@ -136,7 +142,8 @@ impl Commands {
     pub fn pack(&self, mirror: &Path) -> Order {
         let mut command = self.in_mirror(mirror);
         command.args(["repack", "-d", "-l", "-q"]);
-        order("git repack", command, Patience::Whole(PACK_TIME_MAX))
+        let order = order("git repack", command, Patience::Whole(PACK_TIME_MAX));
+        Order { memory_max: PACKING_MEMORY_MAX, ..order }
     }
 
     fn reaching(&self, origin: &Origin, arguments: &[&str]) -> Command {
@@ -217,7 +224,8 @@ impl Commands {
 }
 
 fn order(what: &'static str, command: Command, patience: Patience) -> Order {
-    Order { what, command, input: Vec::new(), sink: Sink::Answer(Vec::new()), patience }
+    let (input, sink) = (Vec::new(), Sink::Answer(Vec::new()));
+    Order { what, command, input, sink, patience, memory_max: MEMORY_MAX }
 }
 
 /// Quotes a path for the shell that git starts its other end with.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
-use rustix::process::{PidfdFlags, pidfd_open};
+use rustix::process::{PidfdFlags, Resource, Rlimit, pidfd_open, prlimit};
 
 use super::output::{Sink, complaint};
 use crate::daemon::reactor::{Interest, Owner, Reactor};
@@ -18,6 +18,9 @@ const READ_BYTES_MAX: usize = 1 << 20;
 
 /// The most bytes that are kept of what git complains.
 const COMPLAINT_BYTES_MAX: usize = 16 << 10;
+
+/// Of what runs out of a host's memory git goes first: it is run again, an agent is not (`oom_score_adj`, proc(5)).
+const OOM_SCORE_ADJ: &str = "500";
 
 /// How many descriptors a process has.
 pub(super) const CHANNELS: u64 = 4;
@@ -39,6 +42,9 @@ pub(super) struct Order {
     pub sink: Sink,
     /// When it is given up.
     pub patience: Patience,
+    /// The most memory that each of its processes may have of its own, bytes: files that agents can write may make git
+    /// read without an end.
+    pub memory_max: u64,
 }
 
 /// When a process is given up.
@@ -82,6 +88,14 @@ pub(super) struct Process {
     last_sign: Mono,
 }
 
+/// Bounds what `child`, and each process that it starts, takes of the host's memory.
+fn bound(child: &Child, memory_max: u64) {
+    let limit = Rlimit { current: Some(memory_max), maximum: Some(memory_max) };
+    // What has ended already takes nothing; where the kernel refuses, git runs as everything else does.
+    let _ = prlimit(Some(rustix::process::Pid::from_child(child)), Resource::Data, limit);
+    let _ = std::fs::write(format!("/proc/{}/oom_score_adj", child.id()), OOM_SCORE_ADJ);
+}
+
 impl Process {
     /// Starts the process and registers its descriptors from `id` on.
     ///
@@ -96,6 +110,7 @@ impl Process {
         let stdin = if order.input.is_empty() { Stdio::null() } else { Stdio::piped() };
         order.command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = order.command.spawn()?;
+        bound(&child, order.memory_max);
         let end = match pidfd_open(rustix::process::Pid::from_child(&child), PidfdFlags::empty()) {
             Ok(end) => end,
             Err(error) => {

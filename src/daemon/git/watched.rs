@@ -15,6 +15,7 @@ use super::shared::{About, End, Key, Shared, Step};
 use super::told::Told;
 use crate::daemon::clock;
 use crate::daemon::paths::is_own;
+use crate::daemon::regular;
 use crate::daemon::watch::Spot;
 use crate::policy::now::Mono;
 
@@ -232,6 +233,10 @@ impl Watched {
             match repository.resolve(&reference(&branch)) {
                 Ok(Some(head)) => return self.succeed(&branch, head, shared),
                 Ok(None) => {}
+                // git would read it without an end.
+                Err(error) if regular::is_irregular(&error) => {
+                    return self.fail(format!("a reference of the origin `{}` is {error}", path.display()), shared);
+                }
                 Err(_) => return self.ask_origin(shared),
             }
         }

@@ -19,8 +19,10 @@ for user in carol dave; do
 done
 promise "the fleet starts" start_fleet
 pid_of() { tmux_of "$1" list-panes -a -F '#{pane_pid}'; }
+# runs_as USER AGENT
+runs_as() { [[ $(stat -c %U "/proc/$(pid_of "$2")") == "$1" ]]; }
 promise "her tmux server tells her program" within 10 pid_of carol
-promise "her program runs as her" test "$(stat -c %U "/proc/$(pid_of carol)")" = carol
+promise "her program runs as her" within 20 runs_as carol carol
 promise "she is sent a text" agent-orchestrator send carol hello
 promise "and has heard it" within 5 grep -q hello /srv/fleet/carol/heard
 promise "her log is written" grep -q hello /var/log/agent-orchestrator/t-carol.log
@@ -200,7 +202,7 @@ promise "git reads a repository that is hers" within 10 read_head
 commit "claim(p1): done"
 promise "what she pushes is handed over" within 20 grep -q 'claim' /srv/fleet/ada/heard
 
-printf '#!/bin/sh\nid >/tmp/evil-ran\nexit 1\n' >/srv/fleet/carol/evil
+printf '#!/bin/sh\n{ id; ulimit -d; cat /proc/self/oom_score_adj; } >/tmp/evil-ran\nexit 1\n' >/srv/fleet/carol/evil
 chmod 755 /srv/fleet/carol/evil
 as_carol() { setpriv --reuid=carol --regid=agent-orchestrator --clear-groups -- "$@"; }
 as_carol git -C /srv/fleet/carol config core.sshCommand /srv/fleet/carol/evil
@@ -213,6 +215,9 @@ promise "and runs nothing that she has named" not ran
 chown root /srv/fleet/carol /srv/fleet/carol/.git /srv/fleet/carol/.git/config
 systemctl restart "$supervisor"
 promise "as it does where only root can have named it" within 20 ran
+bounds() { sed -n '2,$p' "/proc/$(supervisor_pid)/root/tmp/evil-ran" | paste -s; }
+bounded() { [[ $(bounds) == $'1048576\t500' ]]; }
+promise "within git's bounds: a gigabyte, and gone before the agents" within 10 bounded
 chown carol /srv/fleet/carol /srv/fleet/carol/.git /srv/fleet/carol/.git/config
 
 agent-orchestrator down dave >/dev/null
@@ -223,9 +228,13 @@ inside carol tmux -S $launch/dave/tmux new-session -d >/dev/null
 promise "nor where those of dave are to be" grep -q 'No such file' "$scratch/inside"
 promise "who is started again" within 20 agent-orchestrator up dave
 
+if [[ ${SCENARIO_UNITS:-} == module ]]; then
+    cannot "whose an agent is, the module's configuration says"
+    done_with
+fi
 printf '[Service]\n%s\n' User=carol Group=carol ReadWritePaths=/var/lib/carol | drop_in "$(session dave)" 20-user
 chown -R carol:agent-orchestrator /srv/fleet/dave
 chown carol /var/log/agent-orchestrator/t-dave.log*
 promise "moved to another user of its own he starts" within 20 agent-orchestrator restart dave
-promise "as that one" test "$(stat -c %U "/proc/$(pid_of dave)")" = carol
+promise "as that one" within 20 runs_as carol dave
 done_with
