@@ -7,7 +7,7 @@ use std::io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
 use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use agent_orchestrator::policy::observation::{Exit, SessionSeen};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -127,4 +127,27 @@ fn a_server_that_hangs_behind_its_bridge_is_unknown_until_it_goes_on() {
     signal(server, Signal::SIGCONT);
     assert_eq!(driver.session("hung"), running(1));
     assert_eq!(driver.server("hung"), server);
+}
+
+#[test]
+fn a_bridge_that_hangs_up_again_and_again_is_asked_once_a_second() {
+    let mut driver = Driver::bridged();
+    driver.start("bob", 1, ECHO);
+    assert_eq!(driver.session("bob"), running(1));
+    // On a busy host one of them may have been there for longer than a moment.
+    let pauses: Vec<_> = (0..4)
+        .map(|_| {
+            let clients = driver.clients("bob");
+            let killed = Instant::now();
+            clients.iter().for_each(|client| signal(*client, Signal::SIGKILL));
+            driver.until_another_client("bob", &clients);
+            killed.elapsed()
+        })
+        .collect();
+    assert!(pauses.iter().any(|pause| *pause >= Duration::from_secs(1)), "{pauses:?}");
+    driver.forget();
+    driver.sessions.find("bob");
+    assert_eq!(driver.session("bob"), running(1));
+    driver.type_line("bob", "over the next");
+    driver.screen_with("bob", "got over the next");
 }

@@ -26,6 +26,10 @@ const COMMAND_BYTES_MAX: usize = 1000;
 /// The most bytes that one turn reads from one client.
 const READ_BYTES_MAX: usize = 512 << 10;
 
+/// A client that ends within this time of its beginning is not replaced at once: who is at the other end of a bridge could
+/// hang up each time.
+const BRIEF: Duration = Duration::from_secs(1);
+
 /// What a command was for.
 #[derive(Debug)]
 pub enum Ask {
@@ -86,12 +90,19 @@ pub struct Client {
     line: Line,
     parser: Parser,
     queue: VecDeque<(Ask, Mono)>,
+    began: Mono,
 }
 
 impl Client {
     /// Asks over `line`, whose client has just been told to attach.
     pub fn new(line: Line, now: Mono) -> Self {
-        Self { line, parser: Parser::default(), queue: VecDeque::from([(Ask::Attach, now + REPLY_MAX)]) }
+        let queue = VecDeque::from([(Ask::Attach, now + REPLY_MAX)]);
+        Self { line, parser: Parser::default(), queue, began: now }
+    }
+
+    /// Tells whether it has been there for a moment only.
+    pub fn is_brief(&self, now: Mono) -> bool {
+        now < self.began + BRIEF
     }
 
     /// Tells whether the reactor's number `id` is this client's.

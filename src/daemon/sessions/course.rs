@@ -190,7 +190,11 @@ impl Agent {
     pub(super) fn client_failed(&mut self, why: String, context: &mut Context) {
         match std::mem::replace(&mut self.life, Life::Absent) {
             Life::Running(client, pane) => {
+                let is_brief = client.is_brief(context.now);
                 self.let_go(client, &why, context);
+                if is_brief {
+                    return self.lose(Some(pane), 0, false, (why, context));
+                }
                 self.look_for(Goal::Again { tries: 0, told: false }, Some(pane), context);
             }
             Life::Attaching(client, Search { goal, pane, .. }) => {

@@ -13,7 +13,7 @@ use crate::daemon::regular::{self, Links};
 use crate::daemon::unit::Question;
 use crate::policy::now::Mono;
 use crate::policy::observation::SessionSeen;
-use crate::protocol::unit::{Active, Shown};
+use crate::protocol::unit::{Active, Shown, name};
 
 /// How long a unit that changes is left alone until it is asked again.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -95,7 +95,10 @@ impl Agent {
                 self.has_died(ended, context);
             }
             (Active::Active, Doubt::Search(search)) if tries >= TRIES_ACTIVE_MAX => {
-                let why = format!("its unit is active, but nobody listens on `{}`", self.place().display());
+                let (place, unit) = (self.place().display(), name(&self.name));
+                let why = format!(
+                    "its unit is active, but nobody listens on `{place}`: `systemctl restart {unit}` starts it anew"
+                );
                 self.undecided(Doubt::Search(search), tries, why, context);
             }
             (Active::Activating | Active::Deactivating, doubt) if tries >= TRIES_MAX => {
