@@ -33,7 +33,9 @@ switch_on() {
         "$base/bin/switch-to-configuration" test
         return
     fi
-    cp -a "$saved/." /
+    local place
+    # Each by one step, and no folder is changed: what polkitd cannot read just when it comes it does not read again.
+    for place in "${places[@]}"; do find "$saved/$place" -mindepth 1 -maxdepth 1 -exec mv -t "/$place" {} +; done
     systemctl daemon-reload
     systemctl start agent-orchestrator.target
 }
