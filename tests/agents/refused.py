@@ -45,8 +45,11 @@ def lasting(kind, only=None, waits=False):
         world.until_state("idle")
         world.api.mode = kind
         world.verb("send", "a", "--queue", f"into what lasts: {kind}")
-        world.until_state("attention")
+        state = world.until_state("attention")
         seen = world.seen(("refused",), "login")
+        if not any(seen):
+            # It has gone again, and what a person is shown of it has not.
+            seen = ("", "", state["detail"])
         if waits:
             refused = world.api.refused
             world.stays("attention", LEFT_ALONE_S)

@@ -136,8 +136,10 @@ class World:
         """What its events told of these beginnings, newest first, and what title and screen show of these meanings."""
         # Events come first; the screen is looked at a moment later.
         end = time.monotonic() + SCREEN_S_MAX
+        heard = titled = read = ""
         while True:
-            heard, titled, read = self.seen_now(told, meanings)
+            # What has gone again was seen.
+            heard, titled, read = (before or now for before, now in zip((heard, titled, read), self.seen_now(told, meanings)))
             if time.monotonic() > end or ((heard or not told) and (read or not meanings)):
                 return heard, titled, read
             with self.api.changed:
