@@ -18,6 +18,9 @@ const KILLS_PER_PHASE: usize = 4;
 /// The longest time between two kills.
 const LIFE_MS_MAX: u64 = 1500;
 
+/// The longest time between the start of one that is killed while it begins and that.
+const BEGINNING_MS_MAX: u64 = 250;
+
 /// Numbers that look random and are the same in every run.
 struct Dice(u64);
 
@@ -39,7 +42,10 @@ fn a_supervisor_killed_again_and_again_completes_the_sequence() {
     let kills_wanted: usize = std::env::var("KILLS").unwrap_or_else(|_| KILLS.to_owned()).parse().unwrap();
     let phases: Vec<String> = (1..=kills_wanted.div_ceil(KILLS_PER_PHASE)).map(|number| format!("p{number}")).collect();
     let phases: Vec<&str> = phases.iter().map(String::as_str).collect();
-    let stand_in = format!("bin = '{} stand-in {{kickoff}} {{session}}'", env!("CARGO_BIN_EXE_agent-orchestrator"));
+    // The builder's program tells of each message that comes, the adversary's does not.
+    let tells = "$(case {session} in *builder) echo --tells; esac)";
+    let program = env!("CARGO_BIN_EXE_agent-orchestrator");
+    let stand_in = format!("bin = 'exec {program} stand-in {tells} {{kickoff}} {{session}}'");
     let config =
         one_loop(&phases, "").replace(HEAD.lines().find(|line| line.starts_with("bin = ")).unwrap(), &stand_in);
     let lab = Lab::new(&config);
@@ -56,12 +62,24 @@ fn a_supervisor_killed_again_and_again_completes_the_sequence() {
     }
     let marker = lab.fleet.paths().complete_marker("");
     let mut dice = Dice(0x5eed_1234_abcd_0042);
-    let mut kills = 0;
+    let (mut kills, mut early) = (0, 0);
     lab.fleet.run(&["up"]).good();
+    lab.until_explained("builder", "claude hook");
     while kills < kills_wanted && !marker.exists() {
         rest(Duration::from_millis(dice.below(LIFE_MS_MAX)));
         kill_and_wait(lab.fleet.supervisor());
         kills += 1;
+        if kills % 2 == 0 {
+            let up = lab.fleet.begin(&["up"]);
+            rest(Duration::from_millis(dice.below(BEGINNING_MS_MAX)));
+            let is_early = up.runs();
+            if let Some(beginning) = supervising(&lab) {
+                kill_and_wait(beginning);
+                early += usize::from(is_early);
+                kills += 1;
+            }
+            up.end();
+        }
         let up = lab.fleet.run(&["up"]);
         // The end of the sequence may come in the middle of it.
         assert!(up.code == 0 || marker.exists(), "{up:?}\n{}", lab.events_text());
@@ -73,8 +91,9 @@ fn a_supervisor_killed_again_and_again_completes_the_sequence() {
     until_file(&marker, "the end of the sequence", |text| String::from_utf8_lossy(text).contains(last).then_some(()));
     lab.fleet.until_state("builder", "stopped");
     lab.fleet.until_state("adversary", "stopped");
-    assert_eq!(kills, kills_wanted, "the sequence was too quick for this test");
-    println!("the supervisor was killed {kills} times in {} phases", phases.len());
+    assert!(kills >= kills_wanted, "the sequence was too quick for this test");
+    assert!(early > 0, "none was killed before `up` had seen it begin");
+    println!("the supervisor was killed {kills} times in {} phases, {early} times as it began", phases.len());
 
     // Each of the builder's and the adversary's commits stands there once and in order, so nobody acted twice.
     let log = lab.fleet.git(&lab.origin(""), &["log", "--reverse", "--format=%s", "main"]);
@@ -96,6 +115,15 @@ fn a_supervisor_killed_again_and_again_completes_the_sequence() {
     assert_eq!(taken_twice(&lab), Vec::<String>::new(), "what was typed again says so");
     let begun = lab.fleet.events().iter().filter(|event| word(event) == "phase").count();
     assert_eq!(begun, phases.len(), "no phase began twice");
+}
+
+/// Returns the fleet's supervisor, how far it may be.
+fn supervising(lab: &Lab) -> Option<i32> {
+    let is_one = |pid: &i32| {
+        let line = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        line.split('\0').any(|word| word == "supervise")
+    };
+    lab.fleet.processes().into_iter().find(is_one)
 }
 
 /// Returns what an agent took twice without a word that it may be a repetition, read off the log of its session, which

@@ -21,7 +21,8 @@ use clap::ValueEnum;
 
 use super::bounded::readable;
 use crate::protocol::event::{
-    AgentEvent, EVENTS_MAX, HANDED_BYTES_MAX, Interface, SENDER_VARIABLE, SOCKET_VARIABLE, Sender, datagram, translate,
+    AgentEvent, EVENTS_MAX, HANDED_BYTES_MAX, Interface, SENDER_VARIABLE, SOCKET_VARIABLE, Sender, Source, Told,
+    datagram, translate,
 };
 
 /// How long is waited for what the program hands over; it writes it at once.
@@ -89,6 +90,12 @@ pub fn run(arguments: &Arguments) {
         }
     };
     tell(teller.as_ref(), &translate(interface, &handed, Utc::now()));
+}
+
+/// Tells the supervisor, if there is one, in the name of Claude Code.
+pub fn tell_as_claude(told: Told) {
+    let event = AgentEvent { source: Source::ClaudeHook, time: Utc::now(), conversation: None, told };
+    tell(Teller::of_environment().as_ref(), &[event]);
 }
 
 fn tell(teller: Option<&Teller>, events: &[AgentEvent]) {

@@ -7,6 +7,8 @@ use anyhow::Context;
 mod player;
 mod terminal;
 
+use super::hook::tell_as_claude;
+use crate::protocol::event::Told;
 pub use player::Player;
 use terminal::Terminal;
 
@@ -17,6 +19,9 @@ pub struct Arguments {
     pub kickoff: PathBuf,
     /// The name it goes by
     pub session: String,
+    /// It tells of each prompt and of its turns, as a program with hooks does
+    #[arg(long)]
+    pub tells: bool,
 }
 
 /// Plays a builder or an adversary in the current folder, as the kickoff says; acts on what is typed.
@@ -29,10 +34,20 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let path = &arguments.kickoff;
     let kickoff = std::fs::read_to_string(path).with_context(|| format!("cannot read `{}`", path.display()))?;
     let player = Player::new(&kickoff, std::env::current_dir().context("cannot find the working folder")?)?;
+    let tell = |told| {
+        if arguments.tells {
+            tell_as_claude(told);
+        }
+    };
+    tell(Told::Working);
     work(&mut terminal, |say| player.begin(say))?;
+    tell(Told::Idle { ended: true });
     while let Some(typed) = terminal.line()? {
+        tell(Told::Receipt { text: typed.clone() });
+        tell(Told::Working);
         terminal.say(&format!("» {typed}"))?;
         work(&mut terminal, |say| player.hear(&typed, say))?;
+        tell(Told::Idle { ended: true });
     }
     Ok(())
 }
