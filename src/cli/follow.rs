@@ -15,6 +15,7 @@ use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 use super::stop::Outcome;
+use crate::daemon::regular::{self, Links};
 
 /// How much is read at once, bytes.
 const CHUNK_SIZE: usize = 64 * 1024;
@@ -31,7 +32,7 @@ pub fn rotated(path: &Path) -> PathBuf {
 /// # Errors
 /// When it cannot be opened for another reason.
 pub fn open(path: &Path) -> anyhow::Result<Option<File>> {
-    match File::open(path) {
+    match regular::open(path, Links::Followed) {
         Ok(file) => Ok(Some(file)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error).with_context(|| format!("cannot read `{}`", path.display())),

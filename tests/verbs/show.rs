@@ -122,6 +122,16 @@ fn logs_have_every_byte_from_the_first_and_go_on() {
 }
 
 #[test]
+fn a_pipe_in_the_place_of_a_log_is_not_read() {
+    let fleet = TestFleet::new(&config(ONE));
+    let log = fleet.paths().session_log("t-one");
+    std::fs::create_dir_all(log.parent().unwrap()).unwrap();
+    nix::unistd::mkfifo(&log, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let error = fleet.run(&["logs", "one"]).bad(1);
+    assert!(error.contains("t-one.log") && error.contains("not a regular file"), "{error}");
+}
+
+#[test]
 fn a_broken_config_hides_neither_events_nor_logs_nor_the_agents() {
     let fleet = up(ONE);
     fleet.until_event("agent-ready", Some("one"));

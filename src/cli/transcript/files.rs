@@ -1,13 +1,16 @@
 //! Conversations that are files: Claude Code, Codex, Gemini.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::whose::Whose;
 use crate::cli::follow;
+use crate::daemon::regular::{self, Links};
 use crate::protocol::transcript::{Entry, Program, Reader, conversation_of, project_folder};
 
 /// The most folders that are looked into: Codex has one for each day.
@@ -70,7 +73,9 @@ impl Files {
         }
         let name = path.file_name()?.to_str()?;
         let mut first = Vec::new();
-        BufReader::new(File::open(path).ok()?.take(FIRST_BYTES_MAX)).read_until(b'\n', &mut first).ok()?;
+        BufReader::new(regular::open(path, Links::Followed).ok()?.take(FIRST_BYTES_MAX))
+            .read_until(b'\n', &mut first)
+            .ok()?;
         let id = conversation_of(self.whose.program, name, &first, &self.whose.dir);
         // A first record that has no end yet is looked at again.
         if first.ends_with(b"\n") {
@@ -95,8 +100,9 @@ impl Files {
             }
             Program::Gemini => {
                 let of_dir = |project: &PathBuf| {
-                    let root = std::fs::read_to_string(project.join(".project_root")).unwrap_or_default();
-                    Path::new(root.trim_end_matches('\n')) == dir
+                    let root = regular::read(&project.join(".project_root"), Links::Followed, FIRST_BYTES_MAX);
+                    let root = root.unwrap_or_default();
+                    Path::new(OsStr::from_bytes(root.strip_suffix(b"\n").unwrap_or(&root))) == dir
                 };
                 let projects = listed(folder).into_iter().take(FOLDERS_MAX).filter(of_dir);
                 projects.map(|project| project.join("chats")).collect()
@@ -123,7 +129,7 @@ impl Files {
 
     /// Goes on behind what the file holds now.
     pub fn skip(&mut self, conversation: &Conversation) {
-        if let Ok(mut file) = File::open(&conversation.path)
+        if let Ok(mut file) = regular::open(&conversation.path, Links::Followed)
             && file.seek(SeekFrom::End(0)).is_ok()
         {
             self.open.insert(conversation.path.clone(), Open { file, reader: Reader::new(self.whose.program) });
