@@ -64,7 +64,7 @@ fn a_supervisor_killed_again_and_again_completes_the_sequence() {
     let mut dice = Dice(0x5eed_1234_abcd_0042);
     let (mut kills, mut early) = (0, 0);
     lab.fleet.run(&["up"]).good();
-    lab.until_explained("builder", "claude hook");
+    lab.until_explained("builder", "each prompt that arrives is told");
     while kills < kills_wanted && !marker.exists() {
         rest(Duration::from_millis(dice.below(LIFE_MS_MAX)));
         kill_and_wait(lab.fleet.supervisor());
