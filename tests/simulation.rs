@@ -62,33 +62,57 @@ mod words;
 mod world;
 
 use clock::DAY;
-use runs::{CALM, RUN};
+use runs::{CALM, RUN, Telling};
 
 /// Days that are simulated unless `SIMULATION_DAYS` says otherwise.
 const DAYS: u64 = 300;
+
+/// In so many days every step is taken that may be.
+const MANY_DAYS: u64 = 2000;
+
+/// Of so many days programs tell wrongly in one more.
+const WRONGLY_EVERY: u64 = 10;
 
 /// Reads a number from the environment.
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().and_then(|text| text.parse().ok())
 }
 
-#[test]
-fn rules_hold_whatever_happens() {
-    let days = number("SIMULATION_DAYS").unwrap_or(DAYS);
-    let first = number("SIMULATION_SEED").unwrap_or(1);
-    let seeds = first..first + (days * DAY).div_ceil(RUN + CALM).max(1);
+/// Returns the seeds from `first` on that take so many days.
+fn seeds(first: u64, days: u64) -> std::ops::Range<u64> {
+    first..first + (days * DAY).div_ceil(RUN + CALM).max(1)
+}
+
+/// Runs these seeds, and names those that break a rule, the first with its trace.
+fn holds(seeds: std::ops::Range<u64>, telling: Telling) -> coverage::Coverage {
     // All seeds are tried, and those that break a rule are only named.
     let goes_on = number("SIMULATION_GOES_ON").is_some();
     let shrinks = number("SIMULATION_UNSHRUNK").is_none();
-    let tally = runs::run_all(seeds.clone(), goes_on);
+    let tally = runs::run_all(seeds.clone(), telling, goes_on);
     eprintln!("{tally}, seeds {} to {}, {} rules", seeds.start, seeds.end - 1, rules::rules().len());
     let told: Vec<String> = if goes_on {
         tally.broken.iter().map(|(seed, rule)| format!("seed {seed}: {rule}")).collect()
     } else {
-        tally.broken.keys().map(|seed| runs::tell(*seed, shrinks)).collect()
+        tally.broken.keys().map(|seed| runs::tell(*seed, telling, shrinks)).collect()
     };
     assert!(told.is_empty(), "{}", told.join("\n"));
-    let missing = tally.coverage.missing();
+    tally.coverage
+}
+
+#[test]
+fn rules_hold_whatever_happens() {
+    let days = number("SIMULATION_DAYS").unwrap_or(DAYS);
+    let telling = if number("SIMULATION_SLIPS").is_some() { Telling::Wrongly } else { Telling::Truly };
+    let coverage = holds(seeds(number("SIMULATION_SEED").unwrap_or(1), days), telling);
+    let missing = coverage.missing(days >= MANY_DAYS);
+    assert!(days < DAYS || missing.is_empty(), "none of these days had: {}", missing.join(", "));
+}
+
+#[test]
+fn rules_hold_though_programs_tell_wrongly() {
+    let days = number("SIMULATION_DAYS").unwrap_or(DAYS);
+    let coverage = holds(seeds(1, days.div_ceil(WRONGLY_EVERY)), Telling::Wrongly);
+    let missing = coverage.missing_by_slips();
     assert!(days < DAYS || missing.is_empty(), "none of these days had: {}", missing.join(", "));
 }
 

@@ -37,7 +37,7 @@ variants!(TOLD, told_name, Told:
 
 variants!(POSTED, posted_name, Posted: Taken, Refused, Unsure);
 
-/// What only programs bring about that tell wrongly, see `runs::draw`.
+/// What only programs bring about that tell wrongly, see `runs::Telling`.
 const BY_SLIPS: &[&str] = &["Observation::PostFailed", "Posted::Refused"];
 
 /// What has occurred.
@@ -66,10 +66,15 @@ impl Coverage {
         self.steps.add(&other.steps);
     }
 
+    /// Names what only programs bring about that tell wrongly and has not occurred.
+    pub fn missing_by_slips(&self) -> Vec<&'static str> {
+        BY_SLIPS.iter().filter(|name| !self.seen.contains(*name)).copied().collect()
+    }
+
     /// Names what there is and has not occurred.
-    pub fn missing(&self) -> Vec<String> {
+    pub fn missing(&self, are_many: bool) -> Vec<String> {
         let all = ACTIONS.iter().chain(OBSERVATIONS).chain(TOLD).chain(POSTED);
         let variants = all.filter(|name| !self.seen.contains(*name) && !BY_SLIPS.contains(name));
-        variants.map(|name| (*name).to_owned()).chain(self.steps.missing()).collect()
+        variants.map(|name| (*name).to_owned()).chain(self.steps.missing(are_many)).collect()
     }
 }

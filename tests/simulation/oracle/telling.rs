@@ -10,6 +10,7 @@ use agent_orchestrator::policy::notify::PAUSE;
 use agent_orchestrator::policy::now::Mono;
 use agent_orchestrator::policy::observation::{Observation, SessionSeen};
 use agent_orchestrator::policy::state::State;
+use chrono::{DateTime, Utc};
 
 use super::{Step, Verdict, broken};
 use crate::world::World;
@@ -24,6 +25,8 @@ pub struct Telling {
     heard: BTreeMap<String, u64>,
     /// The conversation of each agent, as it was begun or told last.
     conversations: BTreeMap<String, Option<String>>,
+    /// When it was told: an old word that comes again says nothing.
+    told_at: BTreeMap<String, DateTime<Utc>>,
     prepared: BTreeMap<String, Conversation>,
     /// What the operator was told last of each limit, by account and model: whether it holds.
     last_words: BTreeMap<(String, String), bool>,
@@ -70,6 +73,7 @@ impl Telling {
                         Some(Conversation::Unknown) | None => None,
                     };
                     self.conversations.insert(agent.clone(), id);
+                    self.told_at.remove(agent);
                 }
                 _ => {}
             }
@@ -107,7 +111,9 @@ impl Telling {
     fn told(&mut self, agent: &str, event: &AgentEvent) {
         if let Told::Conversation { id } = &event.told
             && !id.starts_with("nested-")
+            && self.told_at.get(agent).is_none_or(|before| *before <= event.time)
         {
+            self.told_at.insert(agent.to_owned(), event.time);
             self.conversations.insert(agent.to_owned(), Some(id.clone()));
         }
     }
