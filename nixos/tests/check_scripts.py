@@ -21,8 +21,8 @@ LINTERS = {"mypy": ["--strict"], "pyflakes": []}
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 # What is no scenario of its own.
 SHARED = {"lib", "module-begin"}
-# Of what `agent-orchestrator units` writes, in whose place is the module on NixOS.
-ELSEWHERE = {"13-apart"}
+# Of what `agent-orchestrator units` writes, in whose place is the module on NixOS; and of programs that npm gives.
+ELSEWHERE = {"13-apart", "14-programs"}
 
 
 def machines() -> bool:
