@@ -108,6 +108,30 @@ fn the_generated_parts_are_what_the_program_says() {
     let measured = if results.exists() { read(RESULTS) } else { NOT_MEASURED.to_owned() };
     expect_part("measurements", &measured);
     expect_part("simulation", &simulation());
+    expect_part("message-ids", &message_ids());
+}
+
+/// Returns the kinds of events, each with its id in the journal.
+fn message_ids() -> String {
+    let form = Regex::new(r#"EventKind::(\w+) => "([0-9a-f]{32})""#).unwrap();
+    let source = read("src/daemon/journal.rs");
+    let mut ids: Vec<String> =
+        form.captures_iter(&source).map(|found| format!("`{}` {}", kebab(&found[1]), &found[2])).collect();
+    assert!(ids.len() > 40, "{ids:?}");
+    ids.sort();
+    ids.join(", ") + "."
+}
+
+/// Returns a variant's name as it is told: `AgentReady` as `agent-ready`.
+fn kebab(name: &str) -> String {
+    let mut text = String::new();
+    for letter in name.chars() {
+        if letter.is_uppercase() && !text.is_empty() {
+            text.push('-');
+        }
+        text.extend(letter.to_lowercase());
+    }
+    text
 }
 
 /// Returns the rules of the simulation, and which of them finds which planted mistake.
