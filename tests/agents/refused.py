@@ -43,8 +43,11 @@ def lasting(kind, only=None, waits=False):
     """A refusal that a person must mend."""
     def step(world):
         world.until_state("idle")
+        refused, text = world.api.refused, f"into what lasts: {kind}"
         world.api.mode = kind
-        world.verb("send", "a", "--queue", f"into what lasts: {kind}")
+        world.verb("send", "a", "--queue", text)
+        # What it asked for besides may have been refused before that.
+        world.until("refusal", lambda: world.api.count(text) and world.api.refused > refused)
         state = world.until_state("attention")
         seen = world.seen(("refused",), "login")
         if not any(seen):
