@@ -91,8 +91,10 @@ impl Stopping {
             && context.now >= kill
         {
             self.stage = Stage::Killed;
+            // What a member has begun meanwhile in a session of its own is found by that member while it lives.
+            let looked = self.collect(whose, context, numbers);
             self.members.iter().chain(&self.server).for_each(|held| held.signal(Signal::KILL));
-            if let Err(why) = self.collect(whose, context, numbers) {
+            if let Err(why) = looked {
                 return Some(Err(why));
             }
         }
