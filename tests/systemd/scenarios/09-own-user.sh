@@ -115,7 +115,7 @@ REPLACE
 promise "she puts a program in the place of her tmux server" inside carol sh /srv/fleet/carol/replace.sh
 promise "which takes the clients" within 10 test -S $server.real
 systemctl kill --signal=KILL "$supervisor"
-promise "one of the next supervisor's comes" within 30 test -e $attacked -o -e $owned
+promise "one of the next supervisor's comes" within 30 test -s $attacked -o -e $owned
 promise "and does what it is told as her" grep -qx carol $attacked
 promise "not as the supervisor's user" not test -e $owned
 attach carol
