@@ -358,3 +358,15 @@ fn who_tells_of_a_limit_and_then_nothing_more_opens_the_account_by_its_work() {
     let told = story.told();
     assert!(story.saved.limits.is_empty() && told.contains("disagree"), "{told}");
 }
+
+#[test]
+fn a_receipt_before_the_key_is_of_what_a_person_has_submitted() {
+    let mut story = pair();
+    let sent = story.send("one", LONG, 60);
+    assert_eq!(story.pane("one").input, LONG, "typed, not submitted");
+    story.pane("one").input.clear();
+    story.tell("one", Told::Receipt { text: LONG.to_owned() });
+    assert!(matches!(story.replies[&sent], Reply::Done { .. }));
+    story.pass_s(30);
+    assert!(story.pane("one").taken.is_empty(), "nor is it typed again: {:?}", story.pane("one").taken);
+}
