@@ -370,3 +370,14 @@ fn a_receipt_before_the_key_is_of_what_a_person_has_submitted() {
     story.pass_s(30);
     assert!(story.pane("one").taken.is_empty(), "nor is it typed again: {:?}", story.pane("one").taken);
 }
+
+#[test]
+fn what_waits_behind_a_draft_has_not_arrived_by_a_persons_prompt_of_the_same_words() {
+    let mut story = pair();
+    story.pane("one").input = "a person's draft".to_owned();
+    story.output("one");
+    story.pass_s(2);
+    let sent = story.send("one", LONG, 60);
+    story.tell("one", Told::Receipt { text: LONG.to_owned() });
+    assert!(!story.replies.contains_key(&sent), "it was not typed yet");
+}
