@@ -95,6 +95,9 @@ fn holds(seeds: std::ops::Range<u64>, telling: Telling) -> coverage::Coverage {
     } else {
         tally.broken.keys().map(|seed| runs::tell(*seed, telling, shrinks)).collect()
     };
+    if number("SIMULATION_STEPS").is_some() {
+        eprintln!("{}", tally.coverage.times().join("\n"));
+    }
     assert!(told.is_empty(), "{}", told.join("\n"));
     tally.coverage
 }

@@ -9,6 +9,7 @@ use super::message::{MessageId, Outcome, Progress};
 use super::now::Mono;
 use super::request::{Reason, Reply, RequestId};
 use super::state::{LastExit, Session};
+use super::task::is_not_stopped;
 use super::{Supervisor, Turn};
 
 /// A program that ends so soon was not started, for who asked for that: a shell has found no program by then.
@@ -92,9 +93,17 @@ impl Supervisor {
         match &waiter.waits_for {
             WaitsFor::Up(names) => self.up_outcome(names, turn),
             WaitsFor::Down(names) => self.down_outcome(names),
-            WaitsFor::Run(name) | WaitsFor::Wake(name) => {
-                (!self.state.agents.contains_key(name)).then(|| self.no_such(name))
-            }
+            WaitsFor::Run(name) => match self.state.agents.get(name) {
+                None => Some(self.no_such(name)),
+                // Whoever ended it has taken the order back.
+                Some(state) if state.order.is_none() => Some(
+                    is_not_stopped(&self.state, name)
+                        .err()
+                        .unwrap_or_else(|| failed(Reason::Failed, format!("`{name}` is not run any more"), None)),
+                ),
+                Some(_) => None,
+            },
+            WaitsFor::Wake(name) => (!self.state.agents.contains_key(name)).then(|| self.no_such(name)),
             WaitsFor::End => {
                 let names: Vec<String> = self.state.agents.keys().cloned().collect();
                 self.down_outcome(&names)
@@ -203,6 +212,9 @@ impl Supervisor {
                 (Session::Absent, _) if self.agents.get(name).is_some_and(|live| live.found.is_some()) => {
                     let ended = if state.run == 0 { "has not run" } else { "has ended" };
                     lines.push(format!("{name} {ended}"));
+                }
+                _ if !self.ending && state.stopped.is_none() && state.asked => {
+                    errors.push(format!("{name} was ordered to run again meanwhile"));
                 }
                 (Session::Unknown { .. }, Some(why)) => errors.push(format!("{name} could not be ended: {why}")),
                 (Session::Unknown { why, .. }, None) => {

@@ -230,7 +230,7 @@ impl Supervisor {
     /// on the screen nobody else knows, and it is asked anew. Takes a program that has told of its turns and tells nothing
     /// of this one for mute from then on.
     pub(super) fn listen_to_canary(&mut self, at: usize, name: &str) -> bool {
-        let tells = self.backend_of(name).is_some_and(|backend| backend.events.is_some());
+        let is_wired = self.backend_of(name).is_some_and(|backend| backend.events.is_some());
         let Hold::Probing { since, .. } = self.state.limits[at].hold else { return false };
         let (Some(state), Some(live)) = (self.state.agents.get_mut(name), self.agents.get_mut(name)) else {
             return false;
@@ -240,6 +240,8 @@ impl Supervisor {
             state.receipts_run = None;
             return false;
         }
+        // Wired by hand it tells as well.
+        let tells = is_wired || state.receipts_run == Some(state.run);
         !tells || live.found.is_some_and(|listened| listened <= since.mono)
     }
 

@@ -12,7 +12,7 @@ use super::message::{MessageId, Progress, Purpose};
 use super::now::Now;
 use super::request::{Override, PhaseTarget, Reason, Reply, Request, RequestId};
 use super::state::{Cause, Session};
-use super::{Supervisor, Turn};
+use super::{Supervisor, Turn, with};
 
 /// The longest text that `send` takes, in bytes.
 pub const TEXT_BYTES_MAX: usize = 512 * 1024;
@@ -318,10 +318,15 @@ impl Supervisor {
         state.queue.retain(|other| other.id != message || other.progress != Progress::Queued);
         let withdrawn = state.queue.len() < before;
         if withdrawn {
-            let text = format!("message {message} was taken back");
-            turn.act(Action::Record(self.about(agent, EventKind::Withdrawn, &text, turn.now)));
+            self.tell_withdrawn(agent, message, "was taken back", turn);
         }
         withdrawn
+    }
+
+    /// Tells that a message was taken out of the queue, and how.
+    pub(super) fn tell_withdrawn(&self, agent: &str, message: MessageId, how: &str, turn: &mut Turn) {
+        let event = self.about(agent, EventKind::Withdrawn, &format!("message {message} {how}"), turn.now);
+        turn.act(Action::Record(with(event, "message", message.to_string())));
     }
 }
 

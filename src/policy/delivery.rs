@@ -3,11 +3,10 @@
 //! One message at a time per agent. The text is pasted once; the submit key is pressed again, a bounded number of
 //! times, until the input box shows that the text has gone. What cannot be typed now waits and says why.
 
-use std::borrow::Cow;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::action::Action;
+use super::aside::{text_file, typed_text};
 use super::event::EventKind;
 use super::fleet::{Backend, PromptDelivery};
 use super::input_box::{self, Likeness};
@@ -322,6 +321,10 @@ impl Supervisor {
             return turn.due(due);
         }
         let proves = self.backend_of(name).is_some_and(|backend| backend.screen.input_re.is_some());
+        if !proves {
+            return self.press(name, 1, turn);
+        }
+        let stands = self.holds_first(name);
         let Some(live) = self.agents.get_mut(name) else { return };
         let seen = live.look.as_ref().filter(|look| look.at.mono >= since.mono);
         // A dialog that came up meanwhile would take the key for an answer; what the box holds and does not count as ours
@@ -329,8 +332,13 @@ impl Supervisor {
         let is_taken = seen.is_some_and(|look| matches!(look.input, Some(InputBox::Holds(_))));
         let is_free = seen.is_some_and(|look| matches!(look.input, None | Some(InputBox::Empty)));
         let is_late = late <= turn.now.mono;
-        if !proves || shown || is_late && is_free {
-            return self.press(name, 1, turn);
+        if shown && (stands || seen.is_none()) || is_late && is_free {
+            // The key goes by what is there now, not by what a look has shown before.
+            return match seen {
+                Some(look) if look.at.mono == turn.now.mono => self.press(name, 1, turn),
+                Some(_) | None if live.looking => {}
+                Some(_) | None => self.look(name, turn),
+            };
         }
         if !is_late {
             turn.due(late);
@@ -373,10 +381,7 @@ impl Supervisor {
             return self.look_when(name, turn.now.mono, turn);
         };
         // A person's text is not submitted.
-        let first = self.state.agents.get(name).and_then(|state| state.queue.first());
-        let text = first.map(|message| typed_text(message, name, &self.places.texts));
-        let is_ours = |held: &str| text.as_ref().is_some_and(|text| input_box::compare(held, text) == Likeness::Ours);
-        let stands = matches!(&look.input, Some(InputBox::Holds(held)) if is_ours(held));
+        let stands = self.holds_first(name);
         let looked = look.at.mono;
         let step = if presses < PRESSES_QUICK { AGAIN * presses } else { self.fleet.watchdog.signal_interval };
         if stands && presses < PRESSES_MAX && since.mono + step <= turn.now.mono {
@@ -406,6 +411,16 @@ impl Supervisor {
         self.look_when(name, again, turn);
     }
 
+    /// Says whether the input box held the agent's first message, and nothing else, at the newest look.
+    fn holds_first(&self, name: &str) -> bool {
+        let first = self.state.agents.get(name).and_then(|state| state.queue.first());
+        let look = self.agents.get(name).and_then(|live| live.look.as_ref());
+        first.zip(look).is_some_and(|(message, look)| {
+            let typed = typed_text(message, name, &self.places.texts);
+            matches!(&look.input, Some(InputBox::Holds(held)) if input_box::compare(held, &typed) == Likeness::Ours)
+        })
+    }
+
     fn press(&mut self, name: &str, presses: u32, turn: &mut Turn) {
         let key = self.backend_of(name).map_or_else(|| "Enter".to_owned(), |backend| backend.submit_key.clone());
         let Some(message) = self.state.agents.get_mut(name).and_then(|state| state.queue.first_mut()) else { return };
@@ -420,19 +435,4 @@ impl Supervisor {
         }
         turn.act(Action::Press { agent: name.to_owned(), message: id, key });
     }
-}
-
-/// Returns what is typed of a message to `agent`.
-pub(super) fn typed_text<'a>(message: &'a Message, agent: &str, texts: &Path) -> Cow<'a, str> {
-    if message.aside { pointer(&text_file(message, agent, texts)).into() } else { message.text.as_str().into() }
-}
-
-/// Returns where a message to `agent` stands that is not typed itself.
-pub(super) fn text_file(message: &Message, agent: &str, texts: &Path) -> PathBuf {
-    texts.join(format!("{agent}-{}.txt", message.id))
-}
-
-/// Returns one line that tells an agent to read the message in `path`.
-pub(super) fn pointer(path: &Path) -> String {
-    format!("A message for you stands in {}: read it now and act on it.", path.display())
 }

@@ -9,7 +9,7 @@
 use std::time::Duration;
 
 use super::action::Action;
-use super::delivery::typed_text;
+use super::aside::typed_text;
 use super::event::EventKind;
 use super::input_box::is_ours;
 use super::live::{AgentLive, Obstacle, Taken, shortened};

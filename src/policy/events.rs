@@ -40,6 +40,8 @@ pub(super) struct Heard {
     pub run: Option<u64>,
     /// What it does.
     pub doing: Option<Doing>,
+    /// A refusal by a limit that stands behind the question which it tells of.
+    behind: Option<Doing>,
     /// The screen has said otherwise for too long: it counts until something is told again.
     pub overruled: bool,
     /// It tells of each prompt that is submitted, as is known since then.
@@ -116,6 +118,12 @@ impl Heard {
         self.doing.take_if(|doing| !doing.source.tells_beginnings());
     }
 
+    /// Says whether a limit has refused it last, be it behind a question.
+    pub fn is_limited(&self) -> bool {
+        let doing = self.in_force();
+        doing.is_some_and(|doing| doing.told.is_of_limit()) || doing.is_some() && self.behind.is_some()
+    }
+
     fn is_told_again(&self, told: &Told) -> bool {
         self.in_force().is_some_and(|doing| doing.told == *told)
     }
@@ -180,11 +188,11 @@ impl Supervisor {
                     heard.allowances.insert(window.clone(), (*used_percent, *resets_at, at));
                 }
             }
-            Told::SessionEnd { .. } => heard.doing = None,
+            Told::SessionEnd { .. } => (heard.doing, heard.behind) = (None, None),
             Told::SessionStart { .. } if is_cleared(&event.told) => {
                 heard.conversation.clone_from(&event.conversation);
                 // That can be done at rest only.
-                heard.doing = None;
+                (heard.doing, heard.behind) = (None, None);
             }
             Told::SessionStart { .. } => {}
         }
@@ -203,6 +211,14 @@ impl Supervisor {
             heard.conversation.clone_from(&event.conversation);
         }
         let is_new = !heard.is_told_again(&event.told);
+        let is_question = matches!(event.told, Told::Permission { .. });
+        // Had it gone on, it would have told that.
+        let stays = |doing: &Doing| {
+            is_question
+                && doing.source.tells_beginnings()
+                && matches!(doing.told, Told::Refused { kind: Refusal::Limit, .. })
+        };
+        heard.behind = heard.doing.take().filter(stays).or(heard.behind.take().filter(|_| is_question));
         heard.doing = Some(Doing { told: event.told.clone(), source: event.source, at: turn.now.moment() });
         heard.overruled = false;
         heard.strange_work = None;
@@ -227,6 +243,7 @@ impl Supervisor {
         for name in names {
             if let Some(live) = self.agents.get_mut(name) {
                 live.heard.doing.take_if(|doing| doing.told.is_of_limit());
+                live.heard.behind = None;
             }
         }
     }
@@ -304,7 +321,9 @@ pub(super) fn merge(heard: &mut Heard, look: &mut Look, backend: &Backend, now: 
         };
         is_passed && look.at.mono >= doing.at.mono + SETTLE
     };
-    heard.doing.take_if(is_over);
+    if heard.doing.take_if(is_over).is_some() {
+        heard.doing = heard.behind.take();
+    }
     let mut readings = look.seen.clone();
     if heard.context.is_some_and(|(used, _)| used >= CONTEXT_WARN_PERCENT)
         && !readings.iter().any(|reading| reading.meaning == Meaning::Context)
@@ -328,7 +347,8 @@ pub(super) fn merge(heard: &mut Heard, look: &mut Look, backend: &Backend, now: 
             | Told::Context { .. }
             | Told::Allowance { .. } => {}
         }
-        readings.extend(reading_of(heard, &doing.told, look, now));
+        let told = heard.behind.iter().chain([doing]);
+        readings.extend(told.filter_map(|doing| reading_of(heard, &doing.told, look, now)));
     }
     readings.sort_by_key(|reading| std::cmp::Reverse((reading.priority, reading.row)));
     look.readings = readings;

@@ -56,8 +56,8 @@ impl Supervisor {
             message.progress == Progress::Queued && !shows(rule)
         };
         if let Some(place) = state.queue.iter().position(is_outdated) {
-            let text = format!("message {} was taken back: the screen has changed", state.queue.remove(place).id);
-            turn.act(Action::Record(self.about(name, EventKind::Withdrawn, &text, turn.now)));
+            let id = state.queue.remove(place).id;
+            self.tell_withdrawn(name, id, "was taken back: the screen has changed", turn);
         }
     }
 

@@ -191,7 +191,13 @@ impl Supervisor {
                 | Meaning::Fatal
                 | Meaning::Context,
             )
-            | None => self.rests(name, turn),
+            | None => {
+                let is_starting = readings.first().is_some_and(|reading| reading.meaning == Meaning::Starting);
+                if !is_starting {
+                    self.answers(name, turn);
+                }
+                self.rests(name);
+            }
         }
     }
 
@@ -203,7 +209,8 @@ impl Supervisor {
         let banner = limited.or(goes_on).or(menu).unwrap_or(strongest);
         self.choose_to_wait(name, strongest, turn);
         if self.is_old(name, banner) {
-            return self.rests(name, turn);
+            self.answers(name, turn);
+            return self.rests(name);
         }
         let line = first_line(&banner.text);
         let at = match self.state.limits.iter().position(|limit| self.is_of(name, limit)) {
@@ -249,8 +256,7 @@ impl Supervisor {
 
     /// Says whether a limit is what its program has told last.
     fn tells_of_limit(&self, name: &str) -> bool {
-        let doing = self.agents.get(name).and_then(|live| live.heard.in_force());
-        doing.is_some_and(|doing| doing.told.is_of_limit())
+        self.agents.get(name).is_some_and(|live| live.heard.is_limited())
     }
 
     /// Says whether the banner has stood there since before the account was opened.
@@ -342,14 +348,15 @@ impl Supervisor {
         }
     }
 
-    /// Takes in that an agent shows neither work nor a banner.
-    fn rests(&mut self, name: &str, turn: &mut Turn) {
-        let told = self.was_asked(name);
+    /// Takes in that an agent shows neither work nor a banner: of the canary that is an answer, where it has had time.
+    fn answers(&mut self, name: &str, turn: &mut Turn) {
+        let Some(live) = self.agents.get(name) else { return };
         // Whose words the screen belies may have been refused without a trace.
-        let overruled = self.agents.get(name).is_some_and(|live| live.heard.overruled);
+        let (overruled, looked) = (live.heard.overruled, live.asked_to_look);
+        let told = self.was_asked(name);
         let answered = |limit: &Limit| {
             matches!(&limit.hold, Hold::Probing { canary, since, .. }
-                if canary == name && told && !overruled && !limit.probe_lost && turn.now.since(*since) >= ANSWER_PROOF)
+                if canary == name && told && !overruled && !limit.probe_lost && looked >= since.mono + ANSWER_PROOF)
         };
         let answered = self.state.limits.iter().position(answered);
         if let Some(at) = answered.filter(|_| !self.shows_refusal(name)) {
@@ -358,6 +365,10 @@ impl Supervisor {
             }
             self.state.limits[at].hold = Hold::Flat { until: turn.now.moment() };
         }
+    }
+
+    /// Takes note that an agent is without work.
+    fn rests(&mut self, name: &str) {
         let keys: Vec<usize> =
             (0..self.state.limits.len()).filter(|at| self.is_of(name, &self.state.limits[*at])).collect();
         for at in keys {

@@ -30,6 +30,8 @@ pub(super) struct AgentLive {
     pub output: Option<Mono>,
     /// `Look` was asked and not answered.
     pub looking: bool,
+    /// When `Look` was asked last: where this supervisor did not get to run, its answer is as old as that.
+    pub asked_to_look: Mono,
     /// What the last look showed.
     pub look: Option<Look>,
     /// What its terminal's title says.

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use super::action::Action;
 use super::agent_event::{AgentEvent, PROMPT_BYTES_MAX, Source};
-use super::delivery::{SHOW_MAX, pointer, text_file, typed_text};
+use super::aside::{pointer, text_file, typed_text};
+use super::delivery::SHOW_MAX;
 use super::event::EventKind;
 use super::events::Heard;
 use super::input_box::{self, Likeness};
@@ -67,9 +68,10 @@ impl Heard {
 
     /// Says whether a receipt can be of a message: of one whose key was not pressed yet only where nothing of the same
     /// text was given up, which a program that hung takes in at last.
-    fn can_be_of(&self, message: &Message) -> bool {
-        let is_typed = matches!(message.progress, Progress::Pasting { .. } | Progress::Typed { .. });
-        message.progress != Progress::Queued && !(is_typed && self.given_up.as_deref() == Some(message.plain_text()))
+    fn can_be_of(&self, message: &Message, is_typing: bool) -> bool {
+        let is_unpressed = is_typing || matches!(message.progress, Progress::Pasting { .. } | Progress::Typed { .. });
+        message.progress != Progress::Queued
+            && !(is_unpressed && self.given_up.as_deref() == Some(message.plain_text()))
     }
 }
 
@@ -181,7 +183,7 @@ impl Supervisor {
             |message: &Message| is_prompt(message, name, prompt, &texts) && age <= turn.now.since(begun(message));
         let (Some(state), Some(live)) = (self.state.agents.get_mut(name), self.agents.get(name)) else { return };
         let told_work = live.heard.works() == Some(true);
-        let is_due = |message: &Message| live.heard.can_be_of(message) && is_of(message);
+        let is_due = |message: &Message| live.heard.can_be_of(message, live.typing) && is_of(message);
         let first = state.queue.first().filter(|message| is_due(message));
         let stands = first.is_some_and(|message| live.still_holds(message, &typed_text(message, name, &texts)));
         let is_missing = |kept: &Kept| kept.receipt == Receipt::Missing && is_of(&kept.message);

@@ -22,6 +22,9 @@ impl Supervisor {
         let first = live.found.is_none();
         let was = state.session.clone();
         live.finding = false;
+        if is_of_before_start(name, seen, turn) {
+            return;
+        }
         if !matches!(seen, SessionSeen::Unknown { .. }) {
             live.found.get_or_insert(turn.now.mono);
         }
@@ -47,64 +50,6 @@ impl Supervisor {
             }
             SessionSeen::StartFailed { why, .. } => self.start_failed(name, why, turn),
             SessionSeen::Unknown { why } => self.is_unknown(name, &was, why, turn),
-        }
-    }
-
-    fn adopted(&mut self, name: &str, run: u64, turn: &mut Turn) {
-        let Some(state) = self.state.agents.get_mut(name) else { return };
-        let is_lifted = state.stopped.is_some() && state.session == Session::Absent;
-        let was_out_of_reach = matches!(state.session, Session::Unknown { .. });
-        let ready = was_out_of_reach || state.session == Session::Running { ready: true };
-        state.asked |= state.stopped.is_none();
-        state.enter(Session::Running { ready }, turn.now);
-        state.began(run, turn.now);
-        if let Some(live) = self.agents.get_mut(name) {
-            live.adopted_run = Some(run);
-            live.heard = Heard::of(run);
-            live.heard.gives_receipts = state.receipts_run.filter(|told| *told == run).map(|_| turn.now.mono);
-        }
-        if is_lifted {
-            return self.started_by_a_person(name, turn);
-        }
-        let text = format!("adopted (run {run})");
-        turn.act(Action::Record(self.about(name, EventKind::Adopted, &text, turn.now)));
-        if was_out_of_reach {
-            self.tell_reachable(name, turn);
-        }
-    }
-
-    fn tell_reachable(&self, name: &str, turn: &mut Turn) {
-        turn.act(Action::Record(self.about(name, EventKind::Reachable, "answers again", turn.now)));
-    }
-
-    fn runs(&mut self, name: &str, was: &Session, turn: &mut Turn) {
-        let Some(state) = self.state.agents.get_mut(name) else { return };
-        match was {
-            Session::Starting => {
-                state.blocked = None;
-                state.enter(Session::Running { ready: false }, turn.now);
-                state.began(state.run, turn.now);
-                let text = format!("started (run {})", state.run);
-                let event = self.about(name, EventKind::Started, &text, turn.now);
-                turn.act(Action::Record(event));
-                self.clear_screen(name);
-            }
-            Session::Unknown { lived: true, .. } => {
-                state.enter(Session::Running { ready: true }, turn.now);
-                // What it wrote meanwhile was told to nobody, and may have been work.
-                state.idle = None;
-                if let Some(live) = self.agents.get_mut(name) {
-                    live.look = None;
-                    live.working = None;
-                    live.rest = None;
-                    live.output = Some(turn.now.mono);
-                }
-                self.tell_reachable(name, turn);
-            }
-            Session::Absent | Session::Dead { .. } | Session::Unknown { lived: false, .. } => {
-                self.started_by_a_person(name, turn);
-            }
-            Session::Running { .. } | Session::Preparing { .. } | Session::Stopping { .. } => {}
         }
     }
 
@@ -447,4 +392,10 @@ impl Supervisor {
             turn.act(Action::Ready);
         }
     }
+}
+
+/// Says whether this was seen before a start that is asked in this very turn, and says nothing of it.
+fn is_of_before_start(name: &str, seen: &SessionSeen, turn: &Turn) -> bool {
+    let is_start = |action: &Action| matches!(action, Action::Start { agent, .. } if agent == name);
+    matches!(seen, SessionSeen::Absent | SessionSeen::Unknown { .. }) && turn.actions.iter().any(is_start)
 }

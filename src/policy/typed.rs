@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::message::{Ping, PingAbout};
-use super::{delivery, handoff, launch, limit, wake};
+use super::{aside, handoff, launch, limit, wake};
 
 /// Returns each text with what people call it. None of them may look like a usage limit to the program that it is
 /// typed into (rule 1): `check` compares them with every backend.
@@ -20,7 +20,7 @@ pub fn texts() -> Vec<(&'static str, String)> {
         ("the probe of a held account", limit::PROBE_TEXT.to_owned()),
         ("the end of a hold", limit::RESUME_TEXT.to_owned()),
         ("the pointer to a kickoff", launch::pointer(Path::new("kickoff.txt"))),
-        ("the pointer to a message", delivery::pointer(Path::new("message.txt"))),
+        ("the pointer to a message", aside::pointer(Path::new("message.txt"))),
         ("the pointer to a wake", wake::pointer(Path::new("wake.md"))),
     ]
 }

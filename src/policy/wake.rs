@@ -113,8 +113,8 @@ impl Supervisor {
         let waits =
             |message: &Message| message.purpose == Purpose::Wake && (!runs || message.progress == Progress::Queued);
         if let Some(place) = state.queue.iter().position(waits) {
-            let text = format!("message {} was taken back", state.queue.remove(place).id);
-            turn.act(Action::Record(self.about(name, EventKind::Withdrawn, &text, turn.now)));
+            let id = state.queue.remove(place).id;
+            self.tell_withdrawn(name, id, "was taken back", turn);
         }
         let reply = failed(Reason::Failed, format!("`{name}` is not to be woken any more"), None);
         self.answer_all(&WaitsFor::Wake(name.to_owned()), &reply, turn);

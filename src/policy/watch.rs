@@ -41,6 +41,7 @@ impl Supervisor {
     pub(super) fn look(&mut self, name: &str, turn: &mut Turn) {
         if let Some(live) = self.agents.get_mut(name) {
             live.looking = true;
+            live.asked_to_look = turn.now.mono;
             live.unseen = None;
             turn.act(Action::Look { agent: name.to_owned() });
         }

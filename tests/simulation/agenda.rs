@@ -51,6 +51,11 @@ pub enum Over {
         program: u64,
         submits: bool,
     },
+    /// A person who was told of it empties a box in which this stands.
+    Leftover {
+        agent: String,
+        text: String,
+    },
     Dialog {
         agent: String,
         program: u64,

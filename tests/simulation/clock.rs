@@ -73,9 +73,9 @@ impl Clock {
         self.slept += time;
     }
 
-    /// Sets the wall clock by so much.
+    /// Sets the wall clock by so much; it is never further from the truth than by [`JUMP_MAX`].
     pub fn jump(&mut self, by: TimeDelta) {
-        self.wrong += by;
+        self.wrong = (self.wrong + by).clamp(-span(JUMP_MAX), span(JUMP_MAX));
     }
 
     /// Sets the wall clock right.

@@ -66,6 +66,11 @@ impl Coverage {
         self.steps.add(&other.steps);
     }
 
+    /// Tells how often each step was taken, the rarest first.
+    pub fn times(&self) -> Vec<String> {
+        self.steps.times()
+    }
+
     /// Names what only programs bring about that tell wrongly and has not occurred.
     pub fn missing_by_slips(&self) -> Vec<&'static str> {
         BY_SLIPS.iter().filter(|name| !self.seen.contains(*name)).copied().collect()

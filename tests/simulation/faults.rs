@@ -8,18 +8,23 @@ use super::agenda::{Event, Over};
 use super::clock::{HOUR, JUMP_MAX, MINUTE, SECOND, span};
 use super::host::died;
 use super::mind::BROKEN_CONVERSATION;
-use super::plan::{Fault, Planned};
+use super::plan::{BY_NAME, Fault, Planned};
 use super::program::{Dialog, Health, Input, Turn};
 use super::repo::NOT_DONE;
 use super::world::World;
+
+/// So many phases come to their end in the calm that follows.
+const PHASES_MAX: usize = 9;
+/// The supervisor gets to run again within this time.
+const STALL_MAX: u64 = 20 * SECOND;
 
 /// Returns a time of the range, small ones as often as ones of twice the size, by a number drawn before.
 fn spread(much: u64, low: u64, high: u64) -> u64 {
     super::random::Random::new(much).spread(low..=high)
 }
 
-fn chosen(of: &[String], whom: u64) -> Option<String> {
-    of.get(usize::try_from(whom % of.len().max(1) as u64).unwrap_or(0)).cloned()
+fn place_in(of: &[String], whom: u64) -> usize {
+    usize::try_from(whom % of.len().max(1) as u64).unwrap_or(0)
 }
 
 impl World {
@@ -72,9 +77,23 @@ impl World {
                 self.slow = true;
                 self.over(spread(much, 10 * SECOND, 10 * MINUTE), Over::Slow);
             }
+            Fault::Stall => {
+                self.disturb_all();
+                self.guard.stalled_until = self.clock.at + spread(much, 50, STALL_MAX);
+            }
             Fault::Says(said) => self.person_says(said, whom),
             Fault::Edit | Fault::AddPhase | Fault::BreakConfig => self.edit(fault, whom, much),
         }
+    }
+
+    /// Chooses one of these; from [`BY_NAME`] on the same agent among whichever.
+    pub fn chosen(&self, of: &[String], whom: u64) -> Option<String> {
+        if whom < BY_NAME {
+            return of.get(place_in(of, whom)).cloned();
+        }
+        let mut names = self.setup.names();
+        names.sort();
+        names.get(place_in(&names, whom)).filter(|name| of.contains(name)).cloned()
     }
 
     pub fn over(&mut self, after: u64, over: Over) {
@@ -89,7 +108,7 @@ impl World {
     fn strike_program(&mut self, fault: Fault, whom: u64, much: u64) {
         let at = self.clock.at;
         let running = self.running();
-        let Some(agent) = chosen(&running, whom) else { return };
+        let Some(agent) = self.chosen(&running, whom) else { return };
         self.disturb(&agent);
         if matches!(fault, Fault::Die | Fault::DieAgain) {
             if fault == Fault::DieAgain {
@@ -133,7 +152,8 @@ impl World {
                 program.scrolled = true;
                 self.over(spread(much, 2 * SECOND, HOUR), Over::Scroll { agent: agent.clone(), program: number });
             }
-            Fault::Swallow => program.swallows += u32::try_from(much % 7 + 1).unwrap_or(1),
+            // Fewer than the keys that are pressed.
+            Fault::Swallow => program.swallows = program.swallows.max(u32::try_from(much % 7 + 1).unwrap_or(1)),
             Fault::LosePaste => program.loses_pastes += 1,
             Fault::WrongProgram => program.command = if program.command == "claude" { "agent" } else { "claude" },
             Fault::Shell => program.command = "sh",
@@ -155,7 +175,9 @@ impl World {
         accounts.dedup();
         // No rule of `blind` reads limits.
         accounts.retain(|account| !account.is_empty() && account != "blind");
-        let Some(name) = chosen(&accounts, whom) else { return };
+        let by_name = self.chosen(&self.setup.names(), whom).filter(|_| whom >= BY_NAME);
+        let of_agent = by_name.map(|name| self.account_of(&name)).filter(|name| accounts.contains(name));
+        let Some(name) = of_agent.or_else(|| self.chosen(&accounts, whom)) else { return };
         let account = self.accounts.entry(name.clone()).or_default();
         if account.limited.is_some() {
             return;
@@ -186,7 +208,7 @@ impl World {
 
     fn strike_session(&mut self, fault: Fault, whom: u64, much: u64) {
         let names: Vec<String> = self.panes.keys().cloned().collect();
-        let Some(agent) = chosen(&names, whom) else { return };
+        let Some(agent) = self.chosen(&names, whom) else { return };
         self.disturb(&agent);
         let life = self.guard.life;
         let pane = self.pane(&agent);
@@ -221,7 +243,7 @@ impl World {
 
     fn strike_origin(&mut self, fault: Fault, whom: u64, much: u64) {
         let names: Vec<String> = self.origins.keys().cloned().collect();
-        let Some(in_loop) = chosen(&names, whom) else { return };
+        let Some(in_loop) = self.chosen(&names, whom) else { return };
         let phase = self.guard.saved.loops.get(&in_loop).and_then(|state| state.phase.clone()).unwrap_or_default();
         match fault {
             Fault::OriginFails => {
@@ -295,6 +317,7 @@ impl World {
                 }
             }
             Over::Draft { agent, program, submits } => self.draft_over(&agent, program, submits),
+            Over::Leftover { agent, text } => self.leftover_over(&agent, &text),
             Over::Dialog { agent, program } => self.dialog_over(&agent, program),
             Over::Scroll { agent, program: number } => {
                 if let Some(program) = self.program(&agent).filter(|program| program.number == number) {
@@ -337,11 +360,16 @@ impl World {
     }
 
     fn reachable(&mut self, agent: &str, number: u64) {
-        let life = self.guard.life;
+        let (life, at) = (self.guard.life, self.clock.at);
         let pane = self.pane(agent);
         if pane.troubles != number {
             return;
         }
+        // What was asked before is done before.
+        if let Some(wait) = pane.busy_for(at) {
+            return self.over(wait, Over::Unreachable { agent: agent.to_owned(), number });
+        }
+        let pane = self.pane(agent);
         pane.stuck = false;
         let told = pane.unreachable.take().is_some_and(|(_, told)| told);
         if pane.known != life {
@@ -355,6 +383,22 @@ impl World {
             (None, _) => return,
         };
         self.tell_session(agent, seen);
+    }
+
+    /// A person who is told that something stands in a box sees to what is not their own.
+    pub fn hears_of_draft(&mut self, agent: &str) {
+        let Some(Input::Ours { text, .. }) = self.program(agent).map(|program| program.input.clone()) else { return };
+        let after = self.random.spread(MINUTE..=20 * MINUTE);
+        self.over(after, Over::Leftover { agent: agent.to_owned(), text });
+    }
+
+    fn leftover_over(&mut self, agent: &str, left: &str) {
+        let Some(program) = self.program(agent) else { return };
+        if matches!(&program.input, Input::Ours { text, .. } if text == left) {
+            program.input = Input::Empty;
+            self.disturb(agent);
+            self.wrote(agent);
+        }
     }
 
     fn draft_over(&mut self, agent: &str, number: u64, submits: bool) {
@@ -390,12 +434,13 @@ impl World {
             Fault::AddPhase => {
                 let count = self.setup.loops.len() as u64;
                 let a_loop = &mut self.setup.loops[usize::try_from(whom % count).unwrap_or(0)];
-                let id = format!("p{}", a_loop.phases.len() + 1);
-                a_loop.phases.push(id);
+                if a_loop.phases.len() < PHASES_MAX {
+                    a_loop.phases.push(format!("p{}", a_loop.phases.len() + 1));
+                }
             }
             _ => {
                 let names = self.setup.names();
-                let Some(name) = chosen(&names, whom) else { return };
+                let Some(name) = self.chosen(&names, whom) else { return };
                 match much % 6 {
                     0 => drop(self.setup.disabled.insert(name)),
                     1 => self.setup.disabled.clear(),

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use agent_orchestrator::policy::action::Action;
+use agent_orchestrator::policy::event::EventKind;
 use agent_orchestrator::policy::observation::Observation;
 use agent_orchestrator::policy::state::State;
 use agent_orchestrator::policy::{Places, Supervisor, Turn};
@@ -29,6 +30,8 @@ pub struct Guard {
     /// What it has not been told yet.
     inbox: Vec<Observation>,
     pub deadline: Option<u64>,
+    /// It does not get to run before.
+    pub stalled_until: u64,
     /// It is killed in the next turn that does something: before which action, if there are so many.
     pub kill: Option<u64>,
     /// Counts actions, but for looks and what is only told.
@@ -50,6 +53,7 @@ impl Guard {
             saved: state,
             inbox: Vec::new(),
             deadline: None,
+            stalled_until: 0,
             kill: None,
             actions: 0,
             kill_before: None,
@@ -63,7 +67,8 @@ impl Guard {
     /// Says when it decides next.
     pub fn due(&self, at: u64) -> Option<u64> {
         self.supervisor.as_ref()?;
-        if self.inbox.is_empty() { self.deadline } else { Some(at) }
+        let due = if self.inbox.is_empty() { self.deadline } else { Some(at) };
+        due.map(|due| due.max(self.stalled_until))
     }
 
     pub fn sees(&mut self, seen: Observation) {
@@ -79,7 +84,7 @@ impl World {
         }
         if self.setup.broken {
             // It says why and ends; systemd or a person tries again.
-            return self.agenda.add(self.clock.at + MINUTE, Event::Supervise { held });
+            return self.agenda.add(self.clock.at + MINUTE, Event::Supervise { held: false });
         }
         let text = serde_json::to_string(&self.guard.saved).expect("a state as JSON");
         let state: State = serde_json::from_str(&text).expect("a state");
@@ -97,6 +102,7 @@ impl World {
         self.guard.asked.clear();
         self.guard.watched.clear();
         self.guard.ready = false;
+        self.guard.stalled_until = 0;
         self.note(|| format!("host: supervisor starts (held: {held})"));
         for program in self.panes.values_mut().filter_map(|pane| pane.program.as_mut()) {
             program.mouth.unheard();
@@ -227,6 +233,9 @@ impl World {
                 }
             }
             Action::Answer { id, reply } => self.answered(id.0, &reply),
+            Action::Notify(event) if event.event == EventKind::Draft => {
+                self.hears_of_draft(event.agent.as_deref().unwrap_or_default());
+            }
             Action::Record(_) | Action::Notify(_) => {}
             Action::ReadText { agent, path: _ } => {
                 let missing = self.pane(&agent).files_missing;

@@ -60,6 +60,13 @@ pub struct Pane {
     pub looked: u64,
 }
 
+impl Pane {
+    /// Says how long it takes until all that was asked of it has arrived.
+    pub fn busy_for(&self, at: u64) -> Option<u64> {
+        (self.arrives > at).then(|| self.arrives - at + 1)
+    }
+}
+
 impl World {
     pub fn pane(&mut self, agent: &str) -> &mut Pane {
         self.panes.entry(agent.to_owned()).or_default()

@@ -56,12 +56,13 @@ impl World {
     /// A person says something; `whom` chooses the agent or loop.
     pub fn person_says(&mut self, said: Said, whom: u64) {
         let names = self.names();
-        let Some(name) = names.get(usize::try_from(whom % names.len() as u64).unwrap_or(0)).cloned() else { return };
+        let Some(name) = self.chosen(&names, whom) else { return };
         let loops: Vec<String> = self.fleet.loops.iter().map(|a_loop| a_loop.name.clone()).collect();
         let in_loop = loops.get(usize::try_from(whom % loops.len().max(1) as u64).unwrap_or(0)).cloned();
         let overrides = BTreeMap::new;
         let wait = Duration::from_secs(self.random.spread(1..=3600));
-        let text = format!("person {}: have a look", self.guard.turns);
+        // No two say the same: what was taken twice is told by its text.
+        let text = format!("person {}: have a look", self.requests + 1);
         let send = |text: String, queue| Request::Send { name: name.clone(), text, wait, queue };
         let request = match said {
             Said::Up => Request::Up { names: vec![name], overrides: overrides() },

@@ -125,6 +125,15 @@ fn draw(seed: u64, telling: Telling) -> (Setup, Vec<Planned>) {
     let (mut setup, mut plan) = draw_silent(seed);
     let mut random = Random::new(seed ^ 0x007e_11e5);
     setup.draw_tellers(&mut random);
+    let mut storms = Random::new(seed ^ 0x5701);
+    match seed % 3 {
+        0 => plan.extend(plan::draw_storms(&mut storms, RUN)),
+        1 => plan.extend(plan::draw_flurries(&mut storms, RUN)),
+        _ => {}
+    }
+    plan.sort_by_key(|planned| planned.at);
+    plan.extend(plan::draw_stalls(&mut Random::new(seed ^ 0x0005_7a11), &plan));
+    plan.sort_by_key(|planned| planned.at);
     if telling == Telling::Wrongly {
         plan.extend(plan::draw_slips(&mut random, RUN));
         plan.sort_by_key(|planned| planned.at);

@@ -175,10 +175,15 @@ impl Setup {
     fn head(&self) -> String {
         let mut head = HEAD.to_owned();
         for (backend, teller) in &self.tellers {
-            if *teller == Teller::Opencode {
-                let table = format!("[backend.{backend}]\n");
-                head = head.replace(&table, &format!("{table}events = \"opencode\"\n"));
-            }
+            let events = match teller {
+                Teller::Silent => continue,
+                Teller::Claude => "claude",
+                Teller::Codex => "codex",
+                Teller::Gemini => "gemini",
+                Teller::Opencode => "opencode",
+            };
+            let table = format!("[backend.{backend}]\n");
+            head = head.replace(&table, &format!("{table}events = \"{events}\"\n"));
         }
         if self.resumes {
             head = head.replace("process_name", "supports_resume = true\nprocess_name");

@@ -263,6 +263,7 @@ impl World {
             | Over::Config
             | Over::HangUp { .. }
             | Over::AskUp
+            | Over::Leftover { .. }
             | Over::StartAll
             | Over::Clock => {}
         }

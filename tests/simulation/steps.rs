@@ -1,6 +1,6 @@
 //! Which steps sessions, limits and messages have taken, which they have to take in a whole run, and which they may.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use agent_orchestrator::policy::event::EventKind;
 use agent_orchestrator::policy::hold::Hold;
@@ -13,6 +13,9 @@ use super::oracle::{Step, Verdict, broken, is_held};
 use super::world::World;
 
 type Pair = (&'static str, &'static str);
+
+/// So many steps are taken in one turn at most: one for each thing that it is told of, and one that it decides.
+const STEPS_AT_ONCE: usize = 3;
 
 fn session_name(session: &Session) -> &'static str {
     match session {
@@ -30,9 +33,8 @@ fn session_name(session: &Session) -> &'static str {
     }
 }
 
-/// What one turn may make of a session and has to make of one in the days of a whole run; below what it has to in the many
-/// days of `.ci/run` only; and below that what it may, and has where programs told wrongly or in more days: the end of one
-/// thing and the beginning of the next, heard of in one turn.
+/// What may become of a session by what is told in one turn, and has to in the days of a whole run; below what has to in the
+/// many days of `.ci/run` only. A turn that is told of several things may take several of these steps.
 const SESSIONS: &[Pair] = &[
     ("absent", "preparing"),
     ("absent", "unknown"),
@@ -76,10 +78,14 @@ const SESSIONS: &[Pair] = &[
 ];
 
 const SESSIONS_RARE: &[Pair] = &[
+    ("dead", "preparing"),
+    ("preparing", "unknown"),
+    ("preparing over dead", "unknown"),
     ("preparing over live", "dead"),
     ("preparing over live", "stopping"),
     ("preparing over live", "unknown"),
     ("starting", "absent"),
+    ("starting", "unknown"),
     ("stopping to start", "stopping"),
     ("stopping to start", "unknown"),
     ("stopping", "unknown"),
@@ -87,27 +93,6 @@ const SESSIONS_RARE: &[Pair] = &[
     ("unknown", "preparing over live"),
     ("unknown", "preparing"),
     ("unknown", "stopping"),
-];
-
-const SESSIONS_RAREST: &[Pair] = &[
-    ("absent", "starting"),
-    ("dead", "preparing"),
-    ("dead", "starting"),
-    ("preparing over dead", "absent"),
-    ("preparing over dead", "stopping"),
-    ("preparing over dead", "unknown"),
-    ("preparing over live", "absent"),
-    ("preparing over live", "preparing over dead"),
-    ("preparing", "unknown"),
-    ("ready", "absent"),
-    ("ready", "preparing"),
-    ("running", "absent"),
-    ("running", "preparing over dead"),
-    ("starting", "unknown"),
-    ("stopping to start", "dead"),
-    ("stopping", "starting"),
-    ("stopping", "stopping to start"),
-    ("unknown", "running"),
 ];
 
 /// The same of the limit of an account, or of a model of it.
@@ -164,11 +149,8 @@ const MESSAGES: &[Pair] = &[
 const MESSAGES_RARE: &[Pair] = &[
     ("handed over", "gone"),
     ("handed over", "held back"),
-    // Its own turn is told before its answer.
-    ("handed over", "kept, receipt heard"),
     ("handed over", "waiting, marked"),
     ("held back", "waiting, marked"),
-    ("kept", "held back"),
     ("kept", "unconfirmed"),
     ("kept, receipt doubted", "held back"),
     ("kept, receipt doubted", "kept, receipt heard"),
@@ -179,7 +161,7 @@ const MESSAGES_RARE: &[Pair] = &[
     ("pasting", "waiting"),
     ("pasting", "waiting, marked"),
     ("submitted", "gone"),
-    ("submitted", "withdrawn"),
+    ("submitted", "held back"),
     ("typed", "pasting"),
     ("typed", "waiting"),
     // It was lost, and a person types.
@@ -190,19 +172,15 @@ const MESSAGES_RARE: &[Pair] = &[
     ("waiting, marked", "withdrawn"),
 ];
 
-const MESSAGES_RAREST: &[Pair] = &[
-    ("handed over", "pasting"),
-    ("handed over", "waiting"),
-    ("submitted", "held back"),
-    ("submitted", "kept, receipt doubted"),
-];
+/// How often each step was taken.
+type Taken = BTreeMap<Pair, u64>;
 
 /// The steps that have been taken.
 #[derive(Debug, Default)]
 pub struct Steps {
-    sessions: BTreeSet<Pair>,
-    limits: BTreeSet<Pair>,
-    messages: BTreeSet<Pair>,
+    sessions: Taken,
+    limits: Taken,
+    messages: Taken,
 }
 
 impl Steps {
@@ -210,17 +188,14 @@ impl Steps {
         for (name, after) in &seen.after.agents {
             let Some(before) = seen.before.agents.get(name) else { continue };
             let step = (session_name(&before.session), session_name(&after.session));
-            if is_new(&mut self.sessions, step)
-                && !SESSIONS.contains(&step)
-                && ![SESSIONS_RARE, SESSIONS_RAREST].concat().contains(&step)
-            {
+            if is_new(&mut self.sessions, step) && !is_known(step, &[SESSIONS, SESSIONS_RARE], seen.told.len()) {
                 return broken("sessions take known steps only", format!("{name}: {} → {}", step.0, step.1));
             }
             self.judge_messages(name, (before, after), seen, world)?;
         }
         for limit in seen.before.limits.iter().chain(&seen.after.limits) {
             let step = (hold_name(seen.before, limit), hold_name(seen.after, limit));
-            if is_new(&mut self.limits, step) && !LIMITS.contains(&step) {
+            if is_new(&mut self.limits, step) && !is_known(step, &[LIMITS], seen.told.len()) {
                 return broken("limits take known steps only", format!("{limit:?}: {} → {}", step.0, step.1));
             }
         }
@@ -248,12 +223,9 @@ impl Steps {
                 queued.map(|message| progress_name(message, held)).or(kept.map(|kept| receipt_name(kept.receipt)))
             };
             let from = place(before, was_held).unwrap_or("new");
-            let to = place(after, held).unwrap_or_else(|| end_name(seen, name, &id.to_string()));
+            let to = place(after, held).unwrap_or_else(|| end_name(seen, &id.to_string()));
             let step = (from, to);
-            if is_new(&mut self.messages, step)
-                && !MESSAGES.contains(&step)
-                && ![MESSAGES_RARE, MESSAGES_RAREST].concat().contains(&step)
-            {
+            if is_new(&mut self.messages, step) && !is_known(step, &[MESSAGES, MESSAGES_RARE], seen.told.len()) {
                 return broken("messages take known steps only", format!("{name}: {id}: {} → {}", step.0, step.1));
             }
         }
@@ -261,15 +233,33 @@ impl Steps {
     }
 
     pub fn add(&mut self, other: &Self) {
-        self.sessions.extend(&other.sessions);
-        self.limits.extend(&other.limits);
-        self.messages.extend(&other.messages);
+        let all = [
+            (&mut self.sessions, &other.sessions),
+            (&mut self.limits, &other.limits),
+            (&mut self.messages, &other.messages),
+        ];
+        for (taken, more) in all {
+            for (step, times) in more {
+                *taken.entry(*step).or_default() += times;
+            }
+        }
+    }
+
+    /// Tells how often each step was taken, the rarest first.
+    pub fn times(&self) -> Vec<String> {
+        let of = |what: &'static str, taken: &Taken| -> Vec<(u64, String)> {
+            taken.iter().map(|((from, to), times)| (*times, format!("{times} {what}: {from} → {to}"))).collect()
+        };
+        let mut all =
+            [of("session", &self.sessions), of("limit", &self.limits), of("message", &self.messages)].concat();
+        all.sort();
+        all.into_iter().map(|(_, text)| text).collect()
     }
 
     /// Names the steps that have to be taken and have not been; in many days the rare ones as well.
     pub fn missing(&self, are_many: bool) -> Vec<String> {
-        let of = |what: &str, all: &[Pair], taken: &BTreeSet<Pair>| -> Vec<String> {
-            let missing = all.iter().filter(|step| !taken.contains(*step));
+        let of = |what: &str, all: &[Pair], taken: &Taken| -> Vec<String> {
+            let missing = all.iter().filter(|step| !taken.contains_key(*step));
             missing.map(|(from, to)| format!("{what}: {from} → {to}")).collect()
         };
         let few = [
@@ -282,9 +272,25 @@ impl Steps {
     }
 }
 
+/// Says whether a turn that is told so many things may take this step, or several that lead there.
+fn is_known(step: Pair, lists: &[&[Pair]], told: usize) -> bool {
+    let all = lists.concat();
+    let mut reached = BTreeSet::from([step.0]);
+    for _ in 0..(told + 1).min(STEPS_AT_ONCE) {
+        let next: Vec<&str> = all.iter().filter(|(from, _)| reached.contains(from)).map(|(_, to)| *to).collect();
+        reached.extend(next);
+    }
+    reached.contains(step.1)
+}
+
 /// Says whether this is a step that was not taken before.
-fn is_new(taken: &mut BTreeSet<Pair>, step: Pair) -> bool {
-    step.0 != step.1 && taken.insert(step)
+fn is_new(taken: &mut Taken, step: Pair) -> bool {
+    if step.0 == step.1 {
+        return false;
+    }
+    let times = taken.entry(step).or_default();
+    *times += 1;
+    *times == 1
 }
 
 /// Names what a state says of a limit's account and model.
@@ -320,13 +326,12 @@ fn receipt_name(receipt: Receipt) -> &'static str {
 }
 
 /// Names how a message ended that is in no queue any more.
-fn end_name(seen: &Step, name: &str, id: &str) -> &'static str {
+fn end_name(seen: &Step, id: &str) -> &'static str {
     let told = |kind| seen.events(kind).any(|event| event.more.get("message").is_some_and(|about| about == id));
-    let is_withdrawn = seen.events(EventKind::Withdrawn).any(|event| event.agent.as_deref() == Some(name));
     match () {
         () if told(EventKind::Delivered) => "delivered",
         () if told(EventKind::Unconfirmed) => "unconfirmed",
-        () if is_withdrawn => "withdrawn",
+        () if told(EventKind::Withdrawn) => "withdrawn",
         () => "gone",
     }
 }

@@ -1,5 +1,6 @@
 //! What is asked at odd moments, and what a loop reads and tells, each as a script of moments.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,10 +12,40 @@ use agent_orchestrator::policy::action::{Action, Conversation};
 use agent_orchestrator::policy::command::TEXT_BYTES_MAX;
 use agent_orchestrator::policy::fleet::Watch;
 use agent_orchestrator::policy::observation::{Exit, Observation, SessionSeen};
-use agent_orchestrator::policy::request::{Reason, Reply, Request, RequestId};
+use agent_orchestrator::policy::request::{Asker, Reason, Reply, Request, RequestId};
 use agent_orchestrator::policy::spool::check_with;
 use agent_orchestrator::policy::state::Session;
 use agent_orchestrator::policy::task;
+
+#[test]
+fn who_ordered_a_run_that_a_person_ends_is_told_so() {
+    let mut story = fleet();
+    let request = |id, request| Observation::Request { id: RequestId(id), asker: Asker::Person, request };
+    let down = Request::Down { names: vec!["upgrader".to_owned()] };
+    story.turn(vec![request(901, run("upgrader", false, None)), request(902, down)]);
+    let told = story.replies.get(&901);
+    assert!(matches!(told, Some(Reply::Failed { error, .. }) if error.contains("stopped by a person")), "{told:?}");
+}
+
+#[test]
+fn what_was_seen_before_a_start_says_nothing_of_it() {
+    let mut story = Story::new(ONE);
+    story.pass_s(60);
+    story.slow.insert("worker".to_owned());
+    story.ask(Request::Restart { name: "worker".to_owned(), overrides: BTreeMap::new() });
+    story.pass_s(1);
+    assert_eq!(story.saved.agents["worker"].session, Session::Stopping { then_start: true });
+    story.panes.remove("worker");
+    story.slow.clear();
+    let seen = [SessionSeen::Absent, SessionSeen::Unknown { why: "no answer".to_owned() }, SessionSeen::Absent];
+    story.turn(seen.map(|seen| Observation::Session { agent: "worker".to_owned(), seen }).into());
+    let told = story.told();
+    assert!(!told.contains("died") && !told.contains("cannot be reached"), "{told}");
+    assert_eq!(
+        (story.pane("worker").run, &story.saved.agents["worker"].session),
+        (2, &Session::Running { ready: false })
+    );
+}
 
 #[test]
 fn a_task_that_works_is_left_alone_though_the_order_comes_before_it_was_found() {

@@ -131,11 +131,44 @@ fn who_hangs_up_takes_nothing_back_that_may_stand_in_the_box() {
         asked(&mut story, 0, seen);
         asked(&mut story, 0, Observation::RequestGone { id: RequestId(900) });
         let pressed = asked(&mut story, 1000, looked("hello there")) == ["press"];
-        pressed || asked(&mut story, 300, Observation::Deadline) == ["press"]
+        pressed
+            || (asked(&mut story, 300, Observation::Deadline) == ["look"]
+                && asked(&mut story, 0, looked("hello there")) == ["press"])
     };
     let unreadable = Observation::Looked { agent: NAME.to_owned(), screen: Err("no answer".to_owned()) };
     assert!(is_submitted(pasted(Err("no answer".to_owned())), unreadable), "its screen could not be read");
     assert!(is_submitted(pasted(Ok(())), looked("? for shor")), "its box was being drawn anew");
+}
+
+#[test]
+fn the_key_goes_by_what_is_there_then_and_not_by_what_a_look_before_has_shown() {
+    let typed = || {
+        let mut story = Story::new(ONE);
+        story.pass_s(60);
+        let (id, asker, wait) = (RequestId(900), Asker::Person, Duration::from_secs(600));
+        let request = Request::Send { name: NAME.to_owned(), text: "hello there".to_owned(), wait, queue: false };
+        asked(&mut story, 0, Observation::Request { id, asker, request });
+        assert_eq!(asked(&mut story, 0, looked("")), ["paste"]);
+        let pasted = Observation::Pasted { agent: NAME.to_owned(), message: MessageId(1), result: Ok(()) };
+        assert_eq!(asked(&mut story, 0, pasted), [""; 0]);
+        story
+    };
+    let mut story = typed();
+    asked(&mut story, 100, looked("hello there"));
+    assert_eq!(asked(&mut story, 15_000, Observation::Deadline), ["look"], "the host stood still meanwhile");
+    assert_eq!(
+        asked(&mut story, 0, looked("hello there, and a person's words")),
+        [""; 0],
+        "a person will submit all of it"
+    );
+    let mut story = typed();
+    asked(&mut story, 400, looked(""));
+    assert_eq!(
+        asked(&mut story, 15_000, Observation::Deadline),
+        ["look"],
+        "an empty box that a dialog may cover by now"
+    );
+    assert_eq!(asked(&mut story, 0, looked("")), ["press"]);
 }
 
 #[test]

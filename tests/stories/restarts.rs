@@ -7,7 +7,7 @@ use crate::story::fleets::{ONE, PAIR};
 use crate::story::woken::{fleet, outcome, told_of};
 use crate::story::{Story, send_queued};
 use agent_orchestrator::policy::observation::{Exit, Observation, SessionSeen};
-use agent_orchestrator::policy::request::{Override, PhaseTarget, Reply, Request};
+use agent_orchestrator::policy::request::{Asker, Override, PhaseTarget, Reply, Request, RequestId};
 use agent_orchestrator::policy::state::Session;
 
 fn restart(story: &mut Story, name: &str) -> u64 {
@@ -29,6 +29,29 @@ fn phase_that_runs(story: &mut Story, name: &str) -> Option<String> {
     let run = story.pane(name).run;
     let start = story.prepared.iter().find(|(agent, start)| agent == name && start.run == run);
     start.and_then(|(_, start)| start.phase.clone())
+}
+
+#[test]
+fn who_ends_an_agent_that_another_one_starts_again_is_told_so() {
+    let orders: [fn(String) -> Request; 2] = [
+        |name| Request::Restart { name, overrides: BTreeMap::new() },
+        |name| Request::Up { names: vec![name], overrides: BTreeMap::new() },
+    ];
+    for order in orders {
+        let mut story = Story::new(PAIR);
+        story.pass_s(5);
+        let name = "builder".to_owned();
+        let request = |id, request| Observation::Request { id: RequestId(id), asker: Asker::Person, request };
+        let down = Request::Down { names: vec![name.clone()] };
+        story.turn(vec![request(901, down), request(902, order(name.clone()))]);
+        let told = story.replies.get(&901);
+        assert!(
+            matches!(told, Some(Reply::Failed { error, .. }) if error.contains("ordered to run again")),
+            "{told:?}"
+        );
+        story.pass_s(30);
+        assert!(story.pane(&name).alive && matches!(story.replies[&902], Reply::Done { .. }));
+    }
 }
 
 #[test]

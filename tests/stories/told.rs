@@ -3,7 +3,7 @@
 use crate::story;
 use crate::story::Story;
 use crate::story::telling::{
-    BUSY, LONG, PAIR, idle, in_a_turn, pair, refused, shows, stream, tell_by, with_interface, works,
+    BUSY, LONG, PAIR, idle, in_a_turn, pair, refused, shows, stream, tell_at_once, tell_by, with_interface, works,
 };
 use agent_orchestrator::policy::agent_event::{Posted, Refusal, Source, Told};
 use agent_orchestrator::policy::request::{Reason, Reply};
@@ -344,6 +344,38 @@ fn a_receipt_before_the_key_is_of_what_was_given_up() {
     story.pass_s(5);
     assert!(matches!(story.replies[&second], Reply::Done { .. }));
     assert_eq!(story.pane("one").taken, [LONG]);
+}
+
+#[test]
+fn a_receipt_that_comes_with_the_key_is_of_what_was_given_up() {
+    let mut story = pair();
+    story.pane("one").tells = false;
+    story.pane("one").loses_pastes = 2;
+    story.send("one", LONG, 60);
+    for _ in 0..6 {
+        story.pass_s(10);
+        story.output("one");
+    }
+    let second = story.send("one", LONG, 60);
+    story.pane("one").unanswered = true;
+    story.pass_s(5);
+    story.tell("one", Told::Receipt { text: LONG.to_owned() });
+    assert!(!story.replies.contains_key(&second), "its key has not been pressed yet, as far as is known");
+}
+
+#[test]
+fn a_refusal_by_a_limit_counts_behind_the_question_that_is_told_with_it() {
+    let mut story = pair();
+    let told = [
+        refused(Refusal::Limit, "You've hit your session limit · resets 6am"),
+        Told::Permission { what: "Bash: rm -r build".to_owned() },
+    ];
+    tell_at_once(&mut story, "one", told);
+    assert_eq!(story.saved.limits.len(), 1, "{}", story.told());
+    assert!(story.state_of("one").starts_with("attention"), "{}", story.state_of("one"));
+    story.tell("one", Told::Working);
+    works(&mut story, "one", 12);
+    assert!(story.saved.limits.is_empty(), "it has gone on: {}", story.told());
 }
 
 #[test]

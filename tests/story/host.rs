@@ -105,6 +105,9 @@ impl Story {
         if fails {
             return vec![pressed];
         }
+        if self.panes.get(&agent).is_some_and(|pane| pane.unanswered) {
+            return Vec::new();
+        }
         if let Some(pane) = self.panes.get_mut(&agent).filter(|pane| pane.hangs) {
             pane.unread.push('\n');
             return vec![pressed];

@@ -35,6 +35,8 @@ pub struct Pane {
     pub taken: Vec<String>,
     /// So many submit keys are swallowed.
     pub swallows: u32,
+    /// Keys that are pressed are not answered.
+    pub unanswered: bool,
     /// So many pastes are lost.
     pub loses_pastes: u32,
     /// Shown above the input box.

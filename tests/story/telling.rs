@@ -106,3 +106,10 @@ pub fn tell_by(story: &mut Story, source: Source, agent: &str, told: Told) {
     let event = AgentEvent { source, time: story.now.wall, conversation: None, told };
     story.turn(vec![Observation::Told { agent: agent.to_owned(), run, event }]);
 }
+
+/// A program tells several things before the supervisor hears of any.
+pub fn tell_at_once(story: &mut Story, agent: &str, told: impl IntoIterator<Item = Told>) {
+    let run = story.pane(agent).run;
+    let seen = told.into_iter().map(|told| story.event(agent, run, told)).collect();
+    story.turn(seen);
+}

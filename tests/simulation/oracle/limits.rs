@@ -135,7 +135,9 @@ impl Limits {
             return Ok(());
         }
         let held = is_held(seen.before, &world.fleet, agent) && is_held(after, &world.fleet, agent);
-        let shows = self.knows.contains(agent) && world.is_limited(agent);
+        // One from before the account was opened says nothing of its next hold.
+        let is_old = after.agents.get(agent).is_some_and(|state| state.old_banner.is_some());
+        let shows = self.knows.contains(agent) && world.is_limited(agent) && !is_old;
         if held || shows {
             return broken("no healing inside a limit window", format!("{agent} (held: {held}, shows it: {shows})"));
         }
@@ -149,8 +151,9 @@ fn judge_lifts(seen: &Step, world: &World) -> Verdict {
         let agent = event.agent.as_deref().unwrap_or_default();
         let program = world.panes.get(agent).and_then(|pane| pane.program.as_ref());
         // Who says that it works is believed, and of a refusal that leaves no trace, and whose word goes astray, nobody knows.
-        let untold = program
-            .is_some_and(|program| program.mouth.believed == Some(true) || program.hides && program.mouth.is_astray());
+        let untold = program.is_some_and(|program| {
+            program.mouth.believed == Some(true) || program.hides && (program.mouth.is_astray() || program.mouth.lossy)
+        });
         let refused = program.is_some_and(|program| program.turn == Turn::Rest && program.banner.is_some());
         if refused && !untold && world.is_limited(agent) {
             return broken("only work opens an account", format!("{agent}: {}", event.text));

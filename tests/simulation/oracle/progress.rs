@@ -9,6 +9,7 @@ use agent_orchestrator::policy::state::{AgentState, LoopState, Session};
 use super::is_held;
 use crate::clock::{HOUR, MINUTE, span};
 use crate::host::Pane;
+use crate::origin::Origin;
 use crate::program::{Health, Input, Program, Turn};
 use crate::repo::DONE;
 use crate::world::World;
@@ -168,7 +169,8 @@ impl World {
         let text = if a_loop.worktree {
             self.disk.get(std::path::Path::new(&format!("/p/repo{name}/{file}")))
         } else {
-            self.origins.get(name).filter(|origin| origin.trouble.is_none()).and_then(|origin| origin.file(&file))
+            let readable = |origin: &&Origin| origin.trouble.is_none() && origin.bad_reads == 0;
+            self.origins.get(name).filter(readable).and_then(|origin| origin.file(&file))
         };
         text.is_some_and(|text| text == DONE)
     }

@@ -6,7 +6,7 @@ use agent_orchestrator::policy::action::Action;
 use agent_orchestrator::policy::event::EventKind;
 use agent_orchestrator::policy::observation::{Observation, SessionSeen, Spooled};
 use agent_orchestrator::policy::request::{Reason, Reply, Request, RequestId};
-use agent_orchestrator::policy::state::{Session, State};
+use agent_orchestrator::policy::state::{AgentState, Cause, Session, State};
 
 use super::{Step, Verdict, broken};
 use crate::clock::{MINUTE, SECOND};
@@ -108,7 +108,11 @@ impl Sessions {
                 Action::Start { agent, .. } => {
                     self.judge_start(agent, seen, &forbidden, world)?;
                     self.judge_pace(agent, world.clock.at)?;
-                    self.deliberate.remove(agent);
+                    // What was ordered meanwhile is still to come.
+                    let is_pending = |state: &AgentState| state.order.is_some() || state.restart == Some(Cause::Asked);
+                    if !after.agents.get(agent).is_some_and(is_pending) {
+                        self.deliberate.remove(agent);
+                    }
                 }
                 Action::Stop { agent } => self.judge_stop(agent, world)?,
                 _ => {}
