@@ -34,6 +34,8 @@ mod mind;
 mod oracle;
 #[path = "simulation/origin.rs"]
 mod origin;
+#[path = "simulation/over.rs"]
+mod over;
 #[path = "simulation/person.rs"]
 mod person;
 #[path = "simulation/plan.rs"]

@@ -56,7 +56,7 @@ pub fn run(config: &Path, arguments: &Arguments) -> Outcome {
         let Ok(backend) = &agent.backend else { continue };
         let is_named = arguments.names.is_empty() || arguments.names.contains(&agent.name);
         let Some(program) = backend.transcripts.filter(|_| is_named) else { continue };
-        if let Some(whose) = units.get(&agent.name).map(|unit| &unit.person).filter(|whose| !is_asker(whose)) {
+        if let Some(whose) = units.known.get(&agent.name).map(|unit| &unit.person).filter(|whose| !is_asker(whose)) {
             left.push((agent.name.as_str(), whose.name.as_str()));
             continue;
         }

@@ -80,7 +80,7 @@ pub fn run(config: &Path, arguments: &Arguments) -> Outcome {
         // A `User=` that was just written counts.
         systemd::run("systemctl", &["daemon-reload"])?;
     }
-    let known = if is_host { host::units(config, fleet) } else { BTreeMap::new() };
+    let known = if is_host { host::units(config, fleet).known } else { BTreeMap::new() };
     let elsewhere = Some(&fleet.log_dir).filter(|folder| !folder.starts_with(LOGS));
     if let Some(folder) = elsewhere {
         drop_ins.insert("agent-orchestrator.service".to_owned(), writable(&[folder], None, Homes::Seen));

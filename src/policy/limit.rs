@@ -180,9 +180,10 @@ impl Supervisor {
             Some(Meaning::Permission | Meaning::UnknownDialog) if self.tells_of_limit(name) => {
                 self.shows_limit(name, readings, turn);
             }
+            // Who has not begun yet has not answered.
+            Some(Meaning::Starting) => self.rests(name),
             Some(
-                Meaning::Starting
-                | Meaning::Idle
+                Meaning::Idle
                 | Meaning::Retrying
                 | Meaning::Refused
                 | Meaning::Login
@@ -192,10 +193,7 @@ impl Supervisor {
                 | Meaning::Context,
             )
             | None => {
-                let is_starting = readings.first().is_some_and(|reading| reading.meaning == Meaning::Starting);
-                if !is_starting {
-                    self.answers(name, turn);
-                }
+                self.answers(name, turn);
                 self.rests(name);
             }
         }
@@ -205,8 +203,7 @@ impl Supervisor {
         let Some(strongest) = readings.first() else { return };
         let says = |meaning| readings.iter().find(move |reading| reading.meaning == meaning);
         // What stands before everything may be a dialog, whose words the agent chooses.
-        let [limited, goes_on, menu] = [Meaning::Limited, Meaning::ContinuesByItself, Meaning::LimitMenu].map(says);
-        let banner = limited.or(goes_on).or(menu).unwrap_or(strongest);
+        let banner = says(Meaning::Limited).or(says(Meaning::ContinuesByItself)).unwrap_or(strongest);
         self.choose_to_wait(name, strongest, turn);
         if self.is_old(name, banner) {
             self.answers(name, turn);

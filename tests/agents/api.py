@@ -90,6 +90,11 @@ class Api:
         with self.changed:
             return sum(prompt.count(text) for prompt in self.prompts)
 
+    def said_times(self, text):
+        """How often this text was said in the conversation that the newest main request holds."""
+        with self.changed:
+            return sum(part.count(text) for part in self.said)
+
     def prompts_with(self, text):
         """The beginnings of the main requests' prompts that hold this text, and where they stand among all."""
         with self.changed:

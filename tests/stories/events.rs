@@ -330,6 +330,21 @@ fn a_refusal_that_only_the_supervisor_before_heard_opens_no_account() {
 }
 
 #[test]
+fn a_refusal_that_only_the_supervisor_before_heard_opens_no_account_where_a_person_has_wired_the_program() {
+    let mut story = pair();
+    story.pane("one").tells = true;
+    story.send("one", LONG, 60);
+    story.pass_s(5);
+    story.tell("one", refused(Refusal::Limit, "You've hit your session limit · resets 4:30am"));
+    story.pass_s(30 * 60 + 40);
+    assert_eq!(story.pane("one").taken.len(), 2, "it is asked, and works");
+    story.kill_supervisor();
+    story.wake();
+    story.pass_s(8);
+    assert_eq!((story.pane("one").taken.len(), story.saved.limits.len()), (3, 1), "it is asked anew");
+}
+
+#[test]
 fn a_limit_that_is_told_anew_holds_though_the_banner_is_the_old_one() {
     const BANNER: &str = "You've hit your session limit · resets 6am";
     let mut story = pair();

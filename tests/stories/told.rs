@@ -392,6 +392,20 @@ fn who_tells_of_a_limit_and_then_nothing_more_opens_the_account_by_its_work() {
 }
 
 #[test]
+fn a_look_right_after_an_end_may_show_the_work_of_before_and_is_no_beginning_of_a_drift() {
+    let mut story = pair();
+    story.tell("one", Told::Working);
+    works(&mut story, "one", 5);
+    story.tell("one", idle());
+    let mut seconds = 0;
+    while !story.told().contains("disagree") && seconds < 60 {
+        works(&mut story, "one", 1);
+        seconds += 1;
+    }
+    assert_eq!(seconds, 31, "thirty seconds, and the one in which nothing disagrees yet");
+}
+
+#[test]
 fn a_receipt_before_the_key_is_of_what_a_person_has_submitted() {
     let mut story = pair();
     let sent = story.send("one", LONG, 60);

@@ -1,10 +1,9 @@
 //! What of the host does not fit the config: folders that another agent can swap, that are hidden, or that cannot be used.
 
-use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use super::{ENTER, HOMES, Person, READ, USER, Unit, WRITE};
+use super::{ENTER, HOMES, Person, READ, USER, Unit, Units, WRITE};
 use crate::config::{self, FleetAgent, Mistake, Needed, Parsed};
 use crate::daemon::paths::Paths;
 
@@ -18,15 +17,20 @@ const UNITS: &str = "`sudo agent-orchestrator units` lets it";
 type Words = (String, String);
 
 /// Returns a warning for all that `units` tell of the fleet and that does not fit; none without them.
-pub fn doubts(parsed: &Parsed, source: &str, paths: &Paths, units: &BTreeMap<String, Unit>) -> Vec<Mistake> {
+pub fn doubts(parsed: &Parsed, source: &str, paths: &Paths, units: &Units) -> Vec<Mistake> {
     let Some(fleet) = &parsed.fleet else { return Vec::new() };
     let known: Vec<(&FleetAgent, &Unit)> = fleet
         .agents
         .iter()
         .filter(|agent| agent.enabled)
-        .filter_map(|agent| Some((agent, units.get(&agent.name)?)))
+        .filter_map(|agent| Some((agent, units.known.get(&agent.name)?)))
         .collect();
-    let mut found = Vec::new();
+    let strangers = units.strangers.iter().map(|(name, user)| {
+        let message = format!("the unit of `{name}` is to run as `{user}`, a user that the host does not have");
+        let hint = format!("`sudo useradd --system {user}`, or another `User=` in its unit");
+        config::folder_doubt(parsed, name, (message, hint), source)
+    });
+    let mut found: Vec<Mistake> = strangers.collect();
     for (index, (agent, unit)) in known.iter().enumerate() {
         let others = known.iter().filter(|(_, other)| other.person.uid != unit.person.uid && other.person.uid != 0);
         let of_one = [
@@ -162,7 +166,7 @@ mod tests {
         Unit { person, hides_homes: true, writable, environment_files: Vec::new() }
     }
 
-    fn told(top: &Path, folders: (&str, &str), units: &BTreeMap<String, Unit>) -> Vec<String> {
+    fn told(top: &Path, folders: (&str, &str), units: &Units) -> Vec<String> {
         let (text, parsed) = parsed(top, folders.0, folders.1);
         let paths = Paths::new(&top.join("agents.toml"), &top.join("logs")).expect("named");
         let found = doubts(&parsed, &text, &paths, units);
@@ -171,8 +175,9 @@ mod tests {
     }
 
     /// Returns users of whom the first is this process's own, for both agents.
-    fn people(ada: u32, eve: u32) -> BTreeMap<String, Unit> {
-        [("ada".to_owned(), unit(ada)), ("eve".to_owned(), unit(eve))].into()
+    fn people(ada: u32, eve: u32) -> Units {
+        let known = [("ada".to_owned(), unit(ada)), ("eve".to_owned(), unit(eve))].into();
+        Units { known, ..Units::default() }
     }
 
     fn open_to_all(folder: &Path, mode: u32) {
@@ -215,21 +220,24 @@ mod tests {
         std::fs::create_dir_all(top.join("ada")).expect("made");
         let own = nix::unistd::geteuid().as_raw() + 1000;
         let mut units = people(own, own);
-        let all = |units: &BTreeMap<String, Unit>| told(&top, ("ada", "none"), units);
+        let all = |units: &Units| told(&top, ("ada", "none"), units);
         assert_eq!(all(&units).len(), 1);
         assert!(all(&units)[0].contains("cannot write its folder `TOP/ada`"));
         open_to_all(&top.join("ada"), 0o777);
         std::fs::write(top.join("logs/t-ada.log"), "").expect("written");
         assert!(all(&units)[0].contains("nothing is logged"));
         std::fs::remove_file(top.join("logs/t-ada.log")).expect("removed");
-        let ada = units.get_mut("ada").expect("there");
+        let ada = units.known.get_mut("ada").expect("there");
         ada.environment_files = vec![top.join("none.env")];
         assert!(all(&units)[0].contains("`TOP/none.env`, which is not there"));
-        let ada = units.get_mut("ada").expect("there");
+        let ada = units.known.get_mut("ada").expect("there");
         ada.environment_files.clear();
         ada.person.home = PathBuf::from("/root/ada");
         assert!(all(&units)[0].contains("does not let it write its home `/root/ada`"));
-        units.get_mut("ada").expect("there").writable = "/root".to_owned();
+        units.known.get_mut("ada").expect("there").writable = "/root".to_owned();
         assert!(all(&units)[0].contains("does not let it write its folder `TOP/ada`"));
+        units.known.remove("ada");
+        units.strangers.insert("ada".to_owned(), "no-such-user".to_owned());
+        assert!(all(&units)[0].contains("`no-such-user`, a user that the host does not have"));
     }
 }

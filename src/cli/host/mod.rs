@@ -109,21 +109,38 @@ impl Unit {
     }
 }
 
-/// Returns the units of the fleet's agents by the agents' names; none where systemd does not keep it, or tells nothing.
-pub fn units(config: &Path, fleet: &Fleet) -> BTreeMap<String, Unit> {
+/// The session units of a fleet, by the names of its agents.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Units {
+    /// Those of users that the host has.
+    pub known: BTreeMap<String, Unit>,
+    /// As whom the others are to run.
+    pub strangers: BTreeMap<String, String>,
+}
+
+/// Returns the units of the fleet's agents; none where systemd does not keep it, or tells nothing.
+pub fn units(config: &Path, fleet: &Fleet) -> Units {
+    let mut units = Units::default();
     if config != Path::new(HOST_CONFIG) || !systemd::runs() || fleet.agents.is_empty() {
-        return BTreeMap::new();
+        return units;
     }
     let names: Vec<String> = fleet.agents.iter().map(|agent| unit::name(&agent.name)).collect();
     let question = format!("--property={PROPERTIES}");
     let mut words = vec!["show", question.as_str(), "--"];
     words.extend(names.iter().map(String::as_str));
     let answer = systemd::answer("systemctl", &words).unwrap_or_default();
-    fleet.agents.iter().filter_map(|agent| Some((agent.name.clone(), understood(&answer, &agent.name)?))).collect()
+    for agent in &fleet.agents {
+        match understood(&answer, &agent.name) {
+            Some(Ok(unit)) => drop(units.known.insert(agent.name.clone(), unit)),
+            Some(Err(user)) => drop(units.strangers.insert(agent.name.clone(), user)),
+            None => {}
+        }
+    }
+    units
 }
 
-/// Reads what `systemctl show` says of the unit of `agent`.
-fn understood(answer: &str, agent: &str) -> Option<Unit> {
+/// Reads what `systemctl show` says of the unit of `agent`; the name of a user that the host does not have.
+fn understood(answer: &str, agent: &str) -> Option<Result<Unit, String>> {
     let id = format!("Id={}", unit::name(agent));
     let of_unit = answer.split("\n\n").find(|unit| unit.lines().any(|line| line == id))?;
     let values = |key: &'static str| of_unit.lines().filter_map(move |line| line.strip_prefix(key)?.strip_prefix('='));
@@ -131,12 +148,15 @@ fn understood(answer: &str, agent: &str) -> Option<Unit> {
     let groups = [value("Group"), value("SupplementaryGroups")].join(" ");
     let user = Some(value("User")).filter(|user| !user.is_empty()).unwrap_or_else(|| "root".to_owned());
     let needed = values("EnvironmentFiles").filter_map(|file| file.strip_suffix(" (ignore_errors=no)"));
-    Some(Unit {
-        person: Person::named(&user, &groups.split_whitespace().collect::<Vec<_>>())?,
+    let Some(person) = Person::named(&user, &groups.split_whitespace().collect::<Vec<_>>()) else {
+        return Some(Err(user));
+    };
+    Some(Ok(Unit {
+        person,
         hides_homes: ["yes", "tmpfs"].contains(&value("ProtectHome").as_str()),
         writable: [value("ReadWritePaths"), value("BindPaths")].join(" "),
         environment_files: needed.map(PathBuf::from).collect(),
-    })
+    }))
 }
 
 #[cfg(test)]
@@ -152,7 +172,8 @@ mod tests {
         // One that every host has.
         let own = Group::from_gid(nix::unistd::getegid()).expect("asked").expect("it has a name");
         let shown = SHOWN.replace("GROUP", &own.name);
-        let unit = understood(&format!("Id=other.service\nUser=bob\n\n{shown}"), "ada").expect("it is told");
+        let unit =
+            understood(&format!("Id=other.service\nUser=bob\n\n{shown}"), "ada").expect("it is told").expect("a user");
         assert_eq!((unit.person.name.as_str(), unit.hides_homes), ("root", true));
         assert!(unit.person.groups.contains(&own.gid.as_raw()));
         let lets = |path: &str| unit.lets_write(Path::new(path));
@@ -160,6 +181,8 @@ mod tests {
         assert!(!lets("/var/log/xy") && !lets("/home/adam") && !lets("/srv"));
         assert_eq!(unit.environment_files, [PathBuf::from("/etc/a.env")]);
         assert_eq!(understood(SHOWN, "bob"), None);
+        let of_nobody = SHOWN.replace("User=root", "User=no-such-user");
+        assert_eq!(understood(&of_nobody, "ada"), Some(Err("no-such-user".to_owned())));
     }
 
     #[test]

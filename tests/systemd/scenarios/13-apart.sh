@@ -84,6 +84,9 @@ chmod 644 /srv/fleet/prompt.md
 printf '[Service]\nEnvironmentFile=/etc/agent-orchestrator/none.env\n' | drop_in "$(session ada)" 30-none
 systemctl daemon-reload
 promise "of an environment that is not there" checks 'starts with `/etc/agent-orchestrator/none.env`, which is not there'
+printf '[Service]\nUser=no-such-user\n' | drop_in "$(session ada)" 30-none
+systemctl daemon-reload
+promise "of a user that is not there" checks 'is to run as `no-such-user`, a user that the host does not have'
 rm "/etc/systemd/system/$(session ada).d/30-none.conf"
 systemctl daemon-reload
 edited 's/Sun 02:00 UTC/Sun 25:00/'
