@@ -224,7 +224,7 @@ fn only_looks(request: &Request) -> bool {
 fn unanswered(what: &str, error: &io::Error) -> Failure {
     if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) {
         return Failure::new(Reason::Unanswered, format!("{what}: the supervisor does not answer"))
-            .hint("it may hang: see its log; agents are not affected");
+            .hint("it may hang: `kill -9` of its process and `up` begin another one; agents are not affected");
     }
     Failure::new(Reason::Unanswered, format!("{what}: {error}"))
 }

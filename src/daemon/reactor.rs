@@ -94,7 +94,7 @@ impl Reactor {
         Ok(self.epoll.delete(fd)?)
     }
 
-    /// Waits until something is ready and returns whose it is; empty after a signal interrupted the wait.
+    /// Waits until something is ready and returns whose it is, in the order of owners and of their numbers; empty after a signal interrupted the wait.
     /// With `block` false it returns at once.
     ///
     /// # Errors
@@ -108,7 +108,10 @@ impl Reactor {
             Err(error) => return Err(error.into()),
         };
         self.waits.set(self.waits.get() + 1);
-        Ok(events[..count].iter().filter_map(|event| split(event.data())).collect())
+        // Who has waited longer goes first; the kernel's order is that of nobody.
+        let mut ready: Vec<(Owner, u64)> = events[..count].iter().filter_map(|event| split(event.data())).collect();
+        ready.sort_by_key(|(owner, id)| (*owner as u64, *id));
+        Ok(ready)
     }
 
     /// Returns how often [`Reactor::wait`] has returned: what was read since then is no older than what it told.

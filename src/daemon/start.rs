@@ -304,7 +304,8 @@ fn joined(config: &Path) -> anyhow::Result<()> {
     }
     let socket = paths.control_socket();
     Err(anyhow!(
-        "{error:#}\nhint: it does not listen at `{}`: it was started with another XDG_RUNTIME_DIR, or hangs",
+        "{error:#}\nhint: it does not listen at `{}`: it was started with another XDG_RUNTIME_DIR, or that was removed; `kill` \
+         ends it, `up` begins another one, and agents are not affected",
         socket.display()
     ))
 }

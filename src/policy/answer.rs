@@ -96,11 +96,11 @@ impl Supervisor {
             WaitsFor::Run(name) => match self.state.agents.get(name) {
                 None => Some(self.no_such(name)),
                 // Whoever ended it has taken the order back.
-                Some(state) if state.order.is_none() => Some(
-                    is_not_stopped(&self.state, name)
-                        .err()
-                        .unwrap_or_else(|| failed(Reason::Failed, format!("`{name}` is not run any more"), None)),
-                ),
+                Some(state) if state.order.is_none() => {
+                    Some(is_not_stopped(&self.state, name).err().unwrap_or_else(|| {
+                        failed(Reason::Failed, format!("the run of `{name}` was called off by another request"), None)
+                    }))
+                }
                 Some(_) => None,
             },
             WaitsFor::Wake(name) => (!self.state.agents.contains_key(name)).then(|| self.no_such(name)),

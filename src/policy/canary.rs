@@ -275,7 +275,7 @@ impl Supervisor {
         let due = since.mono + ANSWER_PROOF;
         let runs = self.state.agents.get(canary).is_some_and(|state| state.session == Session::Running { ready: true });
         let Some(live) = self.agents.get(canary).filter(|live| runs && !live.looking) else { return };
-        if live.look.as_ref().is_some_and(|look| look.at.mono >= due) {
+        if live.look.is_some() && live.asked_to_look >= due {
             return;
         }
         if due > turn.now.mono {

@@ -50,6 +50,8 @@ pub(super) struct Heard {
     pub is_mute: bool,
     /// The conversation that it works in.
     pub conversation: Option<String>,
+    /// When that was heard last, and how old it was then: a word that was told before that and comes later is of before.
+    named: Option<(Mono, Duration)>,
     /// What was submitted last and never seen to arrive, without its mark: the receipt of that may come yet.
     pub given_up: Option<String>,
     /// Its interface did not take a message: from then on everything is typed.
@@ -118,6 +120,12 @@ impl Heard {
         self.doing.take_if(|doing| !doing.source.tells_beginnings());
     }
 
+    /// Says whether a conversation was named before the newest one that was heard; by the monotonic clock, since the other one
+    /// may have been set in between.
+    fn is_named_before(&self, age: Duration, now: Now) -> bool {
+        self.named.is_some_and(|(heard, age_then)| age > now.mono.since(heard) + age_then)
+    }
+
     /// Says whether a limit has refused it last, be it behind a question.
     pub fn is_limited(&self) -> bool {
         let doing = self.in_force();
@@ -171,7 +179,9 @@ impl Supervisor {
             Told::Receipt { text } => self.receipt(name, text, event, turn),
             Told::Posted { message, outcome } => self.posted(name, *message, outcome, turn),
             Told::Conversation { id } => {
-                if !id.is_empty() {
+                let age = (turn.now.wall - event.time).to_std().unwrap_or_default();
+                if !id.is_empty() && !heard.is_named_before(age, turn.now) {
+                    heard.named = Some((at.mono, age));
                     heard.conversation = Some(id.clone());
                     self.learn_conversation(name, id);
                 }
@@ -212,9 +222,11 @@ impl Supervisor {
         }
         let is_new = !heard.is_told_again(&event.told);
         let is_question = matches!(event.told, Told::Permission { .. });
+        let was_overruled = heard.overruled;
         // Had it gone on, it would have told that.
         let stays = |doing: &Doing| {
             is_question
+                && !was_overruled
                 && doing.source.tells_beginnings()
                 && matches!(doing.told, Told::Refused { kind: Refusal::Limit, .. })
         };
@@ -268,6 +280,9 @@ impl Supervisor {
             let weight = if heard.overruled { "overruled by the screen" } else { "counts before the screen" };
             sources.push(source(format!("{} by {} ({weight})", doing.told.line(), doing.source.word()), doing.at));
         }
+        sources.extend(heard.behind.iter().map(|doing| {
+            source(format!("{} by {} (behind the question)", doing.told.line(), doing.source.word()), doing.at)
+        }));
         sources.extend(heard.allowances.iter().map(|(window, (used_percent, resets_at, at))| {
             let (window, used_percent, resets_at) = (window.clone(), *used_percent, *resets_at);
             source(Told::Allowance { window, used_percent, resets_at }.line(), *at)

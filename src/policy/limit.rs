@@ -224,16 +224,17 @@ impl Supervisor {
     /// Lets a banner on a held account's screen change the hold: the canary's refusal, or one that names more.
     fn weigh_banner(&mut self, at: usize, name: &str, line: &str, turn: &mut Turn) {
         let told = self.was_asked(name);
+        let looked = self.agents.get(name).map(|live| live.asked_to_look).unwrap_or_default();
         let limit = &self.state.limits[at];
         let fresh = limit.newest != line && limit.banners.get(name).is_none_or(|shown| shown != line);
         let asked = match &limit.hold {
-            Hold::Probing { canary, since, .. } if canary == name => Some(turn.now.since(*since)),
+            Hold::Probing { canary, since, .. } if canary == name => Some(since.mono + ANSWER_PROOF),
             Hold::Probing { .. } | Hold::Named { .. } | Hold::Flat { .. } => None,
         };
         let probing = matches!(limit.hold, Hold::Probing { .. });
         match asked {
             // The banner from before still stands while the question is typed, however long that takes.
-            Some(since) if fresh || told && since >= ANSWER_PROOF => self.refused(at, name, line, turn),
+            Some(due) if fresh || told && looked >= due => self.refused(at, name, line, turn),
             None if fresh && !probing => self.rearm(at, line, true, turn.now),
             Some(_) | None => {}
         }

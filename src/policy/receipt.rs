@@ -16,7 +16,7 @@ use super::input_box::{self, Likeness};
 use super::kept::{Kept, Receipt};
 use super::live::{AgentLive, Obstacle, shortened};
 use super::message::{Message, Outcome, Progress, Purpose, REPEATED};
-use super::now::Moment;
+use super::now::{Moment, Now};
 use super::screen::InputBox;
 use super::watch::shows_work;
 use super::{Supervisor, Turn, with};
@@ -44,6 +44,13 @@ impl AgentLive {
         self.look.as_ref().is_some_and(|look| look.at.mono <= submitted && shows_work(&look.readings))
     }
 
+    /// Says whether a receipt that comes now is of what was given up, which had the same text: a program that hung takes that in
+    /// at last, and the key of this message has not been pressed yet, as far as is known.
+    fn awaits_given_up(&self, message: &Message) -> bool {
+        let is_unpressed = self.typing || matches!(message.progress, Progress::Pasting { .. } | Progress::Typed { .. });
+        is_unpressed && self.heard.given_up.as_deref() == Some(message.plain_text())
+    }
+
     /// Says whether the box has shown a message since its submit key was pressed.
     fn still_holds(&self, message: &Message, typed: &str) -> bool {
         let Progress::Submitted { since, .. } = message.progress else { return false };
@@ -64,14 +71,6 @@ impl Heard {
     /// Says whether a prompt that was submitted then is told; one of before nobody listened to may have been.
     pub(super) fn owes_receipt(&self, submitted: Moment) -> bool {
         self.gives_receipts.is_some_and(|since| since <= submitted.mono)
-    }
-
-    /// Says whether a receipt can be of a message: of one whose key was not pressed yet only where nothing of the same
-    /// text was given up, which a program that hung takes in at last.
-    fn can_be_of(&self, message: &Message, is_typing: bool) -> bool {
-        let is_unpressed = is_typing || matches!(message.progress, Progress::Pasting { .. } | Progress::Typed { .. });
-        message.progress != Progress::Queued
-            && !(is_unpressed && self.given_up.as_deref() == Some(message.plain_text()))
     }
 }
 
@@ -98,14 +97,9 @@ impl Supervisor {
             {
                 message.repeat();
             }
-            (Progress::Typed { since, shown: false }, Some(InputBox::Holds(held))) => {
-                match likeness(held) {
-                    Likeness::Ours => message.progress = Progress::Typed { since: *since, shown: true },
-                    // The text was lost, and a person types.
-                    Likeness::Strange if is_steady(since) => message.repeat(),
-                    // A person types around it, and will submit all of it.
-                    Likeness::Within | Likeness::Strange => {}
-                }
+            (Progress::Typed { since, shown }, Some(InputBox::Holds(held))) => {
+                let steady = is_steady(since);
+                note_box(message, (*since, *shown), (likeness(held), steady), turn.now);
             }
             (Progress::Typed { since, shown } | Progress::Submitted { since, shown, .. }, Some(InputBox::Empty))
                 if *shown =>
@@ -183,7 +177,9 @@ impl Supervisor {
             |message: &Message| is_prompt(message, name, prompt, &texts) && age <= turn.now.since(begun(message));
         let (Some(state), Some(live)) = (self.state.agents.get_mut(name), self.agents.get(name)) else { return };
         let told_work = live.heard.works() == Some(true);
-        let is_due = |message: &Message| live.heard.can_be_of(message, live.typing) && is_of(message);
+        let is_due = |message: &Message| {
+            message.progress != Progress::Queued && !live.awaits_given_up(message) && is_of(message)
+        };
         let first = state.queue.first().filter(|message| is_due(message));
         let stands = first.is_some_and(|message| live.still_holds(message, &typed_text(message, name, &texts)));
         let is_missing = |kept: &Kept| kept.receipt == Receipt::Missing && is_of(&kept.message);
@@ -231,7 +227,11 @@ impl Supervisor {
         if let Some(live) = self.agents.get_mut(name) {
             live.heard.goes_on();
             match outcome {
-                Outcome::Confirmed => live.note_taken(&message, &typed),
+                Outcome::Confirmed => {
+                    live.note_taken(&message, &typed);
+                    // What was typed before was taken in before.
+                    live.heard.given_up = None;
+                }
                 Outcome::Unconfirmed => live.heard.given_up = Some(message.plain_text().to_owned()),
             }
         }
@@ -287,6 +287,18 @@ impl Supervisor {
         } else if look.at.mono < due && !live.looking && !live.typing {
             self.look(name, turn);
         }
+    }
+}
+
+/// Takes in what the box holds of a message that was typed and whose key was not pressed yet.
+fn note_box(message: &mut Message, (since, shown): (Moment, bool), (likeness, steady): (Likeness, bool), now: Now) {
+    match likeness {
+        Likeness::Ours => message.progress = Progress::Typed { since, shown: true },
+        // A person types around it and will submit all of it; what has stood there has its time from when that is over.
+        Likeness::Within if shown => message.progress = Progress::Typed { since: now.moment(), shown },
+        // It was lost or taken out, and a person types.
+        Likeness::Strange if steady => message.repeat(),
+        Likeness::Within | Likeness::Strange => {}
     }
 }
 

@@ -188,14 +188,14 @@ impl Steps {
         for (name, after) in &seen.after.agents {
             let Some(before) = seen.before.agents.get(name) else { continue };
             let step = (session_name(&before.session), session_name(&after.session));
-            if is_new(&mut self.sessions, step) && !is_known(step, &[SESSIONS, SESSIONS_RARE], seen.told.len()) {
+            if is_taken(&mut self.sessions, step) && !is_known(step, &[SESSIONS, SESSIONS_RARE], seen.told.len()) {
                 return broken("sessions take known steps only", format!("{name}: {} → {}", step.0, step.1));
             }
             self.judge_messages(name, (before, after), seen, world)?;
         }
         for limit in seen.before.limits.iter().chain(&seen.after.limits) {
             let step = (hold_name(seen.before, limit), hold_name(seen.after, limit));
-            if is_new(&mut self.limits, step) && !is_known(step, &[LIMITS], seen.told.len()) {
+            if is_taken(&mut self.limits, step) && !is_known(step, &[LIMITS], seen.told.len()) {
                 return broken("limits take known steps only", format!("{limit:?}: {} → {}", step.0, step.1));
             }
         }
@@ -225,7 +225,7 @@ impl Steps {
             let from = place(before, was_held).unwrap_or("new");
             let to = place(after, held).unwrap_or_else(|| end_name(seen, &id.to_string()));
             let step = (from, to);
-            if is_new(&mut self.messages, step) && !is_known(step, &[MESSAGES, MESSAGES_RARE], seen.told.len()) {
+            if is_taken(&mut self.messages, step) && !is_known(step, &[MESSAGES, MESSAGES_RARE], seen.told.len()) {
                 return broken("messages take known steps only", format!("{name}: {id}: {} → {}", step.0, step.1));
             }
         }
@@ -274,6 +274,9 @@ impl Steps {
 
 /// Says whether a turn that is told so many things may take this step, or several that lead there.
 fn is_known(step: Pair, lists: &[&[Pair]], told: usize) -> bool {
+    if lists.iter().any(|list| list.contains(&step)) {
+        return true;
+    }
     let all = lists.concat();
     let mut reached = BTreeSet::from([step.0]);
     for _ in 0..(told + 1).min(STEPS_AT_ONCE) {
@@ -283,14 +286,12 @@ fn is_known(step: Pair, lists: &[&[Pair]], told: usize) -> bool {
     reached.contains(step.1)
 }
 
-/// Says whether this is a step that was not taken before.
-fn is_new(taken: &mut Taken, step: Pair) -> bool {
-    if step.0 == step.1 {
-        return false;
+/// Counts a step, and says whether it is one.
+fn is_taken(taken: &mut Taken, step: Pair) -> bool {
+    if step.0 != step.1 {
+        *taken.entry(step).or_default() += 1;
     }
-    let times = taken.entry(step).or_default();
-    *times += 1;
-    *times == 1
+    step.0 != step.1
 }
 
 /// Names what a state says of a limit's account and model.

@@ -413,18 +413,19 @@ fn whose_conversation_is_broken_in_a_hold_is_not_said_to_be_started_anew() {
 
 #[test]
 fn a_limit_that_is_told_behind_a_dialog_holds_its_account() {
-    let rule =
-        "[[backend.box.rules]]\nname = \"pick\"\nregion = \"anywhere\"\nmeaning = \"permission\"\nre = 'Pick one'\n";
-    let mut story = Story::new(&format!("{PAIR}\n{rule}"));
-    story.pass_s(10);
-    story.tell("one", Told::Working);
-    shows(&mut story, "one", "Pick one");
-    story.pass_s(2);
-    story.tell("one", refused(Refusal::Limit, "You've hit your session limit · resets 6am"));
-    story.pass_s(5);
-    assert_eq!(story.saved.limits.len(), 1, "{}", story.told());
-    assert!(story.saved.limits[0].banner.contains("resets 6am"), "{:?}", story.saved.limits);
-    assert_eq!(story.state_of("one"), "attention: Pick one");
+    for meaning in ["permission", "unknown-dialog"] {
+        let rule = "[[backend.box.rules]]\nname = \"pick\"\nregion = \"anywhere\"\nre = 'Pick one'\n";
+        let mut story = Story::new(&format!("{PAIR}\n{rule}meaning = \"{meaning}\"\n"));
+        story.pass_s(10);
+        story.tell("one", Told::Working);
+        shows(&mut story, "one", "Pick one");
+        story.pass_s(2);
+        story.tell("one", refused(Refusal::Limit, "You've hit your session limit · resets 6am"));
+        story.pass_s(5);
+        assert_eq!(story.saved.limits.len(), 1, "{}", story.told());
+        assert!(story.saved.limits[0].banner.contains("resets 6am"), "{:?}", story.saved.limits);
+        assert_eq!(story.state_of("one"), "attention: Pick one");
+    }
 }
 
 #[test]

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use crate::story::fleets::{ONE, WORKER, failed};
-use crate::story::telling::{PAIR, idle};
+use crate::story::telling::{PAIR, idle, pair, refused};
 use crate::story::{Story, send_queued};
 use agent_orchestrator::policy::action::Action;
-use agent_orchestrator::policy::agent_event::Told;
+use agent_orchestrator::policy::agent_event::{Refusal, Told};
 use agent_orchestrator::policy::message::{MessageId, Progress};
 use agent_orchestrator::policy::observation::Observation;
 use agent_orchestrator::policy::request::{Asker, Reason, Request, RequestId};
@@ -36,6 +36,19 @@ fn looked(input: &str) -> Observation {
     let rows = vec!["agent".to_owned(), format!("> {input}")];
     let screen = Screen { rows, command: "agent".to_owned(), ..Screen::default() };
     Observation::Looked { agent: NAME.to_owned(), screen: Ok(screen) }
+}
+
+/// A message of a person is pasted and stands in the box.
+fn typed() -> Story {
+    let mut story = Story::new(ONE);
+    story.pass_s(60);
+    let (id, asker, wait) = (RequestId(900), Asker::Person, Duration::from_secs(600));
+    let request = Request::Send { name: NAME.to_owned(), text: "hello there".to_owned(), wait, queue: false };
+    asked(&mut story, 0, Observation::Request { id, asker, request });
+    assert_eq!(asked(&mut story, 0, looked("")), ["paste"]);
+    let pasted = Observation::Pasted { agent: NAME.to_owned(), message: MessageId(1), result: Ok(()) };
+    assert_eq!(asked(&mut story, 0, pasted), [""; 0]);
+    story
 }
 
 #[test]
@@ -142,17 +155,6 @@ fn who_hangs_up_takes_nothing_back_that_may_stand_in_the_box() {
 
 #[test]
 fn the_key_goes_by_what_is_there_then_and_not_by_what_a_look_before_has_shown() {
-    let typed = || {
-        let mut story = Story::new(ONE);
-        story.pass_s(60);
-        let (id, asker, wait) = (RequestId(900), Asker::Person, Duration::from_secs(600));
-        let request = Request::Send { name: NAME.to_owned(), text: "hello there".to_owned(), wait, queue: false };
-        asked(&mut story, 0, Observation::Request { id, asker, request });
-        assert_eq!(asked(&mut story, 0, looked("")), ["paste"]);
-        let pasted = Observation::Pasted { agent: NAME.to_owned(), message: MessageId(1), result: Ok(()) };
-        assert_eq!(asked(&mut story, 0, pasted), [""; 0]);
-        story
-    };
     let mut story = typed();
     asked(&mut story, 100, looked("hello there"));
     assert_eq!(asked(&mut story, 15_000, Observation::Deadline), ["look"], "the host stood still meanwhile");
@@ -169,6 +171,45 @@ fn the_key_goes_by_what_is_there_then_and_not_by_what_a_look_before_has_shown() 
         "an empty box that a dialog may cover by now"
     );
     assert_eq!(asked(&mut story, 0, looked("")), ["press"]);
+}
+
+#[test]
+fn a_text_that_a_person_takes_out_before_its_key_waits_as_behind_any_draft() {
+    let mut story = typed();
+    let progress = |story: &Story| {
+        let state = story.supervisor.as_ref().expect("a supervisor").state();
+        state.agents[NAME].queue[0].progress.clone()
+    };
+    asked(&mut story, 100, looked("hello there"));
+    for _ in 0..3 {
+        asked(&mut story, 4000, looked("hello there, and a person's words"));
+        assert!(matches!(progress(&story), Progress::Typed { shown: true, .. }), "a person will submit all of it");
+    }
+    asked(&mut story, 4000, looked("a person's words alone"));
+    assert!(matches!(progress(&story), Progress::Typed { .. }), "it may be half drawn");
+    asked(&mut story, 4000, looked("a person's words alone"));
+    assert_eq!(progress(&story), Progress::Queued);
+}
+
+#[test]
+fn a_look_that_was_asked_before_the_canary_had_its_time_proves_nothing_and_is_followed_by_another() {
+    let mut story = pair();
+    story.tell("one", refused(Refusal::Limit, "You've hit your session limit · resets 4:30am"));
+    while story.pane("one").taken.is_empty() {
+        story.pass_s(1);
+    }
+    let run = story.pane("one").run;
+    let ended = story.event("one", run, idle());
+    assert_eq!(asked(&mut story, 2000, ended), ["look"]);
+    let rests = || {
+        let Observation::Looked { screen, .. } = looked("") else { panic!("a look") };
+        Observation::Looked { agent: "one".to_owned(), screen }
+    };
+    let is_held = |story: &Story| !story.supervisor.as_ref().expect("a supervisor").state().limits.is_empty();
+    assert_eq!(asked(&mut story, 6000, rests()), ["look"], "the answer is as old as the question");
+    assert!(is_held(&story));
+    asked(&mut story, 0, rests());
+    assert!(!is_held(&story), "it rests, and has had its time");
 }
 
 #[test]

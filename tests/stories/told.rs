@@ -347,6 +347,22 @@ fn a_receipt_before_the_key_is_of_what_was_given_up() {
 }
 
 #[test]
+fn a_conversation_that_was_named_before_and_is_heard_of_later_is_of_before() {
+    let mut story = pair();
+    let run = story.pane("one").run;
+    let named = |story: &Story, id: &str| story.event("one", run, Told::Conversation { id: id.to_owned() });
+    let old = named(&story, "old");
+    story.pass_s(5);
+    for (seen, expected) in [(named(&story, "new"), "new"), (old.clone(), "new"), (old, "new")] {
+        story.turn(vec![seen]);
+        assert_eq!(story.saved.agents["one"].conversation.as_deref(), Some(expected));
+        story.pass_s(60);
+    }
+    story.turn(vec![named(&story, "newer")]);
+    assert_eq!(story.saved.agents["one"].conversation.as_deref(), Some("newer"));
+}
+
+#[test]
 fn a_receipt_that_comes_with_the_key_is_of_what_was_given_up() {
     let mut story = pair();
     story.pane("one").tells = false;

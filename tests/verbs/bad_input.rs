@@ -179,7 +179,10 @@ fn a_supervisor_that_listens_elsewhere_is_told() {
     let error = fleet.begin_command(fleet.command(&["up"]).env("XDG_RUNTIME_DIR", &other)).end().bad(1);
     assert!(error.starts_with("error: a supervisor of this fleet runs already (pid "), "{error}");
     // One that has just begun is waited for.
-    assert!(error.contains("it was started with another XDG_RUNTIME_DIR, or hangs\n"), "{error}");
+    assert!(
+        error.contains("it was started with another XDG_RUNTIME_DIR, or that was removed; `kill` ends it"),
+        "{error}"
+    );
     assert_eq!(fleet.agent("one").state, "idle");
 }
 

@@ -1,4 +1,5 @@
-//! What of the host does not fit the config: folders that another agent can swap, that are hidden, or that cannot be used.
+//! What of the host does not fit the config: folders that another agent can swap, that are hidden, or that cannot be used, and
+//! users that are not there.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -25,7 +26,8 @@ pub fn doubts(parsed: &Parsed, source: &str, paths: &Paths, units: &Units) -> Ve
         .filter(|agent| agent.enabled)
         .filter_map(|agent| Some((agent, units.known.get(&agent.name)?)))
         .collect();
-    let strangers = units.strangers.iter().map(|(name, user)| {
+    let enabled = |name: &str| fleet.agents.iter().any(|agent| agent.name == name && agent.enabled);
+    let strangers = units.strangers.iter().filter(|(name, _)| enabled(name)).map(|(name, user)| {
         let message = format!("the unit of `{name}` is to run as `{user}`, a user that the host does not have");
         let hint = format!("`sudo useradd --system {user}`, or another `User=` in its unit");
         config::folder_doubt(parsed, name, (message, hint), source)

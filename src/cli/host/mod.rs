@@ -33,7 +33,8 @@ pub const WRITE: u32 = 0o200;
 pub const ENTER: u32 = 0o100;
 
 /// What is asked of systemd.
-const PROPERTIES: &str = "Id,User,Group,SupplementaryGroups,ProtectHome,ReadWritePaths,BindPaths,EnvironmentFiles";
+const PROPERTIES: &str =
+    "Id,DynamicUser,User,Group,SupplementaryGroups,ProtectHome,ReadWritePaths,BindPaths,EnvironmentFiles";
 
 /// A user of the host, as far as files are concerned.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,8 +52,9 @@ pub struct Person {
 impl Person {
     /// Looks up a user, who is in `groups` besides; `None` where the host has none of this name.
     pub fn named(name: &str, groups: &[&str]) -> Option<Self> {
-        let user = User::from_name(name).ok().flatten()?;
-        let own = getgrouplist(&CString::new(name).ok()?, user.gid).unwrap_or_else(|_| vec![user.gid]);
+        let named = User::from_name(name).ok().flatten();
+        let user = named.or_else(|| User::from_uid(name.parse::<u32>().ok()?.into()).ok().flatten())?;
+        let own = getgrouplist(&CString::new(user.name.as_str()).ok()?, user.gid).unwrap_or_else(|_| vec![user.gid]);
         let more = groups.iter().filter_map(|group| Group::from_name(group).ok().flatten()).map(|group| group.gid);
         let groups = own.into_iter().chain(more).map(Gid::as_raw).collect();
         Some(Self { name: user.name, uid: user.uid.as_raw(), groups, home: user.dir })
@@ -149,7 +151,9 @@ fn understood(answer: &str, agent: &str) -> Option<Result<Unit, String>> {
     let user = Some(value("User")).filter(|user| !user.is_empty()).unwrap_or_else(|| "root".to_owned());
     let needed = values("EnvironmentFiles").filter_map(|file| file.strip_suffix(" (ignore_errors=no)"));
     let Some(person) = Person::named(&user, &groups.split_whitespace().collect::<Vec<_>>()) else {
-        return Some(Err(user));
+        // Only what the host says it does not have is told: not one that it could not look up, or that systemd makes.
+        let is_none = User::from_name(&user).is_ok_and(|found| found.is_none()) && user.parse::<u32>().is_err();
+        return Some(Err(user)).filter(|_| is_none && value("DynamicUser") != "yes");
     };
     Some(Ok(Unit {
         person,

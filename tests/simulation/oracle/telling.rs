@@ -36,6 +36,8 @@ pub struct Telling {
 
 impl Telling {
     pub fn supervisor_ends(&mut self) {
+        // The next one knows what was named last, and not when.
+        self.told_at.clear();
         self.heard.clear();
     }
 
